@@ -1,0 +1,22 @@
+/*
+ * file: whole files in, whole files out.
+ */
+#ifndef ARMWATCH_BASE_FILE_H
+#define ARMWATCH_BASE_FILE_H
+
+#include "base/diag.h"
+
+#include <stddef.h>
+
+/* Reads a regular file whole into memory of its own (never mmap: a file that is truncated later
+ * would be a SIGBUS). One byte more than the size is allocated and set to 0. Memory: the caller
+ * frees *ret_data. Errors: -ENOENT and other errnos of open and read; -EFBIG over max_size; -EINVAL
+ * not a regular file. */
+int file_read(const char *path, size_t max_size, void **ret_data, size_t *ret_size,
+              struct diag *diag);
+
+/* Writes a file so that a reader, and a crash, sees the old one or the new one: a temporary file
+ * beside it, fsync, rename, fsync of the directory. The mode is 0644 less the umask. */
+int file_write(const char *path, const void *data, size_t size, struct diag *diag);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * log: lines for the journal or a terminal, on stderr. Only the programs call this.
+ *
+ * Under systemd (JOURNAL_STREAM is set) a line starts with the syslog priority ("<4>") and has no
+ * time of its own; elsewhere it starts with a UTC time and the level's name. Thread: any; a line is
+ * one write(2).
+ */
+#ifndef ARMWATCH_BASE_LOG_H
+#define ARMWATCH_BASE_LOG_H
+
+#include <stdbool.h>
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* Parses "error", "warning", "info" or "debug"; false if it is none of them. */
+bool log_level_parse(const char *name, enum log_level *ret_level);
+void log_set_level(enum log_level level);
+void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...) log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+#endif

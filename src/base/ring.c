@@ -1,0 +1,109 @@
+/*
+ * Every record is an 8-byte header (its length) and the bytes, rounded up to 8. A record that would
+ * cross the end of the buffer is preceded by a header with the length SKIP, which sends the reader
+ * to the start: so a record is always contiguous. Positions only grow; their difference is the
+ * fill.
+ */
+#include "base/ring.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RING_HEADER sizeof(uint64_t)
+#define RING_SKIP UINT64_MAX
+
+static size_t round_up_8(size_t size)
+{
+    return (size + 7) & ~(size_t)7;
+}
+
+int ring_init(struct ring *ring, size_t capacity)
+{
+    size_t rounded = 64;
+    while (rounded < capacity)
+        rounded *= 2;
+    memset(ring, 0, sizeof *ring);
+    ring->data = aligned_alloc(64, rounded);
+    if (!ring->data)
+        return -ENOMEM;
+    ring->capacity = rounded;
+    return 0;
+}
+
+void ring_deinit(struct ring *ring)
+{
+    free(ring->data);
+    ring->data = NULL;
+}
+
+static uint64_t *header_at(const struct ring *ring, size_t position)
+{
+    return (uint64_t *)(void *)(ring->data + (position & (ring->capacity - 1)));
+}
+
+void *ring_reserve(struct ring *ring, size_t size)
+{
+    size_t need = RING_HEADER + round_up_8(size);
+    assert(need <= ring->capacity / 4);
+    size_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    size_t to_end = ring->capacity - (head & (ring->capacity - 1));
+    size_t skip = to_end < need ? to_end : 0;
+    if (head + skip + need - ring->tail_seen > ring->capacity) {
+        ring->tail_seen = atomic_load_explicit(&ring->tail, memory_order_acquire);
+        if (head + skip + need - ring->tail_seen > ring->capacity)
+            return NULL;
+    }
+    if (skip)
+        *header_at(ring, head) = RING_SKIP;
+    uint64_t *header = header_at(ring, head + skip);
+    *header = size;
+    ring->reserved = skip + need;
+    return header + 1;
+}
+
+void ring_commit(struct ring *ring)
+{
+    assert(ring->reserved);
+    size_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    atomic_store_explicit(&ring->head, head + ring->reserved, memory_order_release);
+    ring->reserved = 0;
+}
+
+/* True if a record starts at the (possibly moved) tail position. */
+static int skip_to_record(struct ring *ring, size_t *tail)
+{
+    if (*tail == ring->head_seen)
+        ring->head_seen = atomic_load_explicit(&ring->head, memory_order_acquire);
+    if (*tail == ring->head_seen)
+        return 0;
+    if (*header_at(ring, *tail) == RING_SKIP)
+        *tail += ring->capacity - (*tail & (ring->capacity - 1));
+    return 1;
+}
+
+const void *ring_peek(struct ring *ring, size_t *ret_size)
+{
+    size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    if (!skip_to_record(ring, &tail))
+        return NULL;
+    uint64_t *header = header_at(ring, tail);
+    if (ret_size)
+        *ret_size = (size_t)*header;
+    return header + 1;
+}
+
+void ring_release(struct ring *ring)
+{
+    size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    int present = skip_to_record(ring, &tail);
+    assert(present);
+    tail += RING_HEADER + round_up_8((size_t)*header_at(ring, tail));
+    atomic_store_explicit(&ring->tail, tail, memory_order_release);
+}
+
+size_t ring_used(const struct ring *ring)
+{
+    return atomic_load(&ring->head) - atomic_load(&ring->tail);
+}

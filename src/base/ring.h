@@ -1,0 +1,48 @@
+/*
+ * ring: bounded queue of length-prefixed records between exactly one writing and one reading
+ * thread.
+ *
+ * A record is contiguous in memory, so both sides work in place and a record is copied once, by
+ * whoever fills it. Nothing waits: a full ring refuses, an empty one says so. Thread:
+ * reserve/commit belong to the producer, peek/release to the consumer; init and deinit to whoever
+ * holds it alone.
+ */
+#ifndef ARMWATCH_BASE_RING_H
+#define ARMWATCH_BASE_RING_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ring {
+    /* set once */
+    unsigned char *data;
+    size_t capacity; /* bytes, a power of two */
+
+    /* producer */
+    _Alignas(64) _Atomic size_t head; /* bytes ever written */
+    size_t tail_seen;                 /* the producer's last look at tail */
+    size_t reserved;                  /* bytes of the record being filled, padding included */
+
+    /* consumer */
+    _Alignas(64) _Atomic size_t tail; /* bytes ever released */
+    size_t head_seen;
+};
+
+/* Memory: capacity bytes (rounded up to a power of two). Errors: -ENOMEM. */
+int ring_init(struct ring *ring, size_t capacity);
+void ring_deinit(struct ring *ring);
+
+/* Room for a record of `size` bytes (8-byte aligned), or NULL when the ring is too full now.
+ * A record must fit a quarter of the ring. The record is seen by nobody before ring_commit. */
+void *ring_reserve(struct ring *ring, size_t size);
+void ring_commit(struct ring *ring);
+
+/* The oldest record, or NULL when there is none. It stays valid until ring_release. */
+const void *ring_peek(struct ring *ring, size_t *ret_size);
+void ring_release(struct ring *ring);
+
+/* Bytes in use, headers included; exact only for a caller that holds both ends. */
+size_t ring_used(const struct ring *ring);
+
+#endif
