@@ -1,0 +1,88 @@
+/*
+ * client: a reconnecting MQTT client on a libuv loop, MQTT 5 or 3.1.1, over libmosquitto.
+ *
+ * Thread: everything is called on the loop's thread, and every handler runs there. Name look-up and
+ * connect run in libuv's pool with the connection exclusively theirs. Memory: options and strings
+ * are copied. Messages are borrowed for the time of the handler.
+ */
+#ifndef ARMWATCH_MQTT_CLIENT_H
+#define ARMWATCH_MQTT_CLIENT_H
+
+#include "base/diag.h"
+#include "mqtt/url.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define MQTT_PACKET_MAX                                                                            \
+    65536 /* bytes; larger messages are withheld by an MQTT 5 broker, dropped by us otherwise */
+#define MQTT_INFLIGHT_MAX 16
+
+struct mqtt_message {
+    const char *topic;
+    const void *payload;
+    size_t size;
+    int qos;
+    bool retained;
+    const char *response_topic; /* MQTT 5, or NULL; in mqtt_client_publish: not sent */
+    const void *correlation;    /* MQTT 5 Correlation Data, or NULL */
+    size_t correlation_size;
+    const char *content_type; /* publish only, or NULL */
+};
+
+struct mqtt_options {
+    struct mqtt_url url;
+    int protocol; /* 5 or 4 (3.1.1) */
+    const char *client_id;
+    const char *username; /* or NULL */
+    const char *password; /* or NULL */
+    const char *ca_file, *cert_file,
+        *key_file;            /* or NULL; mqtts only. Without ca_file the system's store is used */
+    bool tls_insecure;        /* tests only: no verification of the peer */
+    struct mqtt_message will; /* topic NULL: none */
+    double backoff_min_s, backoff_max_s; /* 0: 0.5 and 30 */
+};
+
+/* Each may be NULL. None of them may stop the client from within on_message. */
+struct mqtt_handlers {
+    void (*on_online)(void *user); /* connected, subscriptions sent */
+    void (*on_offline)(
+        void *user,
+        const char *reason); /* lost, or an attempt failed; the client tries again by itself */
+    void (*on_message)(void *user, const struct mqtt_message *message);
+    void (*on_drained)(
+        void *user); /* after a burst of messages: nothing more waits in the socket */
+    void (*on_ack)(void *user, uint64_t token,
+                   int reason); /* QoS 1: 0 accepted; else the MQTT 5 reason code, e.g. 135 */
+};
+
+struct mqtt_client;
+
+/* Starts connecting; a broker that is not there is no error, the client goes on trying.
+ * Errors: -EINVAL (options; text in diag), -ENOMEM. */
+int mqtt_client_start(uv_loop_t *loop, const struct mqtt_options *options,
+                      const struct mqtt_handlers *handlers, void *user,
+                      struct mqtt_client **ret_client, struct diag *diag);
+
+/* Sends DISCONNECT if connected (so the last will is not sent), closes every handle, then calls
+ * on_stopped (may be NULL) and frees the client. Unsent QoS 1 messages are dropped. */
+void mqtt_client_stop(struct mqtt_client *client, void (*on_stopped)(void *user), void *user);
+
+/* Kept and renewed at every connect. */
+int mqtt_client_subscribe(struct mqtt_client *client, const char *filter, int qos);
+int mqtt_client_unsubscribe(struct mqtt_client *client, const char *filter);
+
+/* Publishes now. For QoS 1 the token comes back in on_ack; ret_token may be NULL.
+ * Errors: -ENOTCONN offline; -EAGAIN MQTT_INFLIGHT_MAX messages are unacknowledged; -EMSGSIZE;
+ * -EIO. Nothing is queued on an error. */
+int mqtt_client_publish(struct mqtt_client *client, const struct mqtt_message *message,
+                        uint64_t *ret_token);
+
+bool mqtt_client_online(const struct mqtt_client *client);
+unsigned mqtt_client_inflight(const struct mqtt_client *client);
+/* Why it is offline, "" while online. */
+const char *mqtt_client_reason(const struct mqtt_client *client);
+
+#endif
