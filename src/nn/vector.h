@@ -12,19 +12,13 @@
 #include <stddef.h>
 
 /* Compiles a function once per instruction set and lets the loader choose: distribution builds are
- * SSE2 otherwise. Left out under sanitizers, whose run-time is not up yet when the choice is made.
- */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__x86_64__) ||       \
-    !defined(__gnu_linux__)
-#define NN_VECTORISED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
-    __has_feature(memory_sanitizer)
-#define NN_VECTORISED
-#endif
-#endif
-#ifndef NN_VECTORISED
+ * SSE2 otherwise. Not under sanitizers, whose run-time is not up yet when the choice is made, and
+ * not with old clangs, which give the chooser a name of its own. */
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_ADDRESS__) &&             \
+    !defined(__SANITIZE_THREAD__) && (!defined(__clang__) || __clang_major__ >= 18)
 #define NN_VECTORISED __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define NN_VECTORISED
 #endif
 
 real *vector_new(size_t count); /* NULL when memory is out; free with free() */
