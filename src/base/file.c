@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,20 +60,6 @@ int file_read(const char *path, size_t max_size, void **ret_data, size_t *ret_si
     return 0;
 }
 
-static int write_all(int fd, const char *data, size_t size)
-{
-    while (size > 0) {
-        ssize_t n = write(fd, data, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        data += n;
-        size -= (size_t)n;
-    }
-    return 0;
-}
-
 /* So that the rename itself survives a power cut. */
 static void sync_directory_of(const char *path)
 {
@@ -88,28 +75,83 @@ static void sync_directory_of(const char *path)
     }
 }
 
+static void writer_end(struct file_writer *writer)
+{
+    free(writer->path);
+    free(writer->temporary);
+    *writer = (struct file_writer){.stream = NULL};
+}
+
+int file_writer_open(struct file_writer *writer, const char *path, struct diag *diag)
+{
+    *writer = (struct file_writer){.path = strdup(path)};
+    struct stat st;
+    bool straight = stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+    if (!writer->path || (!straight && asprintf(&writer->temporary, "%s.XXXXXX", path) < 0)) {
+        writer->temporary = NULL;
+        writer_end(writer);
+        return diag_errno(diag, ENOMEM, "%s", path);
+    }
+    int fd = straight ? open(path, O_WRONLY | O_CLOEXEC) : mkostemp(writer->temporary, O_CLOEXEC);
+    writer->stream = fd >= 0 ? fdopen(fd, "wb") : NULL;
+    if (!writer->stream) {
+        int error = errno;
+        if (fd >= 0) {
+            close(fd);
+            if (writer->temporary)
+                unlink(writer->temporary);
+        }
+        writer_end(writer);
+        return diag_errno(diag, error, "cannot write %s", path);
+    }
+    return 0;
+}
+
+static int make_durable(struct file_writer *writer)
+{
+    mode_t mask = umask(0);
+    umask(mask);
+    int fd = fileno(writer->stream);
+    return fchmod(fd, 0644 & ~mask) < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int file_writer_commit(struct file_writer *writer, struct diag *diag)
+{
+    errno = 0;
+    int r = 0;
+    if (fflush(writer->stream) != 0 || ferror(writer->stream))
+        r = errno ? -errno : -EIO;
+    if (r == 0 && writer->temporary)
+        r = make_durable(writer);
+    if (fclose(writer->stream) != 0 && r == 0)
+        r = -errno;
+    if (r == 0 && writer->temporary && rename(writer->temporary, writer->path) < 0)
+        r = -errno;
+    if (r < 0 && writer->temporary)
+        unlink(writer->temporary);
+    else if (r == 0)
+        sync_directory_of(writer->path);
+    if (r < 0)
+        diag_errno(diag, r, "cannot write %s", writer->path);
+    writer_end(writer);
+    return r;
+}
+
+void file_writer_discard(struct file_writer *writer)
+{
+    if (writer->stream)
+        fclose(writer->stream);
+    if (writer->temporary)
+        unlink(writer->temporary);
+    writer_end(writer);
+}
+
 int file_write(const char *path, const void *data, size_t size, struct diag *diag)
 {
-    char *temporary;
-    if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-        return diag_errno(diag, ENOMEM, "%s", path);
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    int r = fd < 0 ? -errno : 0;
-    if (fd >= 0) {
-        mode_t mask = umask(0);
-        umask(mask);
-        r = write_all(fd, data, size);
-        if (r == 0 && (fchmod(fd, 0644 & ~mask) < 0 || fsync(fd) < 0))
-            r = -errno;
-        if (close(fd) < 0 && r == 0)
-            r = -errno;
-        if (r == 0 && rename(temporary, path) < 0)
-            r = -errno;
-        if (r < 0)
-            unlink(temporary);
-        else
-            sync_directory_of(path);
-    }
-    free(temporary);
-    return r < 0 ? diag_errno(diag, r, "cannot write %s", path) : 0;
+    struct file_writer writer;
+    int r = file_writer_open(&writer, path, diag);
+    if (r < 0)
+        return r;
+    fwrite(data, 1, size, writer.stream);
+    return file_writer_commit(&writer, diag);
 }

@@ -7,6 +7,7 @@
 #include "base/diag.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 /* Reads a regular file whole into memory of its own (never mmap: a file that is truncated later
  * would be a SIGBUS). One byte more than the size is allocated and set to 0. Memory: the caller
@@ -18,5 +19,17 @@ int file_read(const char *path, size_t max_size, void **ret_data, size_t *ret_si
 /* Writes a file so that a reader, and a crash, sees the old one or the new one: a temporary file
  * beside it, fsync, rename, fsync of the directory. The mode is 0644 less the umask. */
 int file_write(const char *path, const void *data, size_t size, struct diag *diag);
+
+/* The same for what is written piece by piece: open, write to the stream, then commit or discard;
+ * write errors are found by the commit, which ends the writer in any case. What stands at the path
+ * and is no regular file (a pipe, /dev/null) is written to, not replaced. */
+struct file_writer {
+    FILE *stream;
+    char *path;
+    char *temporary; /* NULL: writes straight to the path */
+};
+int file_writer_open(struct file_writer *writer, const char *path, struct diag *diag);
+int file_writer_commit(struct file_writer *writer, struct diag *diag);
+void file_writer_discard(struct file_writer *writer);
 
 #endif
