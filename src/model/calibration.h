@@ -1,0 +1,99 @@
+/*
+ * calibration: from the scores of healthy sessions to a threshold for a false-alarm budget.
+ *
+ * The statistic is the one that raises an alert: the k-th largest of the last n scores, so that the
+ * alert filter is part of the calibration. Its maxima over blocks of evaluated time are nearly
+ * independent, and a generalised Pareto tail is fitted to the upper of them. The data support no
+ * better promise than their own length: calibration_supported_per_day.
+ *
+ * Units: seconds, hours of evaluated time. Thread: none of its own; a fitted one is constant.
+ * Source: peaks over threshold, Siffer et al. 2017; conformal p-values, Vovk et al. 2005.
+ */
+#ifndef ARMWATCH_MODEL_CALIBRATION_H
+#define ARMWATCH_MODEL_CALIBRATION_H
+
+#include "base/diag.h"
+#include "model/pareto.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CALIBRATION_BLOCK_S 30.0
+#define CALIBRATION_STORED_MAX 20000
+
+enum calibration_tail {
+    CALIBRATION_PARETO,      /* from 100 blocks on */
+    CALIBRATION_EXPONENTIAL, /* from 20 blocks on: too few for a shape */
+    CALIBRATION_MAXIMUM,     /* fewer: the maximum, and the spread above the median as the margin */
+};
+
+/* Plain, to be stored as it is. */
+struct calibration {
+    double block_s;  /* evaluated time in a full block */
+    double hours;    /* evaluated time in all blocks */
+    size_t sessions; /* that they came from */
+    size_t blocks;
+    size_t stored;  /* of the block maxima: all, or CALIBRATION_STORED_MAX of them */
+    double *maxima; /* [stored] ascending, evenly spaced in rank, both extremes among them */
+    enum calibration_tail tail;
+    double level;         /* of the statistic, above which the tail describes it */
+    size_t peaks;         /* block maxima that the tail was fitted to */
+    struct pareto excess; /* over the level */
+};
+
+/* "pareto", "exponential", "maximum". Errors: -EINVAL with the list in diag. */
+int calibration_tail_parse(const char *name, enum calibration_tail *ret_tail, struct diag *diag);
+const char *calibration_tail_name(enum calibration_tail tail);
+
+/* Block maxima of a statistic that is fed in the order of time.
+ * A block is full after block_s of evaluated time, however long it took to come by; a new session,
+ * a step back in time or a gap of over block_s ends it early. Such a block counts if it is at least
+ * half full. Memory: calibration_blocks_deinit frees. */
+struct calibration_blocks {
+    double block_s, period_s;
+    size_t full;     /* windows in a full block */
+    size_t in_block; /* windows in the one being filled */
+    double maximum;  /* of these */
+    int64_t time_ns; /* of the newest */
+    bool in_session; /* the session has given a block */
+    size_t windows;  /* in all blocks that count */
+    size_t sessions; /* that have given a block */
+    size_t count, capacity;
+    double *maxima; /* [count] in the order of time */
+};
+
+/* period_s: from one window to the next. */
+void calibration_blocks_init(struct calibration_blocks *blocks, double block_s, double period_s);
+void calibration_blocks_deinit(struct calibration_blocks *blocks);
+/* Errors: -EINVAL the statistic is not finite; -ENOMEM. */
+int calibration_blocks_push(struct calibration_blocks *blocks, int64_t time_ns, double statistic);
+/* Ends a session, also the last one. Errors: -ENOMEM. */
+int calibration_blocks_end_session(struct calibration_blocks *blocks);
+
+/* Memory: calibration_deinit frees the maxima. Errors: -EINVAL no block; -ENOMEM. */
+int calibration_fit(struct calibration *calibration, const struct calibration_blocks *blocks,
+                    struct diag *diag);
+void calibration_deinit(struct calibration *calibration);
+
+/* For one that was restored (maxima allocated by malloc). Errors: -EINVAL with the member and what
+ * it must be in diag. */
+int calibration_check(const struct calibration *calibration, struct diag *diag);
+
+/* Smallest statistic that is *not* an alarm: an alert is raised above it. Falls as the budget
+ * grows; never below the observed quantile that it stands for. false_alarms_per_day > 0, of
+ * evaluated time.
+ */
+double calibration_threshold(const struct calibration *calibration, double false_alarms_per_day);
+
+/* How often the maximum of a healthy block is at least this high: conformal within the data,
+ * continued by the fitted tail. Continuous, falling, in (0, 1]. */
+double calibration_p_value(const struct calibration *calibration, double statistic);
+
+/* The rate that so many hours without a single alarm exclude at 95 %: 3 / T. */
+double calibration_supported_per_day(const struct calibration *calibration);
+
+/* Chance, at 95 %, that a new session is unlike all that were seen: 1 - .05^(1/S). */
+double calibration_new_session_risk(const struct calibration *calibration);
+
+#endif
