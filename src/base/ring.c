@@ -71,36 +71,25 @@ void ring_commit(struct ring *ring)
     ring->reserved = 0;
 }
 
-/* True if a record starts at the (possibly moved) tail position. */
-static int skip_to_record(struct ring *ring, size_t *tail)
+const void *ring_read(struct ring *ring, size_t *ret_size)
 {
-    if (*tail == ring->head_seen)
+    if (ring->read == ring->head_seen)
         ring->head_seen = atomic_load_explicit(&ring->head, memory_order_acquire);
-    if (*tail == ring->head_seen)
-        return 0;
-    if (*header_at(ring, *tail) == RING_SKIP)
-        *tail += ring->capacity - (*tail & (ring->capacity - 1));
-    return 1;
-}
-
-const void *ring_peek(struct ring *ring, size_t *ret_size)
-{
-    size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    if (!skip_to_record(ring, &tail))
+    if (ring->read == ring->head_seen)
         return NULL;
-    uint64_t *header = header_at(ring, tail);
+    if (*header_at(ring, ring->read) == RING_SKIP)
+        ring->read += ring->capacity - (ring->read & (ring->capacity - 1));
+    uint64_t *header = header_at(ring, ring->read);
+    size_t size = (size_t)*header;
     if (ret_size)
-        *ret_size = (size_t)*header;
+        *ret_size = size;
+    ring->read += RING_HEADER + round_up_8(size);
     return header + 1;
 }
 
 void ring_release(struct ring *ring)
 {
-    size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    int present = skip_to_record(ring, &tail);
-    assert(present);
-    tail += RING_HEADER + round_up_8((size_t)*header_at(ring, tail));
-    atomic_store_explicit(&ring->tail, tail, memory_order_release);
+    atomic_store_explicit(&ring->tail, ring->read, memory_order_release);
 }
 
 size_t ring_used(const struct ring *ring)

@@ -26,7 +26,8 @@ struct ring {
 
     /* consumer */
     _Alignas(64) _Atomic size_t tail; /* bytes ever released */
-    size_t head_seen;
+    size_t read;                      /* bytes ever read */
+    size_t head_seen;                 /* the consumer's last look at head */
 };
 
 /* Memory: capacity bytes (rounded up to a power of two). Errors: -ENOMEM. */
@@ -38,8 +39,9 @@ void ring_deinit(struct ring *ring);
 void *ring_reserve(struct ring *ring, size_t size);
 void ring_commit(struct ring *ring);
 
-/* The oldest record, or NULL when there is none. It stays valid until ring_release. */
-const void *ring_peek(struct ring *ring, size_t *ret_size);
+/* The next record that was not read yet, or NULL when there is none. Records that were read stay
+ * valid until ring_release, which gives all of them back: so a batch is worked on in place. */
+const void *ring_read(struct ring *ring, size_t *ret_size);
 void ring_release(struct ring *ring);
 
 /* Bytes in use, headers included; exact only for a caller that holds both ends. */

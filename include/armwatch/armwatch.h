@@ -1,0 +1,66 @@
+/*
+ * armwatch.h: the scoring core of armwatch as a library: load a model, push samples, get scores and
+ * alerts.
+ *
+ * Shape: a sample is [armwatch_model_channels] floats in the model's channel order and the units of
+ * the source. Units: int64_t nanoseconds since the Unix epoch; a score of 1 is the limit for every
+ * model. Thread: OpenBLAS's serial build is not thread-safe, so all functions of one process must
+ * be called from one thread at a time. Memory: what a function makes, its _free releases; NULL is
+ * allowed there. Errors: 0 is success, a negative errno is an error with a text in the buffer that
+ * was given (which may be NULL).
+ */
+#ifndef ARMWATCH_ARMWATCH_H
+#define ARMWATCH_ARMWATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ARMWATCH_ERROR_MAX 512
+
+typedef struct armwatch_model armwatch_model;
+typedef struct armwatch_monitor armwatch_monitor;
+
+/* Reads and checks a model file, and runs its self-test. Errors: -ENOENT, -EINVAL, -ENOMEM, ... */
+int armwatch_model_load(const char *path, armwatch_model **ret_model,
+                        char error[ARMWATCH_ERROR_MAX]);
+void armwatch_model_free(armwatch_model *model);
+
+const char *armwatch_model_name(const armwatch_model *model);
+int64_t armwatch_model_version(const armwatch_model *model);
+size_t armwatch_model_channels(const armwatch_model *model);
+/* NULL beyond the last. */
+const char *armwatch_model_channel_name(const armwatch_model *model, size_t channel);
+double armwatch_model_period_s(const armwatch_model *model);
+
+/* One monitor follows one robot. false_alarms_per_day: the budget from which thresholds follow; 0
+ * takes the model's own. The model may be freed before its monitors. */
+int armwatch_monitor_new(armwatch_model *model, double false_alarms_per_day,
+                         armwatch_monitor **ret_monitor);
+void armwatch_monitor_free(armwatch_monitor *monitor);
+
+enum armwatch_event { ARMWATCH_NONE, ARMWATCH_RAISED, ARMWATCH_UPDATED, ARMWATCH_CLEARED };
+
+struct armwatch_score {
+    int evaluated;             /* 0: no complete, unbroken window yet; score is 0 */
+    double score;              /* largest of the detectors' score / threshold: 1 is the limit */
+    enum armwatch_event event; /* of the alert episode, by the filter in the model */
+    int alert;                 /* an episode is open */
+};
+
+/* values [armwatch_model_channels], all finite. Errors: -EINVAL a value is not finite: the sample
+ * counts as missing; -EEXIST a duplicate or late sample, which is dropped. */
+int armwatch_monitor_push(armwatch_monitor *monitor, int64_t time_ns, const float *values,
+                          struct armwatch_score *ret_score);
+
+/* The library's version, such as "0.1.0". */
+const char *armwatch_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * config: the daemon's configuration file, read, checked and with every default in place.
+ *
+ * One table in config.c says every key, its type, range, default and meaning; the reference page is
+ * printed from it. Memory: config_load makes a config of its own that config_free releases;
+ * everything in it is borrowed from it.
+ */
+#ifndef ARMWATCH_CONFIG_CONFIG_H
+#define ARMWATCH_CONFIG_CONFIG_H
+
+#include "base/diag.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct config_list {
+    size_t count;
+    char **item;
+};
+
+struct config_map {
+    size_t count;
+    struct config_entry {
+        char *key, *value;
+    } * entry;
+};
+
+struct config {
+    char *path; /* of the file */
+    char *instance;
+    struct {
+        char *url, *protocol, *client_id, *username, *password_file;
+        char *ca_file, *cert_file, *key_file;
+        bool tls_insecure;
+    } mqtt;
+    struct {
+        char *root;
+        struct config_list samples;
+    } topics;
+    struct {
+        int64_t max;
+    } robots;
+    struct {
+        char *directory, *default_name, *signature, *public_key_file;
+        struct config_map robots;
+    } models;
+    struct {
+        double false_alarms_per_day;
+        double reassert_s;
+    } alerts;
+    struct {
+        double max_gap_s, stale_periods, silent_s;
+        char *time_unit;
+        struct config_list gate_mode;
+    } input;
+    struct {
+        double rate_hz;
+    } scores;
+    struct {
+        char *listen;
+    } http;
+    char *state_directory;
+    struct {
+        char *level;
+    } log;
+};
+
+/* Errors: -ENOENT and other errnos of reading; -EINVAL with file, key, what was found and what is
+ * allowed. */
+int config_load(const char *path, struct config **ret_config, struct diag *diag);
+void config_free(struct config *config);
+
+/* Where a secret file is: absolute as it is; else $CREDENTIALS_DIRECTORY/NAME,
+ * $CREDENTIALS_DIRECTORY/armwatch.NAME, then beside the configuration. Memory: the caller frees
+ * *ret_path. Errors: -ENOENT with the places looked at. */
+int config_find_secret(const struct config *config, const char *name, char **ret_path,
+                       struct diag *diag);
+
+/* Reads a one-line secret (mode must not let others read it). Memory: the caller frees *ret_text.
+ */
+int config_read_secret(const struct config *config, const char *name, char **ret_text,
+                       struct diag *diag);
+
+/* The model that a robot is configured to have; NULL if there is none. */
+const char *config_model_of(const struct config *config, const char *robot);
+
+/* Every key as a Markdown table. */
+void config_print_reference(FILE *out);
+
+#endif

@@ -1,0 +1,413 @@
+/*
+ * Three things cross between the two threads: windows (ring, loop to scorer), results (ring, scorer
+ * to loop) and scoring sets (one atomic slot; a newer one replaces one that was not taken yet).
+ *
+ * The ring of results cannot overflow: the loop counts windows from push to result and refuses at
+ * SCORER_PENDING_MAX, and the ring holds that many and the reports about sets. So the scorer never
+ * waits for the loop.
+ *
+ * Waking: the scorer says that it is about to sleep, looks once more, and sleeps on a semaphore;
+ * the loop posts it only if the flag is set, once per burst. The other way, uv_async coalesces and
+ * libuv 1.44 needs the fence before it; a 100 ms timer drains as well, should a wake-up ever be
+ * lost.
+ */
+#include "daemon/scorer.h"
+
+#include "base/clock.h"
+#include "base/ring.h"
+#include "nn/blas.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SCORER_WINDOW_RING ((size_t)8 << 20)
+#define SCORER_PENDING_MAX 4096
+#define SCORER_REPORTS_MAX 256 /* about sets, between two turns of the loop */
+#define SCORER_DRAIN_MS 100
+
+struct window_record {
+    uint64_t generation; /* newest set posted when the window was pushed */
+    int64_t time_ns;
+    uint64_t seq;
+    int64_t received_ns;
+    uint32_t robot;
+    uint32_t rows;
+    float values[];
+};
+
+struct set_report {
+    uint64_t generation;
+    struct scoring_set *retired; /* to be freed by the loop */
+    bool ok;
+    char reason[DIAG_TEXT_MAX];
+};
+
+struct result_record {
+    bool is_report;
+    union {
+        struct scorer_result result;
+        struct set_report report;
+    };
+};
+
+struct scorer {
+    /* loop */
+    uv_loop_t *loop;
+    const struct scorer_handlers *handlers;
+    void *user;
+    uv_async_t async;
+    uv_timer_t timer;
+    uv_thread_t thread;
+    uint64_t posted; /* generation */
+    size_t pending;  /* windows pushed and not yet back */
+    int64_t busy_since_ns;
+    uint64_t progress_seen;
+    unsigned handles_open;
+    void (*on_stopped)(void *user);
+    void *stopped_user;
+
+    /* both */
+    struct ring windows, results;
+    _Alignas(64) _Atomic(struct scoring_set *) mailbox;
+    _Atomic bool sleeping, stopping;
+    _Atomic uint64_t progress; /* batches done */
+    uv_sem_t wake;
+
+    /* scorer */
+    struct scoring_set *set;
+    struct model *tested[16]; /* models that passed here; a set of yesterday's models need not be
+                                 tested again */
+    size_t tested_next;
+    struct score scores[DETECTOR_BATCH_MAX];
+};
+
+/* ---- scorer thread
+ * ------------------------------------------------------------------------------------------- */
+
+static void put_result(struct scorer *scorer, const struct result_record *record)
+{
+    void *slot = ring_reserve(&scorer->results, sizeof *record);
+    assert(slot); /* see above: it cannot be full */
+    memcpy(slot, record, sizeof *record);
+    ring_commit(&scorer->results);
+}
+
+static bool is_tested(const struct scorer *scorer, const struct model *model)
+{
+    for (size_t i = 0; i < sizeof scorer->tested / sizeof scorer->tested[0]; i++) {
+        if (scorer->tested[i] == model)
+            return true;
+    }
+    return false;
+}
+
+/* A pointer stands for a model only while a set in use holds it: entries of other models are
+ * dropped. */
+static void forget_unused(struct scorer *scorer)
+{
+    for (size_t i = 0; i < sizeof scorer->tested / sizeof scorer->tested[0]; i++) {
+        bool used = false;
+        for (size_t r = 0; !used && scorer->set && r < scorer->set->robots; r++)
+            used = scorer->set->robot[r].model == scorer->tested[i];
+        if (!used)
+            scorer->tested[i] = NULL;
+    }
+}
+
+static int test_models(struct scorer *scorer, const struct scoring_set *set, struct diag *diag)
+{
+    for (size_t r = 0; r < set->robots; r++) {
+        struct model *model = set->robot[r].model;
+        if (!model || is_tested(scorer, model))
+            continue;
+        int result = model_selftest(model, diag);
+        if (result < 0)
+            return result;
+        scorer->tested[scorer->tested_next++ % (sizeof scorer->tested / sizeof scorer->tested[0])] =
+            model;
+    }
+    return 0;
+}
+
+/* Takes what is in the mailbox, between two batches. */
+static void check_mailbox(struct scorer *scorer)
+{
+    struct scoring_set *set =
+        atomic_exchange_explicit(&scorer->mailbox, NULL, memory_order_acq_rel);
+    if (!set)
+        return;
+    struct diag diag = DIAG_INIT;
+    struct result_record record = {.is_report = true};
+    record.report.generation = set->generation;
+    record.report.ok = test_models(scorer, set, &diag) == 0;
+    if (record.report.ok) {
+        record.report.retired = scorer->set;
+        scorer->set = set;
+    } else {
+        record.report.retired = set;
+        memcpy(record.report.reason, diag.text, sizeof record.report.reason);
+    }
+    forget_unused(scorer);
+    put_result(scorer, &record);
+}
+
+static struct model *model_for(const struct scorer *scorer, const struct window_record *window)
+{
+    const struct scoring_set *set = scorer->set;
+    return set && window->robot < set->robots ? set->robot[window->robot].model : NULL;
+}
+
+/* Scores those of the batch that belong to one model, and strikes them out. */
+static void score_model(struct scorer *scorer, struct model *model,
+                        const struct window_record **batch, size_t count)
+{
+    struct score_request requests[DETECTOR_BATCH_MAX];
+    const struct window_record *who[DETECTOR_BATCH_MAX];
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!batch[i] || model_for(scorer, batch[i]) != model)
+            continue;
+        who[used] = batch[i];
+        requests[used] =
+            (struct score_request){.window = batch[i]->values,
+                                   .rows = batch[i]->rows,
+                                   .thresholds = scorer->set->robot[batch[i]->robot].thresholds};
+        scorer->scores[used].time_ns = batch[i]->time_ns;
+        scorer->scores[used].seq = batch[i]->seq;
+        used++;
+        batch[i] = NULL;
+    }
+    score_windows(model, requests, used, scorer->scores);
+    for (size_t j = 0; j < used; j++) {
+        struct result_record record = {.result = {.robot = who[j]->robot,
+                                                  .generation = scorer->set->generation,
+                                                  .scored = true,
+                                                  .received_ns = who[j]->received_ns,
+                                                  .score = scorer->scores[j]}};
+        put_result(scorer, &record);
+    }
+}
+
+static void drop_window(struct scorer *scorer, const struct window_record *window)
+{
+    struct result_record record = {
+        .result = {.robot = window->robot, .received_ns = window->received_ns}};
+    put_result(scorer, &record);
+}
+
+/* Everything that waits, at most one batch. Results of one robot keep their order: a robot has one
+ * model, and score_model goes through the batch from the front. */
+static size_t run_batch(struct scorer *scorer)
+{
+    const struct window_record *batch[DETECTOR_BATCH_MAX];
+    size_t count = 0;
+    const struct window_record *record;
+    while (count < DETECTOR_BATCH_MAX && (record = ring_read(&scorer->windows, NULL)))
+        batch[count++] = record;
+    for (size_t i = 0; i < count; i++) {
+        /* A window may be newer than the look into the mailbox before this batch. */
+        if (batch[i]->generation > (scorer->set ? scorer->set->generation : 0)) {
+            check_mailbox(scorer);
+            break;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!batch[i])
+            continue;
+        struct model *model = model_for(scorer, batch[i]);
+        if (model)
+            score_model(scorer, model, batch, count);
+        else
+            drop_window(scorer, batch[i]);
+    }
+    ring_release(&scorer->windows);
+    return count;
+}
+
+static void signal_loop(struct scorer *scorer)
+{
+    atomic_fetch_add(&scorer->progress, 1);
+    atomic_thread_fence(memory_order_seq_cst);
+    uv_async_send(&scorer->async);
+}
+
+static void sleep_until_woken(struct scorer *scorer)
+{
+    atomic_store(&scorer->sleeping, true);
+    bool work = ring_used(&scorer->windows) > 0 || atomic_load(&scorer->mailbox) ||
+                atomic_load(&scorer->stopping);
+    if (work && atomic_exchange(&scorer->sleeping, false))
+        return;
+    uv_sem_wait(&scorer->wake);
+}
+
+static void scorer_main(void *argument)
+{
+    struct scorer *scorer = argument;
+    blas_init();
+    while (!atomic_load(&scorer->stopping)) {
+        bool mail = atomic_load(&scorer->mailbox) != NULL;
+        check_mailbox(scorer);
+        if (run_batch(scorer) > 0 || mail)
+            signal_loop(scorer);
+        else
+            sleep_until_woken(scorer);
+    }
+}
+
+/* ---- loop
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static void drain(struct scorer *scorer)
+{
+    const struct result_record *record;
+    while ((record = ring_read(&scorer->results, NULL))) {
+        if (record->is_report) {
+            scorer->handlers->on_set(scorer->user, record->report.generation, record->report.ok,
+                                     record->report.reason);
+            scoring_set_free(record->report.retired);
+        } else {
+            scorer->pending--;
+            scorer->handlers->on_result(scorer->user, &record->result);
+        }
+        ring_release(&scorer->results);
+    }
+}
+
+static void on_async(uv_async_t *handle)
+{
+    drain(handle->data);
+}
+
+static void on_timer(uv_timer_t *handle)
+{
+    struct scorer *scorer = handle->data;
+    drain(scorer);
+    scorer_wake(scorer);
+    uint64_t progress = atomic_load(&scorer->progress);
+    if (scorer->pending == 0 || progress != scorer->progress_seen)
+        scorer->busy_since_ns = 0;
+    else if (scorer->busy_since_ns == 0)
+        scorer->busy_since_ns = clock_monotonic_ns();
+    scorer->progress_seen = progress;
+}
+
+static void free_scorer(struct scorer *scorer)
+{
+    scoring_set_free(scorer->set);
+    scoring_set_free(atomic_load(&scorer->mailbox));
+    ring_deinit(&scorer->windows);
+    ring_deinit(&scorer->results);
+    free(scorer);
+}
+
+/* The thread inherits a mask with every signal blocked: signals are the loop's. */
+static int start_thread(struct scorer *scorer)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int r = uv_thread_create(&scorer->thread, scorer_main, scorer);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return r;
+}
+
+int scorer_start(uv_loop_t *loop, const struct scorer_handlers *handlers, void *user,
+                 struct scorer **ret_scorer)
+{
+    struct scorer *scorer = aligned_alloc(64, (sizeof *scorer + 63) & ~(size_t)63);
+    if (!scorer)
+        return -ENOMEM;
+    memset(scorer, 0, sizeof *scorer);
+    scorer->loop = loop;
+    scorer->handlers = handlers;
+    scorer->user = user;
+    size_t results = (SCORER_PENDING_MAX + SCORER_REPORTS_MAX) * (sizeof(struct result_record) + 16);
+    if (ring_init(&scorer->windows, SCORER_WINDOW_RING) < 0 ||
+        ring_init(&scorer->results, results) < 0) {
+        free_scorer(scorer);
+        return -ENOMEM;
+    }
+    uv_sem_init(&scorer->wake, 0);
+    uv_async_init(loop, &scorer->async, on_async);
+    uv_timer_init(loop, &scorer->timer);
+    scorer->async.data = scorer->timer.data = scorer;
+    scorer->handles_open = 2;
+    int r = start_thread(scorer);
+    assert(r == 0); /* a process that cannot have one thread at its start cannot work */
+    uv_timer_start(&scorer->timer, on_timer, SCORER_DRAIN_MS, SCORER_DRAIN_MS);
+    *ret_scorer = scorer;
+    return 0;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct scorer *scorer = handle->data;
+    if (--scorer->handles_open > 0)
+        return;
+    void (*on_stopped)(void *user) = scorer->on_stopped;
+    void *user = scorer->stopped_user;
+    uv_sem_destroy(&scorer->wake);
+    free_scorer(scorer);
+    if (on_stopped)
+        on_stopped(user);
+}
+
+void scorer_stop(struct scorer *scorer, void (*on_stopped)(void *user), void *user)
+{
+    scorer->on_stopped = on_stopped;
+    scorer->stopped_user = user;
+    atomic_store(&scorer->stopping, true);
+    scorer_wake(scorer);
+    uv_thread_join(&scorer->thread);
+    drain(scorer);
+    uv_close((uv_handle_t *)&scorer->async, on_closed);
+    uv_close((uv_handle_t *)&scorer->timer, on_closed);
+}
+
+void scorer_post(struct scorer *scorer, struct scoring_set *set)
+{
+    scorer->posted = set->generation;
+    struct scoring_set *unseen =
+        atomic_exchange_explicit(&scorer->mailbox, set, memory_order_acq_rel);
+    scoring_set_free(unseen);
+    scorer_wake(scorer);
+}
+
+bool scorer_push(struct scorer *scorer, const struct scorer_window *window)
+{
+    size_t values = window->rows * window->channels * sizeof(float);
+    if (scorer->pending >= SCORER_PENDING_MAX)
+        return false;
+    struct window_record *record =
+        ring_reserve(&scorer->windows, sizeof(struct window_record) + values);
+    if (!record)
+        return false;
+    record->generation = scorer->posted;
+    record->time_ns = window->time_ns;
+    record->seq = window->seq;
+    record->received_ns = window->received_ns;
+    record->robot = (uint32_t)window->robot;
+    record->rows = (uint32_t)window->rows;
+    memcpy(record->values, window->values, values);
+    ring_commit(&scorer->windows);
+    scorer->pending++;
+    return true;
+}
+
+void scorer_wake(struct scorer *scorer)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_exchange(&scorer->sleeping, false))
+        uv_sem_post(&scorer->wake);
+}
+
+double scorer_stalled_s(const struct scorer *scorer)
+{
+    return scorer->busy_since_ns ? (double)(clock_monotonic_ns() - scorer->busy_since_ns) / 1e9 : 0;
+}

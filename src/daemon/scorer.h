@@ -1,0 +1,68 @@
+/*
+ * scorer: the thread that scores windows, and the only one that calls BLAS.
+ *
+ * Loop and scorer exchange records by copy through two bounded rings, and scoring sets through a
+ * one-slot mailbox. A set is adopted between two batches, after its models have passed their
+ * self-tests on this thread's own kernels; if one fails, the set before stays. Nothing waits for
+ * anything: a ring that is full refuses. Thread: every function is the loop's; handlers run on the
+ * loop.
+ */
+#ifndef ARMWATCH_DAEMON_SCORER_H
+#define ARMWATCH_DAEMON_SCORER_H
+
+#include "base/diag.h"
+#include "daemon/scoring_set.h"
+#include "pipeline/score.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define SCORER_PENDING_PER_ROBOT 32 /* windows that wait, at most; the loop keeps the count */
+
+struct scorer;
+
+struct scorer_window {
+    size_t robot; /* number in the scoring set */
+    size_t rows;  /* contiguous valid rows */
+    size_t channels;
+    const float *values; /* [rows][channels], oldest first; copied */
+    int64_t time_ns;     /* sample time of the newest row */
+    uint64_t seq;
+    int64_t received_ns; /* monotonic arrival of its sample */
+};
+
+struct scorer_result {
+    size_t robot;
+    uint64_t generation; /* of the set that was used */
+    bool scored;         /* false: the robot was in no adopted set, the window was dropped */
+    int64_t received_ns;
+    struct score score;
+};
+
+struct scorer_handlers {
+    void (*on_result)(void *user, const struct scorer_result *result);
+    /* A set was adopted, or (ok false) refused with the reason; the sets before it are freed. */
+    void (*on_set)(void *user, uint64_t generation, bool ok, const char *reason);
+};
+
+/* Starts the thread. Errors: -ENOMEM and errnos of the thread. */
+int scorer_start(uv_loop_t *loop, const struct scorer_handlers *handlers, void *user,
+                 struct scorer **ret_scorer);
+
+/* Ends the thread after its batch, drains what it made (handlers still run), closes the handles and
+ * calls on_stopped; the scorer is freed before that. */
+void scorer_stop(struct scorer *scorer, void (*on_stopped)(void *user), void *user);
+
+/* Hands a set over: taken. A set that was not adopted yet is replaced by it. */
+void scorer_post(struct scorer *scorer, struct scoring_set *set);
+
+/* Queues a window. False if there is no room: it was not taken. Call scorer_wake after a burst. */
+bool scorer_push(struct scorer *scorer, const struct scorer_window *window);
+void scorer_wake(struct scorer *scorer);
+
+/* Seconds since the scorer last made progress while there was work for it; 0 if it is idle. */
+double scorer_stalled_s(const struct scorer *scorer);
+
+#endif

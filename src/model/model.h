@@ -1,0 +1,78 @@
+/*
+ * model: what a model file holds, ready to judge windows: channels, detectors, calibration,
+ * self-test.
+ *
+ * A model is built in one step from the bytes of a file, checked whole, and constant from then on,
+ * but for the scratch buffers of its detectors, which belong to the thread that scores. Memory:
+ * reference-counted; the count belongs to the thread that owns the model (the loop in the daemon).
+ */
+#ifndef ARMWATCH_MODEL_MODEL_H
+#define ARMWATCH_MODEL_MODEL_H
+
+#include "base/diag.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/name.h"
+#include "model/detector.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MODEL_CHANNELS_MAX 4096
+#define MODEL_DETECTORS_MAX 8
+#define MODEL_SPAN_MAX 1024                /* rows */
+#define MODEL_FILE_MAX ((size_t)256 << 20) /* bytes */
+#define MODEL_SELFTEST_TOLERANCE                                                                   \
+    1e-4 /* relative: single against double summation order, other BLAS kernels */
+
+struct model_channel {
+    char *name;
+    char *unit;   /* "" if not known */
+    size_t group; /* channels of one group belong to one part of the machine */
+};
+
+struct model {
+    char name[NAME_MAX_LENGTH + 1];
+    int64_t version;
+    char sha256[HASH_HEX_SIZE];
+    size_t channels;
+    struct model_channel *channel; /* [channels] in the order of a sample's values */
+    size_t groups;
+    char **group_names; /* [groups] */
+    double period_s;    /* nominal, from one sample to the next */
+    size_t span;        /* rows of its longest window */
+    size_t detectors;
+    struct detector detector[MODEL_DETECTORS_MAX];
+    double false_alarms_per_day; /* the target that it was made for */
+    cJSON *config;               /* the file's own, for showing */
+    size_t selftest_rows;
+    float *selftest_input;                       /* [selftest_rows][channels] */
+    double *selftest_score[MODEL_DETECTORS_MAX]; /* [selftest_rows - span of the detector + 1] */
+    unsigned references;
+};
+
+/* Builds a model from a file's bytes, which are only borrowed. Calls no BLAS.
+ * Errors: -EINVAL with what is wrong in diag, -ENOMEM. */
+int model_parse(const void *data, size_t size, struct model **ret_model, struct diag *diag);
+int model_load(const char *path, struct model **ret_model, struct diag *diag);
+
+struct model *model_ref(struct model *model);
+void model_unref(struct model *model); /* NULL is allowed */
+
+/* Scores the windows that the file brings along and compares with the scores that its maker got.
+ * Thread: the one that owns BLAS. Errors: -EINVAL with the difference in diag. */
+int model_selftest(struct model *model, struct diag *diag);
+
+/* Threshold of one detector: each has an equal share of the budget. INFINITY if it is not
+ * calibrated. */
+double model_threshold(const struct model *model, size_t detector, double false_alarms_per_day);
+
+/* True if every detector is calibrated. */
+bool model_calibrated(const struct model *model);
+
+/* 0 if samples for one model fit the other: same channels in the same order. Else -EINVAL with the
+ * difference. */
+int model_same_channels(const struct model *a, const struct model *b, struct diag *diag);
+
+#endif

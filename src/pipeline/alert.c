@@ -1,0 +1,203 @@
+#include "pipeline/alert.h"
+
+#include "base/clock.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+const char *alert_severity_name(enum alert_severity severity)
+{
+    static const char *const names[] = {"info", "warning", "critical"};
+    return names[severity];
+}
+
+const char *alert_transition_name(enum alert_transition transition)
+{
+    static const char *const names[] = {"none", "raised", "updated", "cleared"};
+    return names[transition];
+}
+
+void alert_init(struct alert *alert)
+{
+    memset(alert, 0, sizeof *alert);
+}
+
+void alert_set_model(struct alert *alert, const struct model *model, const double *thresholds)
+{
+    alert->detectors = model->detectors;
+    for (size_t d = 0; d < model->detectors; d++) {
+        struct alert_trigger *trigger = &alert->trigger[d];
+        trigger->filter = model->detector[d].filter;
+        trigger->calibration =
+            model->detector[d].calibrated ? &model->detector[d].calibration : NULL;
+        assert(trigger->filter.k >= 1 && trigger->filter.k <= trigger->filter.n &&
+               trigger->filter.n <= ALERT_FILTER_N_MAX);
+    }
+    alert_set_thresholds(alert, thresholds);
+    alert_restart(alert);
+}
+
+void alert_set_thresholds(struct alert *alert, const double *thresholds)
+{
+    for (size_t d = 0; d < alert->detectors; d++)
+        alert->trigger[d].threshold = thresholds[d];
+}
+
+void alert_restart(struct alert *alert)
+{
+    for (size_t d = 0; d < alert->detectors; d++)
+        alert->trigger[d].count = alert->trigger[d].next = 0;
+    alert->below = false;
+}
+
+double alert_trigger_statistic(const struct alert *alert, size_t detector)
+{
+    const struct alert_trigger *trigger = &alert->trigger[detector];
+    if (trigger->count < trigger->filter.k)
+        return -1;
+    /* n is a handful: a sorted copy by insertion. */
+    double sorted[ALERT_FILTER_N_MAX];
+    for (unsigned i = 0; i < trigger->count; i++) {
+        unsigned at = i;
+        for (; at > 0 && sorted[at - 1] < trigger->score[i]; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = trigger->score[i];
+    }
+    return sorted[trigger->filter.k - 1];
+}
+
+static void trigger_push(struct alert_trigger *trigger, double score, const struct score *window)
+{
+    trigger->score[trigger->next] = score;
+    trigger->time_ns[trigger->next] = window->time_ns;
+    trigger->seq[trigger->next] = window->seq;
+    trigger->next = (trigger->next + 1) % trigger->filter.n;
+    if (trigger->count < trigger->filter.n)
+        trigger->count++;
+}
+
+/* The oldest window in the filter that is over the threshold: where the episode began. */
+static void find_start(const struct alert_trigger *trigger, struct alert_episode *episode)
+{
+    unsigned oldest = trigger->count < trigger->filter.n ? 0 : trigger->next;
+    for (unsigned i = 0; i < trigger->count; i++) {
+        unsigned at = (oldest + i) % trigger->filter.n;
+        if (trigger->score[at] <= trigger->threshold)
+            continue;
+        if (episode->started_ns == INT64_MIN || trigger->time_ns[at] < episode->started_ns) {
+            episode->started_ns = trigger->time_ns[at];
+            episode->first_seq = trigger->seq[at];
+        }
+        return;
+    }
+}
+
+static enum alert_severity severity_of(double score)
+{
+    return score >= ALERT_CRITICAL_SCORE ? ALERT_CRITICAL : ALERT_WARNING;
+}
+
+static void note_window(struct alert_episode *episode, const struct score *score, double ratio,
+                        double p_value)
+{
+    episode->score = ratio;
+    episode->last_seq = score->seq;
+    if (ratio > episode->peak_score)
+        episode->peak_score = ratio;
+    if (p_value < episode->p_value)
+        episode->p_value = p_value;
+    if (ratio >= 1) {
+        episode->windows++;
+        episode->last = *score;
+    }
+}
+
+static void open_episode(struct alert *alert, const struct score *score, double ratio,
+                         double p_value)
+{
+    struct alert_episode *episode = &alert->episode;
+    *episode = (struct alert_episode){.open = true, .started_ns = INT64_MIN, .p_value = 1};
+    for (size_t d = 0; d < alert->detectors; d++) {
+        const struct alert_trigger *trigger = &alert->trigger[d];
+        if (alert_trigger_statistic(alert, d) > trigger->threshold) {
+            find_start(trigger, episode);
+            unsigned over = 0;
+            for (unsigned i = 0; i < trigger->count; i++)
+                over += trigger->score[i] > trigger->threshold;
+            if (over > episode->windows + 1)
+                episode->windows = over - 1; /* note_window counts the newest */
+        }
+    }
+    episode->severity = severity_of(ratio);
+    note_window(episode, score, ratio, p_value);
+    alert->below = false;
+}
+
+/* Under the clear ratio for clear_s of sample time, by the strictest of the detectors' filters. */
+static bool has_cleared(struct alert *alert, const struct score *score)
+{
+    double clear_s = 0;
+    bool below = true;
+    for (size_t d = 0; d < alert->detectors; d++) {
+        const struct alert_trigger *trigger = &alert->trigger[d];
+        clear_s = fmax(clear_s, trigger->filter.clear_s);
+        below &= !score->detector[d].evaluated ||
+                 score->detector[d].score < trigger->filter.clear_ratio * trigger->threshold;
+    }
+    if (!below) {
+        alert->below = false;
+        return false;
+    }
+    if (!alert->below || score->time_ns < alert->below_since_ns) {
+        alert->below = true;
+        alert->below_since_ns = score->time_ns;
+    }
+    return (double)(score->time_ns - alert->below_since_ns) >= clear_s * (double)CLOCK_NS_PER_S;
+}
+
+static enum alert_transition continue_episode(struct alert *alert, const struct score *score,
+                                              double ratio, double p_value)
+{
+    struct alert_episode *episode = &alert->episode;
+    note_window(episode, score, ratio, p_value);
+    if (has_cleared(alert, score)) {
+        episode->open = false;
+        episode->ended_ns = score->time_ns;
+        alert_restart(alert); /* what raised this episode must not raise the next one */
+        return ALERT_CLEARED;
+    }
+    if (severity_of(ratio) > episode->severity) {
+        episode->severity = severity_of(ratio);
+        return ALERT_UPDATED;
+    }
+    return ALERT_NONE;
+}
+
+enum alert_transition alert_push(struct alert *alert, const struct score *score, bool muted)
+{
+    assert(score->detectors == alert->detectors);
+    double thresholds[MODEL_DETECTORS_MAX];
+    double p_value = 1;
+    bool triggered = false;
+    for (size_t d = 0; d < alert->detectors; d++) {
+        struct alert_trigger *trigger = &alert->trigger[d];
+        thresholds[d] = trigger->threshold;
+        if (!score->detector[d].evaluated)
+            continue;
+        trigger_push(trigger, score->detector[d].score, score);
+        double statistic = alert_trigger_statistic(alert, d);
+        triggered |= statistic > trigger->threshold;
+        if (trigger->calibration && statistic >= 0)
+            p_value = fmin(p_value, calibration_p_value(trigger->calibration, statistic));
+    }
+    double ratio = score_ratio(score, thresholds, NULL);
+    if (ratio < 0)
+        return ALERT_NONE;
+    if (alert->episode.open)
+        return continue_episode(alert, score, ratio, p_value);
+    if (!triggered || muted || ratio < 1)
+        return ALERT_NONE;
+    open_episode(alert, score, ratio, p_value);
+    return ALERT_RAISED;
+}

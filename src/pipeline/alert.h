@@ -1,0 +1,75 @@
+/*
+ * alert: from a robot's scores to episodes: raised once, updated as severity rises, cleared once.
+ *
+ * Everything runs on sample time, so a replay at any speed gives the same episodes as the live run.
+ * Thread: one at a time.
+ */
+#ifndef ARMWATCH_PIPELINE_ALERT_H
+#define ARMWATCH_PIPELINE_ALERT_H
+
+#include "pipeline/score.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ALERT_CRITICAL_SCORE 3.0
+
+enum alert_severity { ALERT_INFO, ALERT_WARNING, ALERT_CRITICAL };
+const char *alert_severity_name(enum alert_severity severity);
+
+enum alert_transition { ALERT_NONE, ALERT_RAISED, ALERT_UPDATED, ALERT_CLEARED };
+const char *alert_transition_name(enum alert_transition transition);
+
+/* One detector's filter: the trigger statistic is the k-th largest of its last n scores. */
+struct alert_trigger {
+    struct alert_filter filter;
+    double threshold;
+    const struct calibration *calibration; /* borrowed from the model; NULL: no p-value */
+    unsigned count, next;                  /* ring of the last scores */
+    double score[ALERT_FILTER_N_MAX];
+    int64_t time_ns[ALERT_FILTER_N_MAX];
+    uint64_t seq[ALERT_FILTER_N_MAX];
+};
+
+struct alert_episode {
+    bool open;
+    enum alert_severity severity;
+    int64_t started_ns; /* the first window over its threshold */
+    int64_t ended_ns;   /* the window that cleared it; only once cleared */
+    uint64_t first_seq, last_seq;
+    double score, peak_score; /* of the robot: 1 is the limit */
+    double p_value;           /* smallest so far */
+    uint64_t windows;         /* over the limit */
+    struct score last;        /* the newest window over the limit, its attribution included */
+};
+
+struct alert {
+    size_t detectors;
+    struct alert_trigger trigger[MODEL_DETECTORS_MAX];
+    struct alert_episode episode;
+    bool below; /* every score since below_since_ns was under the clear ratio */
+    int64_t below_since_ns;
+};
+
+void alert_init(struct alert *alert);
+
+/* Takes filters and thresholds [model->detectors] over; forgets the scores in the filters, keeps an
+ * open episode. */
+void alert_set_model(struct alert *alert, const struct model *model, const double *thresholds);
+
+/* Other thresholds for the same model. */
+void alert_set_thresholds(struct alert *alert, const double *thresholds);
+
+/* The stream began anew: scores from before it must not meet scores from after it. An open episode
+ * stays. */
+void alert_restart(struct alert *alert);
+
+/* One evaluated window. With `muted` (maintenance) nothing is raised, but an open episode can
+ * clear. */
+enum alert_transition alert_push(struct alert *alert, const struct score *score, bool muted);
+
+/* The k-th largest of a detector's last n scores; negative while there are fewer than k. */
+double alert_trigger_statistic(const struct alert *alert, size_t detector);
+
+#endif

@@ -1,0 +1,139 @@
+#include "pipeline/history.h"
+
+#include "base/clock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A sample that is older than this against the one before is no late sample but a clock that was
+ * set back. */
+#define HISTORY_LATE_MAX_NS (2 * CLOCK_NS_PER_S)
+/* The same for sequence numbers: a source that restarts counts from 0 again. */
+#define HISTORY_LATE_MAX_SEQ 64
+#define HISTORY_DEFAULT_GAP_PERIODS 3
+
+static size_t rows_for(size_t span)
+{
+    return span * 4 > 32 ? span * 4 : 32;
+}
+
+int history_init(struct history *history, const struct history_options *options)
+{
+    assert(options->channels > 0 && options->span > 0 && options->period_s > 0);
+    double gap_s = options->max_gap_s > 0 ? options->max_gap_s
+                                          : HISTORY_DEFAULT_GAP_PERIODS * options->period_s;
+    *history = (struct history){
+        .channels = options->channels,
+        .span = options->span,
+        .capacity = rows_for(options->span),
+        .period_ns = (int64_t)llround(options->period_s * 1e9),
+        .max_gap_ns = (int64_t)llround(gap_s * 1e9),
+    };
+    history->rows = calloc(history->capacity * history->channels, sizeof *history->rows);
+    return history->rows ? 0 : -ENOMEM;
+}
+
+void history_deinit(struct history *history)
+{
+    free(history->rows);
+    history->rows = NULL;
+}
+
+int history_set_span(struct history *history, size_t span, double period_s)
+{
+    size_t capacity = rows_for(span);
+    if (capacity > history->capacity) {
+        float *rows = realloc(history->rows, capacity * history->channels * sizeof *rows);
+        if (!rows)
+            return -ENOMEM;
+        history->rows = rows;
+        history->capacity = capacity;
+    }
+    history->span = span;
+    history->period_ns = (int64_t)llround(period_s * 1e9);
+    return 0;
+}
+
+float *history_next_row(struct history *history)
+{
+    if (history->end == history->capacity) {
+        /* Move what a window may still need to the front: once in 3 * span rows. */
+        size_t keep = history->span - 1;
+        memmove(history->rows, history->rows + (history->end - keep) * history->channels,
+                keep * history->channels * sizeof *history->rows);
+        history->end = keep;
+        if (history->run > keep)
+            history->run = keep;
+    }
+    return history->rows + history->end * history->channels;
+}
+
+enum step { STEP_NEXT, STEP_MISSING, STEP_DUPLICATE, STEP_LATE, STEP_RESTART };
+
+static enum step classify_by_seq(const struct history *history, const struct sample *sample)
+{
+    if (sample->seq == history->last_seq)
+        return STEP_DUPLICATE;
+    if (sample->seq < history->last_seq)
+        return history->last_seq - sample->seq <= HISTORY_LATE_MAX_SEQ ? STEP_LATE : STEP_RESTART;
+    return sample->seq == history->last_seq + 1 ? STEP_NEXT : STEP_MISSING;
+}
+
+static enum step classify_by_time(const struct history *history, int64_t step_ns)
+{
+    if (step_ns == 0)
+        return STEP_DUPLICATE;
+    if (step_ns < 0)
+        return step_ns >= -HISTORY_LATE_MAX_NS ? STEP_LATE : STEP_RESTART;
+    return step_ns * 2 > history->period_ns * 3 ? STEP_MISSING : STEP_NEXT;
+}
+
+static enum step classify(const struct history *history, const struct sample *sample)
+{
+    if (!history->started)
+        return STEP_RESTART;
+    int64_t step_ns = sample->time_ns - history->last_time_ns;
+    bool by_seq = sample->has_seq && history->last_has_seq;
+    enum step step = by_seq ? classify_by_seq(history, sample) : classify_by_time(history, step_ns);
+    /* A step of one period can be longer than max_gap_s where the period itself is. */
+    int64_t longest = history->max_gap_ns > history->period_ns * 3 / 2 ? history->max_gap_ns
+                                                                       : history->period_ns * 3 / 2;
+    bool forward = step == STEP_NEXT || step == STEP_MISSING;
+    return forward && (step_ns > longest || step_ns < -HISTORY_LATE_MAX_NS) ? STEP_RESTART : step;
+}
+
+enum history_outcome history_push(struct history *history, const struct sample *sample)
+{
+    assert(sample->has_time && history->end < history->capacity);
+    enum step step = classify(history, sample);
+    if (step == STEP_DUPLICATE)
+        return HISTORY_DUPLICATE;
+    if (step == STEP_LATE)
+        return HISTORY_LATE;
+    history->run = step == STEP_NEXT ? history->run + 1 : 1;
+    history->end++;
+    history->started = true;
+    history->last_time_ns = sample->time_ns;
+    history->last_seq = sample->seq;
+    history->last_has_seq = sample->has_seq;
+    return step == STEP_RESTART ? HISTORY_RESTARTED : HISTORY_APPENDED;
+}
+
+void history_break(struct history *history)
+{
+    history->run = 0;
+}
+
+size_t history_valid_rows(const struct history *history)
+{
+    return history->run < history->span ? history->run : history->span;
+}
+
+const float *history_window(const struct history *history, size_t rows)
+{
+    assert(rows > 0 && rows <= history->run);
+    return history->rows + (history->end - rows) * history->channels;
+}
