@@ -3,7 +3,12 @@
  *
  * Thread: everything is called on the loop's thread, and every handler runs there. Name look-up and
  * connect run in libuv's pool with the connection exclusively theirs. Memory: options and strings
- * are copied. Messages are borrowed for the time of the handler.
+ * are copied. Messages are borrowed for the time of the handler. Process: SIGPIPE is ignored.
+ *
+ * A lost broker is noticed within 11 s; the next attempt comes after backoff_min_s to
+ * backoff_max_s, doubling and with jitter; after a takeover by a client with the same id, after 30
+ * s. A broker name with several addresses should reach the broker with the first: the others are
+ * tried only where that one fails at once.
  */
 #ifndef ARMWATCH_MQTT_CLIENT_H
 #define ARMWATCH_MQTT_CLIENT_H
@@ -26,10 +31,10 @@ struct mqtt_message {
     size_t size;
     int qos;
     bool retained;
-    const char *response_topic; /* MQTT 5, or NULL; in mqtt_client_publish: not sent */
+    const char *response_topic; /* MQTT 5, or NULL; not sent with 3.1.1 */
     const void *correlation;    /* MQTT 5 Correlation Data, or NULL */
     size_t correlation_size;
-    const char *content_type; /* publish only, or NULL */
+    const char *content_type; /* MQTT 5, publish only, or NULL */
 };
 
 struct mqtt_options {
@@ -45,17 +50,18 @@ struct mqtt_options {
     double backoff_min_s, backoff_max_s; /* 0: 0.5 and 30 */
 };
 
-/* Each may be NULL. None of them may stop the client from within on_message. */
+/* Each may be NULL. Every one may publish, subscribe and stop. */
 struct mqtt_handlers {
     void (*on_online)(void *user); /* connected, subscriptions sent */
     void (*on_offline)(
         void *user,
         const char *reason); /* lost, or an attempt failed; the client tries again by itself */
     void (*on_message)(void *user, const struct mqtt_message *message);
-    void (*on_drained)(
-        void *user); /* after a burst of messages: nothing more waits in the socket */
+    void (*on_drained)(void *user); /* once after each burst of messages read from the socket */
     void (*on_ack)(void *user, uint64_t token,
                    int reason); /* QoS 1: 0 accepted; else the MQTT 5 reason code, e.g. 135 */
+    void (*on_refused)(void *user, const char *filter,
+                       int reason); /* the broker refused this subscription */
 };
 
 struct mqtt_client;
@@ -67,16 +73,21 @@ int mqtt_client_start(uv_loop_t *loop, const struct mqtt_options *options,
                       struct mqtt_client **ret_client, struct diag *diag);
 
 /* Sends DISCONNECT if connected (so the last will is not sent), closes every handle, then calls
- * on_stopped (may be NULL) and frees the client. Unsent QoS 1 messages are dropped. */
+ * on_stopped (may be NULL) from the loop and frees the client. Never blocks. What was published
+ * before is still written out, for a second at most; unacknowledged QoS 1 messages are dropped. No
+ * handler runs after the call (a message being handled excepted). When a name look-up hangs in the
+ * pool, on_stopped comes at its end, with a dead DNS server in some ten seconds. */
 void mqtt_client_stop(struct mqtt_client *client, void (*on_stopped)(void *user), void *user);
 
-/* Kept and renewed at every connect. */
+/* Kept and renewed at every connect. QoS 0 or 1. Errors: -EINVAL, -ENOMEM; unsubscribe: -ENOENT. */
 int mqtt_client_subscribe(struct mqtt_client *client, const char *filter, int qos);
 int mqtt_client_unsubscribe(struct mqtt_client *client, const char *filter);
 
 /* Publishes now. For QoS 1 the token comes back in on_ack; ret_token may be NULL.
- * Errors: -ENOTCONN offline; -EAGAIN MQTT_INFLIGHT_MAX messages are unacknowledged; -EMSGSIZE;
- * -EIO. Nothing is queued on an error. */
+ * Errors: -ENOTCONN offline; -EAGAIN MQTT_INFLIGHT_MAX messages are unacknowledged, or 4 MiB of QoS
+ * 0 wait for a slow link; -EMSGSIZE; -EINVAL (topic, QoS, properties); -EIO, -ENOMEM. Nothing is
+ * queued on an error. A QoS 1 message that was accepted survives reconnects (sent again, perhaps
+ * twice). */
 int mqtt_client_publish(struct mqtt_client *client, const struct mqtt_message *message,
                         uint64_t *ret_token);
 

@@ -1,0 +1,451 @@
+/*
+ * The order of things, and why:
+ *
+ * - The library closes its socket inside almost any call, and says so reliably only through
+ *   mosquitto_socket(): a failed TLS handshake calls no callback. So after every call the socket is
+ *   compared with the polled one, and the poll handle stopped before anything can open a descriptor
+ *   with the same number.
+ * - A read delivers one message whatever it is told, so it is repeated. What OpenSSL has decrypted
+ *   already no poll will ever report, so it is drained, and looked at again each tick.
+ * - While TLS is being negotiated only a read advances it, the library's want_write means nothing,
+ *   and an error of the socket reads as "in progress" for ever: hence the check of the peer, the
+ *   limit on rounds and the deadline.
+ * - The end of a connection lingers: closing a socket with unread input sends a reset, the broker
+ * may then throw away the DISCONNECT in front of it and send the last will. So the library gets to
+ *   close its descriptor, a duplicate keeps the connection open for writing out and reading until
+ *   the broker has closed it, too.
+ */
+#include "mqtt/connection.h"
+
+#include "mqtt/reason.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define TICK_MS 500
+#define CONNECT_TIMEOUT_MS 5000
+#define FINISH_TIMEOUT_MS 1000
+#define READS_MAX 64
+#define DRAINS_MAX 4096
+#define HANDSHAKE_ROUNDS_MAX 100
+#define DISCARD_BYTES 16384
+#define DISCARDS_MAX 64
+
+struct mqtt_connection {
+    uv_loop_t *loop;
+    struct mqtt_session *session;
+    struct mqtt_connection_events events;
+    void *user;
+
+    uv_work_t work; /* look-up and connect */
+    uv_timer_t tick;
+    uv_poll_t poll;   /* on fd */
+    uv_poll_t linger; /* on linger_fd */
+    unsigned handles; /* that libuv still knows */
+    bool working, polling, lingering, closing;
+    bool driving; /* inside the library on the loop's behalf */
+    bool lost;
+    int fd, linger_fd;
+    uint64_t deadline_ms; /* for CONNACK */
+    unsigned handshake_rounds;
+    char reason[MQTT_REASON_MAX];
+
+    int connect_rc, connect_errno; /* the job's result */
+};
+
+static void connection_release(struct mqtt_connection *c)
+{
+    if (!c->closing || c->working || c->handles > 0)
+        return;
+    void (*on_closed)(void *user) = c->events.on_closed;
+    void *user = c->user;
+    free(c);
+    on_closed(user);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct mqtt_connection *c = handle->data;
+    c->handles--;
+    connection_release(c);
+}
+
+static void connection_stop_polling(struct mqtt_connection *c)
+{
+    if (!c->polling)
+        return;
+    c->polling = false;
+    uv_poll_stop(&c->poll);
+    uv_close((uv_handle_t *)&c->poll, on_handle_closed);
+}
+
+static bool connection_attached(const struct mqtt_connection *c)
+{
+    return mosquitto_socket(c->session->mosq) == c->fd;
+}
+
+/* The handle is negotiating TLS. */
+static SSL *connection_handshake_ssl(const struct mqtt_connection *c)
+{
+    SSL *ssl = mosquitto_ssl_get(c->session->mosq);
+    return ssl && !SSL_is_init_finished(ssl) ? ssl : NULL;
+}
+
+static void connection_fail(struct mqtt_connection *c, const char *reason)
+{
+    connection_stop_polling(c);
+    if (c->lost)
+        return;
+    c->lost = true;
+    snprintf(c->reason, sizeof c->reason, "%s", reason);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+static void on_tick(uv_timer_t *timer);
+
+static void connection_update_mask(struct mqtt_connection *c)
+{
+    SSL *ssl = connection_handshake_ssl(c);
+    bool write = ssl ? c->handshake_rounds == 0 || SSL_want_write(ssl)
+                     : mosquitto_want_write(c->session->mosq);
+    int r = uv_poll_start(&c->poll, UV_READABLE | (write ? UV_WRITABLE : 0), on_poll);
+    if (r < 0)
+        connection_fail(c, uv_strerror(r));
+}
+
+/* After library calls that returned rc: is the connection still there, and what does it wait for?
+ */
+static void connection_settle(struct mqtt_connection *c, int rc, int error)
+{
+    if (!c->polling)
+        return;
+    if (!rc)
+        rc = c->session->write_error;
+    if (!rc && !connection_attached(c))
+        rc = c->session->disconnect > 0 && c->session->disconnect < 0x80 ? c->session->disconnect
+                                                                         : MOSQ_ERR_CONN_LOST;
+    if (!rc) {
+        connection_update_mask(c);
+        return;
+    }
+    char reason[MQTT_REASON_MAX];
+    mqtt_reason_library(c->session, rc, error, reason);
+    connection_fail(c, reason);
+}
+
+/* Tells the owner. Nothing of the connection is touched after on_lost: it may be closing. */
+static void connection_report(struct mqtt_connection *c)
+{
+    c->events.on_progress(c->user);
+    if (c->lost && !c->closing)
+        c->events.on_lost(c->user, c->reason);
+}
+
+static int connection_read(struct mqtt_connection *c)
+{
+    struct mqtt_session *session = c->session;
+    for (int i = 0; i < READS_MAX; i++) {
+        unsigned long before = session->callbacks;
+        int rc = mosquitto_loop_read(session->mosq, 1);
+        if (rc || !connection_attached(c))
+            return rc;
+        if (session->callbacks == before)
+            break;
+    }
+    SSL *ssl = mosquitto_ssl_get(session->mosq);
+    for (int i = 0; ssl && SSL_pending(ssl) > 0; i++) {
+        if (i == DRAINS_MAX) { /* a flood: let the loop do something else in between */
+            uv_timer_start(&c->tick, on_tick, 0, TICK_MS);
+            break;
+        }
+        int rc = mosquitto_loop_read(session->mosq, 1);
+        if (rc || !connection_attached(c))
+            return rc;
+    }
+    return 0;
+}
+
+static int connection_write(struct mqtt_connection *c)
+{
+    return mosquitto_want_write(c->session->mosq) ? mosquitto_loop_write(c->session->mosq, 1) : 0;
+}
+
+/* The socket's own error, 0 when there is none. */
+static int connection_socket_error(int fd)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? errno : error;
+}
+
+static int connection_handshake(struct mqtt_connection *c, SSL *ssl)
+{
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof peer;
+    if (getpeername(c->fd, (struct sockaddr *)&peer, &size) < 0) {
+        int error = connection_socket_error(c->fd);
+        connection_fail(c, strerror(error ? error : ENOTCONN));
+        return 0;
+    }
+    if (++c->handshake_rounds > HANDSHAKE_ROUNDS_MAX) {
+        connection_fail(c, "TLS: the handshake does not come to an end");
+        return 0;
+    }
+    int rc = mosquitto_loop_read(c->session->mosq, 1);
+    if (rc || !connection_attached(c) || !SSL_is_init_finished(ssl))
+        return rc;
+    return connection_write(c); /* CONNECT waited for this */
+}
+
+static void connection_drive(struct mqtt_connection *c, bool readable)
+{
+    SSL *ssl = connection_handshake_ssl(c);
+    int rc = 0;
+    c->driving = true;
+    errno = 0;
+    if (ssl)
+        rc = connection_handshake(c, ssl);
+    else if (readable)
+        rc = connection_read(c);
+    if (!rc && !ssl && connection_attached(c))
+        rc = connection_write(c); /* also what the handlers have published */
+    int error = errno;
+    c->driving = false;
+    connection_settle(c, rc, error);
+    connection_report(c);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct mqtt_connection *c = poll->data;
+    if (status == 0) {
+        connection_drive(c, events & UV_READABLE);
+        return;
+    }
+    /* An error of the socket. What the broker said before it may still be there to read. */
+    int error = connection_socket_error(c->fd);
+    if (!connection_handshake_ssl(c)) {
+        c->driving = true;
+        connection_read(c);
+        c->driving = false;
+    }
+    connection_fail(c, error ? strerror(error) : "the connection was closed");
+    connection_report(c);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct mqtt_connection *c = timer->data;
+    if (c->lost) {
+        connection_report(c);
+        return;
+    }
+    uint64_t now = uv_now(c->loop);
+    if (!c->session->answered && now > c->deadline_ms)
+        connection_fail(c, "no answer from the broker within 5 s");
+    else if (mqtt_inflight_overdue(&c->session->inflight, now) && c->session->answered)
+        connection_fail(c, "a message was not acknowledged within 10 s");
+    if (c->lost) {
+        connection_report(c);
+        return;
+    }
+    c->driving = true;
+    int rc = mosquitto_loop_misc(c->session->mosq);
+    int error = errno;
+    c->driving = false;
+    connection_settle(c, rc, error);
+    SSL *ssl = c->lost ? NULL : mosquitto_ssl_get(c->session->mosq);
+    if (ssl && !connection_handshake_ssl(c) && SSL_pending(ssl) > 0)
+        connection_drive(c, true);
+    else
+        connection_report(c);
+}
+
+void mqtt_connection_touch(struct mqtt_connection *c)
+{
+    if (c->driving || c->lost)
+        return;
+    connection_settle(c, 0, errno);
+    if (c->lost)
+        uv_timer_start(&c->tick, on_tick, 0, TICK_MS);
+}
+
+static void work_connect(uv_work_t *work)
+{
+    struct mqtt_connection *c = work->data;
+    const struct mqtt_url *url = &c->session->url;
+    errno = 0;
+    c->connect_rc = mosquitto_connect_bind_async(c->session->mosq, url->host, url->port,
+                                                 MQTT_KEEPALIVE_S, NULL);
+    c->connect_errno = errno;
+}
+
+static void after_connect(uv_work_t *work, int status)
+{
+    struct mqtt_connection *c = work->data;
+    c->working = false;
+    if (c->closing) {
+        connection_release(c);
+        return;
+    }
+    c->deadline_ms = uv_now(c->loop) + CONNECT_TIMEOUT_MS;
+    uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
+    c->fd = mosquitto_socket(c->session->mosq);
+    int rc = c->connect_rc;
+    if (!rc && c->fd < 0)
+        rc = MOSQ_ERR_NO_CONN;
+    if (rc) {
+        mqtt_reason_library(c->session, rc, c->connect_errno, c->reason);
+        c->lost = true;
+        connection_report(c);
+        return;
+    }
+    int r = uv_poll_init(c->loop, &c->poll, c->fd);
+    if (r < 0) {
+        connection_fail(c, uv_strerror(r));
+    } else {
+        c->poll.data = c;
+        c->polling = true;
+        c->handles++;
+        connection_settle(c, 0, 0);
+    }
+    if (c->lost)
+        connection_report(c);
+}
+
+int mqtt_connection_open(uv_loop_t *loop, struct mqtt_session *session,
+                         const struct mqtt_connection_events *events, void *user,
+                         struct mqtt_connection **ret_connection)
+{
+    struct mqtt_connection *c = calloc(1, sizeof *c);
+    if (!c)
+        return -ENOMEM;
+    c->loop = loop;
+    c->session = session;
+    c->events = *events;
+    c->user = user;
+    c->fd = c->linger_fd = -1;
+    c->work.data = c;
+    mqtt_session_begin(session);
+    int r = uv_queue_work(loop, &c->work, work_connect, after_connect);
+    if (r < 0) {
+        free(c);
+        return r;
+    }
+    c->working = true;
+    uv_timer_init(loop, &c->tick);
+    c->tick.data = c;
+    c->handles++;
+    *ret_connection = c;
+    return 0;
+}
+
+static void connection_stop_lingering(struct mqtt_connection *c)
+{
+    if (!c->lingering)
+        return;
+    c->lingering = false;
+    uv_poll_stop(&c->linger);
+    uv_close((uv_handle_t *)&c->linger, on_handle_closed);
+    close(c->linger_fd);
+}
+
+void mqtt_connection_close(struct mqtt_connection *c)
+{
+    if (c->closing)
+        return;
+    c->closing = true;
+    connection_stop_polling(c);
+    connection_stop_lingering(c);
+    if (c->working) {
+        uv_cancel((uv_req_t *)&c->work); /* fails when it runs; then its end is awaited */
+    } else {
+        /* The library closes it with the next connect or at the end; the broker hears it now. */
+        int fd = mosquitto_socket(c->session->mosq);
+        if (fd >= 0)
+            shutdown(fd, SHUT_RDWR);
+    }
+    uv_close((uv_handle_t *)&c->tick, on_handle_closed);
+}
+
+static void on_linger(uv_poll_t *poll, int status, int events);
+
+/* DISCONNECT is out, or cannot be written: no more output, and wait for the broker's end. */
+static void linger_shut(struct mqtt_connection *c)
+{
+    shutdown(c->linger_fd, SHUT_WR);
+    if (uv_poll_start(&c->linger, UV_READABLE, on_linger) < 0)
+        mqtt_connection_close(c);
+}
+
+/* Reads on and throws it away; true when the broker has closed its side. */
+static bool linger_discard(int fd)
+{
+    char buffer[DISCARD_BYTES];
+    for (int i = 0; i < DISCARDS_MAX; i++) {
+        ssize_t count = read(fd, buffer, sizeof buffer);
+        if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR))
+            return true;
+        if (count < 0)
+            return false;
+    }
+    return false;
+}
+
+static void on_linger(uv_poll_t *poll, int status, int events)
+{
+    struct mqtt_connection *c = poll->data;
+    if (status < 0) {
+        mqtt_connection_close(c);
+        return;
+    }
+    if (mosquitto_socket(c->session->mosq) >= 0) {
+        int rc = mosquitto_loop_write(c->session->mosq, 1);
+        if (!rc && mosquitto_socket(c->session->mosq) >= 0)
+            return;
+        linger_shut(c);
+    } else if (linger_discard(c->linger_fd)) {
+        mqtt_connection_close(c);
+    }
+}
+
+static void on_linger_timeout(uv_timer_t *timer)
+{
+    mqtt_connection_close(timer->data);
+}
+
+void mqtt_connection_finish(struct mqtt_connection *c)
+{
+    if (c->lost || !connection_attached(c)) {
+        mqtt_connection_close(c);
+        return;
+    }
+    /* The poll goes first: epoll would keep the closed descriptor as long as the duplicate lives.
+     */
+    connection_stop_polling(c);
+    c->linger_fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
+    mosquitto_disconnect(c->session->mosq);
+    if (c->linger_fd < 0) {
+        mqtt_connection_close(c);
+        return;
+    }
+    if (uv_poll_init(c->loop, &c->linger, c->linger_fd) < 0) {
+        close(c->linger_fd);
+        mqtt_connection_close(c);
+        return;
+    }
+    c->linger.data = c;
+    c->lingering = true;
+    c->handles++;
+    uv_timer_start(&c->tick, on_linger_timeout, FINISH_TIMEOUT_MS, 0);
+    if (mosquitto_socket(c->session->mosq) < 0)
+        linger_shut(c);
+    else if (uv_poll_start(&c->linger, UV_WRITABLE, on_linger) < 0)
+        mqtt_connection_close(c);
+}
