@@ -80,6 +80,26 @@ NN_VECTORISED double vector_sum_squares(size_t count, const real *x)
     return lanes_total(lanes);
 }
 
+NN_VECTORISED double vector_dot(size_t count, const real *x, const real *y)
+{
+    double lanes[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            lanes[j] += (double)x[i + j] * (double)y[i + j];
+    for (size_t j = 0; i + j < count; j++)
+        lanes[j] += (double)x[i + j] * (double)y[i + j];
+    return lanes_total(lanes);
+}
+
+double vector_clip_norm(size_t count, double limit, real *y)
+{
+    double norm = sqrt(vector_sum_squares(count, y));
+    if (norm > limit)
+        vector_scale(count, (real)(limit / norm), y);
+    return norm;
+}
+
 #ifdef ARMWATCH_NN_DOUBLE
 static inline double exponential(double x)
 {
@@ -113,6 +133,7 @@ static inline float exponential(float x)
 
 NN_VECTORISED void vector_sigmoid(size_t count, const real *x, real *ret_y)
 {
+    NN_ELEMENTWISE
     for (size_t i = 0; i < count; i++)
         ret_y[i] = 1 / (1 + exponential(-x[i]));
 }

@@ -21,6 +21,14 @@
 #define NN_VECTORISED
 #endif
 
+/* Before a loop whose rounds touch only their own element, so that x and y may be the same array.
+ */
+#ifdef __clang__
+#define NN_ELEMENTWISE _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define NN_ELEMENTWISE _Pragma("GCC ivdep")
+#endif
+
 real *vector_new(size_t count); /* NULL when memory is out; free with free() */
 void vector_fill(size_t count, real value, real *ret_y);
 void vector_copy(size_t count, const real *x, real *ret_y);               /* no overlap */
@@ -30,6 +38,10 @@ void vector_scale(size_t count, real scale, real *y);
 /* Sums in double. */
 double vector_sum(size_t count, const real *x);
 double vector_sum_squares(size_t count, const real *x);
+double vector_dot(size_t count, const real *x, const real *y);
+
+/* Scales y so that its Euclidean norm is at most limit; returns the norm it had. */
+double vector_clip_norm(size_t count, double limit, real *y);
 
 /* 1 / (1 + e^-x), in place or not; at most 3 units in the last place from exact, NaN stays NaN. */
 void vector_sigmoid(size_t count, const real *x, real *ret_y);
