@@ -1,0 +1,407 @@
+/*
+ * Real and reconstructed rows go through the discriminator as one batch: no layer of it mixes rows,
+ * and one large product is faster than two. The pull recomputes the logits of the reconstructed
+ * rows, because the step before has changed the discriminator.
+ */
+#include "lab/adversary.h"
+
+#include "base/rng.h"
+#include "nn/adam.h"
+#include "nn/loss.h"
+#include "nn/penalty.h"
+#include "nn/vector.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define STEP_MIN 1e-6 /* relative; below it the discriminator stands still */
+
+static const struct nn_layer_spec paper_layers[] = {
+    {NN_LAYER_DENSE, 256, 0},   {NN_LAYER_LEAKY_RELU, 0, 0.2}, {NN_LAYER_LAYERNORM, 0, 0},
+    {NN_LAYER_DENSE, 128, 0},   {NN_LAYER_LEAKY_RELU, 0, 0.2}, {NN_LAYER_LAYERNORM, 0, 0},
+    {NN_LAYER_DROPOUT, 0, 0.4}, {NN_LAYER_DENSE, 64, 0},       {NN_LAYER_LEAKY_RELU, 0, 0.2},
+    {NN_LAYER_LAYERNORM, 0, 0}, {NN_LAYER_DROPOUT, 0, 0.3},    {NN_LAYER_DENSE, 1, 0},
+};
+
+static const struct nn_layer_spec stable_layers[] = {
+    {NN_LAYER_DENSE, 256, 0},      {NN_LAYER_LEAKY_RELU, 0, 0.2}, {NN_LAYER_DENSE, 128, 0},
+    {NN_LAYER_LEAKY_RELU, 0, 0.2}, {NN_LAYER_DENSE, 64, 0},       {NN_LAYER_LEAKY_RELU, 0, 0.2},
+    {NN_LAYER_DENSE, 1, 0},
+};
+
+static const char *const kind_names[ADVERSARY_KINDS] = {"none", "paper", "stable"};
+
+static const char *const state_names[ADVERSARY_STATES] = {
+    [ADVERSARY_TRAINING] = "training",     [ADVERSARY_DEAD] = "dead",
+    [ADVERSARY_HEALTHY] = "healthy",       [ADVERSARY_SATURATED] = "saturated",
+    [ADVERSARY_DOMINATING] = "dominating",
+};
+
+/* Sums over the rows of one kind since the last measurement. */
+struct side {
+    double correct, logit, norm, squared_norm;
+    double *logits; /* [max_measured] */
+};
+
+struct adversary {
+    struct adversary_options options;
+    struct adversary_size size;
+    struct network *network;
+    struct penalty *penalty; /* NULL where the layers do not allow it */
+    struct adam adam;
+    struct rng rng;
+    real *batch;          /* [2 max_rows][width]: real, then reconstructed */
+    real *logit_gradient; /* [2 max_rows] */
+    size_t rows;          /* of one kind, in the last step */
+    real label_real, label_reconstructed;
+    /* measurement */
+    real *parameters_before;
+    real *ones; /* [max_rows] */
+    size_t measured;
+    struct side genuine, reconstructed;
+    double pull_ratio_sum;
+    size_t pulls;
+};
+
+const char *adversary_kind_name(enum adversary_kind kind)
+{
+    return kind_names[kind];
+}
+
+bool adversary_kind_from_name(const char *name, enum adversary_kind *ret_kind)
+{
+    for (int i = 0; i < ADVERSARY_KINDS; i++)
+        if (strcmp(kind_names[i], name) == 0) {
+            *ret_kind = (enum adversary_kind)i;
+            return true;
+        }
+    return false;
+}
+
+const char *adversary_state_name(enum adversary_state state)
+{
+    return state_names[state];
+}
+
+struct adversary_options adversary_defaults(enum adversary_kind kind)
+{
+    if (kind == ADVERSARY_PAPER)
+        return (struct adversary_options){
+            .kind = kind,
+            .rate = 0.005,
+            .beta1 = 0.9,
+            .beta2 = 0.999,
+            .smoothing = ADVERSARY_SMOOTHING_ONE_SIDED,
+            .smoothing_amount = 0.1,
+            .weight = 1,
+        };
+    return (struct adversary_options){
+        .kind = kind,
+        .rate = 2e-4,
+        .beta1 = 0,
+        .beta2 = 0.99,
+        .gamma = 20,
+        .weight = 0.1,
+        .warmup_epochs = 3,
+        .ramp_epochs = 3,
+    };
+}
+
+static int check_options(const struct adversary_options *options, struct diag *diag)
+{
+    const struct {
+        const char *name;
+        double value, low, high;
+    } ranges[] = {
+        {"rate", options->rate, 0, 1},         {"beta1", options->beta1, 0, 0.9999},
+        {"beta2", options->beta2, 0, 0.99999}, {"gamma", options->gamma, 0, 1e6},
+        {"noise", options->noise, 0, 1e3},     {"smoothing", options->smoothing_amount, 0, 0.5},
+        {"weight", options->weight, 0, 1e6},
+    };
+    for (size_t i = 0; i < COUNT(ranges); i++)
+        if (!(ranges[i].value >= ranges[i].low && ranges[i].value <= ranges[i].high))
+            return diag_set(diag, "adversary: %s is %g; allowed are %g to %g", ranges[i].name,
+                            ranges[i].value, ranges[i].low, ranges[i].high);
+    return 0;
+}
+
+static void choose_labels(struct adversary *adversary)
+{
+    double amount = adversary->options.smoothing_amount;
+    double genuine = 1, reconstructed = 0;
+    switch (adversary->options.smoothing) {
+    case ADVERSARY_SMOOTHING_TWO_SIDED:
+        reconstructed = amount;
+        genuine = 1 - amount;
+        break;
+    case ADVERSARY_SMOOTHING_ONE_SIDED:
+        genuine = 1 - amount;
+        break;
+    case ADVERSARY_SMOOTHING_IN_LOSS:
+        genuine = loss_smoothed_label(1, amount);
+        reconstructed = loss_smoothed_label(0, amount);
+        break;
+    default:
+        break;
+    }
+    adversary->label_real = (real)genuine;
+    adversary->label_reconstructed = (real)reconstructed;
+}
+
+static int allocate(struct adversary *adversary, struct diag *diag)
+{
+    struct adversary_size size = adversary->size;
+    bool paper = adversary->options.kind == ADVERSARY_PAPER;
+    int error = network_new(size.width, paper ? paper_layers : stable_layers,
+                            paper ? COUNT(paper_layers) : COUNT(stable_layers), 2 * size.max_rows,
+                            &adversary->network, diag);
+    if (error)
+        return error;
+    size_t count = network_parameter_count(adversary->network);
+    error = adam_init(&adversary->adam, count, adversary->options.beta1, adversary->options.beta2);
+    adversary->batch = vector_new(2 * size.max_rows * size.width);
+    adversary->logit_gradient = vector_new(2 * size.max_rows);
+    adversary->parameters_before = vector_new(count);
+    adversary->ones = vector_new(size.max_rows);
+    adversary->genuine.logits = calloc(size.max_measured, sizeof(double));
+    adversary->reconstructed.logits = calloc(size.max_measured, sizeof(double));
+    if (error || !adversary->batch || !adversary->logit_gradient || !adversary->parameters_before ||
+        !adversary->ones || !adversary->genuine.logits || !adversary->reconstructed.logits)
+        return diag_errno(diag, ENOMEM, "adversary");
+    if (!paper) {
+        adversary->penalty = penalty_new(adversary->network);
+        if (!adversary->penalty)
+            return diag_errno(diag, ENOMEM, "adversary");
+    }
+    return 0;
+}
+
+int adversary_new(struct adversary_size size, const struct adversary_options *options,
+                  uint64_t seed, struct adversary **ret_adversary, struct diag *diag)
+{
+    assert(options->kind == ADVERSARY_PAPER || options->kind == ADVERSARY_STABLE);
+    assert(size.max_rows > 0 && size.max_measured > 0);
+    int error = check_options(options, diag);
+    if (error)
+        return error;
+    struct adversary *adversary = calloc(1, sizeof *adversary);
+    if (!adversary)
+        return diag_errno(diag, ENOMEM, "adversary");
+    adversary->options = *options;
+    adversary->size = size;
+    error = allocate(adversary, diag);
+    if (error) {
+        adversary_free(adversary);
+        return error;
+    }
+    network_initialise(adversary->network, seed);
+    rng_init(&adversary->rng, seed + 1);
+    choose_labels(adversary);
+    vector_fill(size.max_rows, 1, adversary->ones);
+    vector_copy(adversary->adam.count, network_parameters(adversary->network),
+                adversary->parameters_before);
+    *ret_adversary = adversary;
+    return 0;
+}
+
+void adversary_free(struct adversary *adversary)
+{
+    if (!adversary)
+        return;
+    penalty_free(adversary->penalty);
+    network_free(adversary->network);
+    adam_deinit(&adversary->adam);
+    free(adversary->batch);
+    free(adversary->logit_gradient);
+    free(adversary->parameters_before);
+    free(adversary->ones);
+    free(adversary->genuine.logits);
+    free(adversary->reconstructed.logits);
+    free(adversary);
+}
+
+struct network *adversary_network(struct adversary *adversary)
+{
+    return adversary->network;
+}
+
+static void add_noise(struct adversary *adversary, size_t count, real *values)
+{
+    double deviation = adversary->options.noise;
+    if (deviation > 0)
+        for (size_t i = 0; i < count; i++)
+            values[i] += (real)(deviation * rng_normal(&adversary->rng));
+}
+
+double adversary_step(struct adversary *adversary, size_t rows, const real *genuine,
+                      const real *reconstructed)
+{
+    assert(rows > 0 && rows <= adversary->size.max_rows);
+    struct network *network = adversary->network;
+    size_t half = rows * adversary->size.width;
+    adversary->rows = rows;
+    vector_copy(half, genuine, adversary->batch);
+    vector_copy(half, reconstructed, adversary->batch + half);
+    add_noise(adversary, 2 * half, adversary->batch);
+
+    const real *logits = network_forward(network, 2 * rows, adversary->batch, true);
+    real *gradient = adversary->logit_gradient;
+    double loss = loss_bce_logits(rows, logits, (double)adversary->label_real, gradient) +
+                  loss_bce_logits(rows, logits + rows, (double)adversary->label_reconstructed,
+                                  gradient + rows);
+    network_zero_gradients(network);
+    if (adversary->penalty)
+        penalty_backward(adversary->penalty, gradient, adversary->options.gamma / (double)rows);
+    else
+        network_backward(network, gradient, NETWORK_PARAMETER_GRADIENTS);
+    adam_step(&adversary->adam, adversary->options.rate, network_gradients(network),
+              network_parameters(network));
+    return loss;
+}
+
+void adversary_pull(struct adversary *adversary, double influence, real *gradient)
+{
+    size_t rows = adversary->rows, count = rows * adversary->size.width;
+    const real *logits = network_forward(adversary->network, rows, adversary->batch + count, true);
+    loss_bce_logits(rows, logits, (double)adversary->label_real, adversary->logit_gradient);
+    const real *pull =
+        network_backward(adversary->network, adversary->logit_gradient, NETWORK_INPUT_GRADIENT);
+    double own = sqrt(vector_sum_squares(count, gradient));
+    double theirs = sqrt(vector_sum_squares(count, pull));
+    if (own > 0) {
+        adversary->pull_ratio_sum += theirs / own;
+        adversary->pulls++;
+    }
+    double scale = influence * adversary->options.weight;
+    if (adversary->options.kind == ADVERSARY_STABLE)
+        scale *= theirs > 0 ? own / theirs : 0;
+    vector_add_scaled(count, (real)scale, pull, gradient);
+}
+
+double adversary_influence(const struct adversary_options *options, double epochs)
+{
+    double since = epochs - (double)options->warmup_epochs;
+    if (since < 0)
+        return 0;
+    return options->ramp_epochs == 0 ? 1 : fmin(1, since / (double)options->ramp_epochs);
+}
+
+static void measure_side(struct adversary *adversary, struct side *side, size_t rows,
+                         const real *values)
+{
+    size_t width = adversary->size.width;
+    double sign = side == &adversary->genuine ? 1 : -1;
+    const real *logits = network_forward(adversary->network, rows, values, false);
+    for (size_t i = 0; i < rows; i++) {
+        double logit = (double)logits[i];
+        side->logits[adversary->measured + i] = logit;
+        side->logit += logit;
+        side->correct += sign * logit > 0 ? 1 : 0;
+    }
+    const real *g = network_backward(adversary->network, adversary->ones, NETWORK_INPUT_GRADIENT);
+    for (size_t i = 0; i < rows; i++) {
+        double square = vector_sum_squares(width, g + i * width);
+        side->squared_norm += square;
+        side->norm += sqrt(square);
+    }
+}
+
+void adversary_measure(struct adversary *adversary, size_t rows, const real *genuine,
+                       const real *reconstructed)
+{
+    assert(rows <= adversary->size.max_rows);
+    assert(adversary->measured + rows <= adversary->size.max_measured);
+    measure_side(adversary, &adversary->genuine, rows, genuine);
+    measure_side(adversary, &adversary->reconstructed, rows, reconstructed);
+    adversary->measured += rows;
+}
+
+static double relative_step(struct adversary *adversary)
+{
+    size_t count = adversary->adam.count;
+    const real *now = network_parameters(adversary->network);
+    real *before = adversary->parameters_before;
+    vector_add_scaled(count, -1, now, before);
+    double step = sqrt(vector_sum_squares(count, before) / vector_sum_squares(count, now));
+    vector_copy(count, now, before);
+    return step;
+}
+
+/* Keras counts a row as correct where its label equals (prediction > 0.5): 0.9 never does. */
+static double reported_accuracy(const struct adversary_options *options,
+                                const struct adversary_health *health)
+{
+    bool in_labels = options->smoothing_amount > 0;
+    bool one = in_labels && (options->smoothing == ADVERSARY_SMOOTHING_ONE_SIDED ||
+                             options->smoothing == ADVERSARY_SMOOTHING_TWO_SIDED);
+    bool other = in_labels && options->smoothing == ADVERSARY_SMOOTHING_TWO_SIDED;
+    return ((one ? 0 : health->accuracy_real) + (other ? 0 : health->accuracy_reconstructed)) / 2;
+}
+
+void adversary_measure_end(struct adversary *adversary, struct adversary_health *ret_health)
+{
+    const struct side *genuine = &adversary->genuine, *reconstructed = &adversary->reconstructed;
+    double count = (double)adversary->measured;
+    assert(adversary->measured > 0);
+    struct adversary_health health = {
+        .accuracy_real = genuine->correct / count,
+        .accuracy_reconstructed = reconstructed->correct / count,
+        .balanced_accuracy = (genuine->correct + reconstructed->correct) / (2 * count),
+        .logit_real = genuine->logit / count,
+        .logit_reconstructed = reconstructed->logit / count,
+        .gradient_norm_real = genuine->norm / count,
+        .gradient_norm_reconstructed = reconstructed->norm / count,
+        .auc = adversary_auc(adversary->measured, genuine->logits, adversary->measured,
+                             reconstructed->logits),
+        .relative_step = relative_step(adversary),
+        .pull_ratio = adversary->pulls ? adversary->pull_ratio_sum / (double)adversary->pulls : 0,
+    };
+    if (adversary->penalty)
+        health.penalty = adversary->options.gamma / 2 *
+                         (genuine->squared_norm + reconstructed->squared_norm) / count;
+    health.reported_accuracy = reported_accuracy(&adversary->options, &health);
+    *ret_health = health;
+    adversary->measured = adversary->pulls = 0;
+    adversary->pull_ratio_sum = 0;
+    adversary->genuine = (struct side){.logits = genuine->logits};
+    adversary->reconstructed = (struct side){.logits = reconstructed->logits};
+}
+
+enum adversary_state adversary_judge(const struct adversary_health *health, double loss,
+                                     double twin_loss)
+{
+    if (!(health->auc >= 0.6) || !(health->relative_step >= STEP_MIN))
+        return ADVERSARY_DEAD;
+    if (!(loss <= 1.25 * twin_loss))
+        return ADVERSARY_DOMINATING;
+    if (health->auc > 0.99)
+        return ADVERSARY_SATURATED;
+    if (health->auc >= 0.65 && health->auc <= 0.98 && loss <= 1.1 * twin_loss)
+        return ADVERSARY_HEALTHY;
+    return ADVERSARY_TRAINING;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double adversary_auc(size_t highs, double *high, size_t lows, double *low)
+{
+    qsort(high, highs, sizeof *high, compare_doubles);
+    qsort(low, lows, sizeof *low, compare_doubles);
+    double wins = 0;
+    for (size_t i = 0, below = 0, not_above = 0; i < highs; i++) {
+        while (below < lows && low[below] < high[i])
+            below++;
+        while (not_above < lows && low[not_above] <= high[i])
+            not_above++;
+        wins += ((double)below + (double)not_above) / 2;
+    }
+    return wins / ((double)highs * (double)lows);
+}
