@@ -19,6 +19,7 @@
 #define DAY_S 86400.0
 #define PARETO_MIN_BLOCKS 100
 #define EXPONENTIAL_MIN_BLOCKS 20
+#define CHI_SQUARE_1_95 3.841458820694124 /* 95 % point, one degree of freedom */
 
 static const char *const tail_names[] = {
     [CALIBRATION_PARETO] = "pareto",
@@ -142,6 +143,26 @@ static void fit_maximum(struct calibration *calibration, const double *sorted)
     calibration->excess.sigma = fmax(sorted[n - 1] - median, 0.1 * fabs(sorted[n - 1]));
 }
 
+/* An end that no score can pass is a promise beyond the data: it is believed only where it explains
+ * the peaks better than an exponential tail does, by a likelihood ratio test at 95 %. The
+ * exponential tail is taken as its predictive distribution, gamma = 1 / peaks, which allows for the
+ * scale being an estimate. */
+static void fit_tail(struct calibration *calibration, const double *excess, double mean)
+{
+    double peaks = (double)calibration->peaks;
+    calibration->tail = CALIBRATION_EXPONENTIAL;
+    calibration->excess = (struct pareto){.gamma = 1 / peaks, .sigma = mean};
+    struct pareto fitted;
+    if (calibration->blocks < PARETO_MIN_BLOCKS ||
+        pareto_fit(excess, calibration->peaks, &fitted) < 0)
+        return;
+    double ratio = 2 * peaks * (log(mean) - log(fitted.sigma) - fitted.gamma);
+    if (fitted.gamma < calibration->excess.gamma && ratio < CHI_SQUARE_1_95)
+        return;
+    calibration->tail = CALIBRATION_PARETO;
+    calibration->excess = fitted;
+}
+
 static int fit_peaks(struct calibration *calibration, const double *sorted)
 {
     size_t n = calibration->blocks, peaks = wanted_peaks(n);
@@ -156,11 +177,7 @@ static int fit_peaks(struct calibration *calibration, const double *sorted)
     }
     calibration->level = level;
     calibration->peaks = peaks;
-    calibration->tail = CALIBRATION_EXPONENTIAL;
-    calibration->excess.gamma = 0;
-    calibration->excess.sigma = sum / (double)peaks;
-    if (n >= PARETO_MIN_BLOCKS && pareto_fit(excess, peaks, &calibration->excess) == 0)
-        calibration->tail = CALIBRATION_PARETO;
+    fit_tail(calibration, excess, sum / (double)peaks);
     free(excess);
     return 0;
 }
@@ -275,12 +292,13 @@ double calibration_threshold(const struct calibration *calibration, double false
     double n = (double)calibration->blocks;
     /* Share of blocks with an alarm, if alarms come as a Poisson process of that rate. */
     double share = -expm1(-false_alarms_per_day * calibration->block_s / DAY_S);
-    double rank = fmin(ceil((n + 1) * (1 - share)), n) - 1;
-    double threshold = observed(calibration, (size_t)fmax(rank, 0));
-    double tail_share = (double)calibration->peaks / (n + 1);
-    if (share < tail_share)
-        threshold = fmax(threshold, calibration->level +
-                                        pareto_quantile(&calibration->excess, share / tail_share));
+    double allowed = fmin(floor(n * share), n - 1);
+    double threshold = observed(calibration, calibration->blocks - 1 - (size_t)allowed);
+    double tail_share = (double)calibration->peaks / n;
+    if (share < tail_share) {
+        double excess = pareto_quantile(&calibration->excess, share / tail_share);
+        threshold = fmax(threshold, calibration->level + excess);
+    }
     return threshold;
 }
 

@@ -24,7 +24,7 @@
 
 enum calibration_tail {
     CALIBRATION_PARETO,      /* from 100 blocks on */
-    CALIBRATION_EXPONENTIAL, /* from 20 blocks on: too few for a shape */
+    CALIBRATION_EXPONENTIAL, /* from 20 blocks on, and where the peaks show no shape */
     CALIBRATION_MAXIMUM,     /* fewer: the maximum, and the spread above the median as the margin */
 };
 
