@@ -4,6 +4,8 @@
  */
 #include "lab/npy.h"
 
+#include "lab/npy_header.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,139 +21,6 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "items are read in the 
 #define MAGIC_LENGTH 6
 #define MAX_HEADER 65536 /* NumPy itself refuses to evaluate more than 10,000 */
 #define CHUNK_ITEMS 2048
-
-struct header {
-    char descr[32];
-    bool fortran;
-    size_t shape[2];
-    size_t dimensions;
-};
-
-/* The literal of the header, read from left to right. */
-struct cursor {
-    const char *at;
-    const char *end;
-};
-
-static void skip_blanks(struct cursor *c)
-{
-    while (c->at < c->end && (*c->at == ' ' || *c->at == '\t' || *c->at == '\n'))
-        c->at++;
-}
-
-static bool take(struct cursor *c, char wanted)
-{
-    skip_blanks(c);
-    if (c->at == c->end || *c->at != wanted)
-        return false;
-    c->at++;
-    return true;
-}
-
-static bool take_string(struct cursor *c, size_t size, char *ret_text)
-{
-    skip_blanks(c);
-    if (c->at == c->end || (*c->at != '\'' && *c->at != '"'))
-        return false;
-    char quote = *c->at++;
-    size_t used = 0;
-    while (c->at < c->end && *c->at != quote) {
-        if (*c->at == '\\' || used + 1 >= size)
-            return false;
-        ret_text[used++] = *c->at++;
-    }
-    ret_text[used] = '\0';
-    return take(c, quote);
-}
-
-static bool take_word(struct cursor *c, const char *word)
-{
-    skip_blanks(c);
-    size_t length = strlen(word);
-    if ((size_t)(c->end - c->at) < length || memcmp(c->at, word, length) != 0)
-        return false;
-    c->at += length;
-    return true;
-}
-
-static bool take_size(struct cursor *c, size_t *ret_value)
-{
-    skip_blanks(c);
-    const char *start = c->at;
-    size_t value = 0;
-    while (c->at < c->end && *c->at >= '0' && *c->at <= '9') {
-        if (__builtin_mul_overflow(value, (size_t)10, &value) ||
-            __builtin_add_overflow(value, (size_t)(*c->at - '0'), &value))
-            return false;
-        c->at++;
-    }
-    bool found = c->at > start;
-    if (c->at < c->end && *c->at == 'L') /* Python 2 wrote its long integers so */
-        c->at++;
-    *ret_value = value;
-    return found;
-}
-
-/* "(3, 4)", "(3,)" or "()"; more than two dimensions are counted and not kept. */
-static bool take_shape(struct cursor *c, struct header *ret_header)
-{
-    ret_header->dimensions = 0;
-    if (!take(c, '('))
-        return false;
-    while (!take(c, ')')) {
-        size_t extent;
-        if (!take_size(c, &extent))
-            return false;
-        if (ret_header->dimensions < 2)
-            ret_header->shape[ret_header->dimensions] = extent;
-        ret_header->dimensions++;
-        if (!take(c, ',')) {
-            /* A single extent without its comma is a number in Python, not a shape. */
-            return ret_header->dimensions > 1 && take(c, ')');
-        }
-    }
-    return true;
-}
-
-/* Reads the dictionary. A structured type is a list instead of a string: it becomes "[". */
-static bool parse_header(const char *text, size_t length, struct header *ret_header)
-{
-    struct cursor c = {text, text + length};
-    enum { DESCR = 1, ORDER = 2, SHAPE = 4, ALL = 7 };
-    unsigned seen = 0;
-    if (!take(&c, '{'))
-        return false;
-    while (!take(&c, '}')) {
-        char key[16];
-        unsigned bit = 0;
-        bool ok = take_string(&c, sizeof key, key) && take(&c, ':');
-        if (ok && !strcmp(key, "descr")) {
-            bit = DESCR;
-            if (take(&c, '[')) {
-                strcpy(ret_header->descr, "[");
-                return true;
-            }
-            ok = take_string(&c, sizeof ret_header->descr, ret_header->descr);
-        } else if (ok && !strcmp(key, "fortran_order")) {
-            bit = ORDER;
-            ret_header->fortran = take_word(&c, "True");
-            ok = ret_header->fortran || take_word(&c, "False");
-        } else if (ok && !strcmp(key, "shape")) {
-            bit = SHAPE;
-            ok = take_shape(&c, ret_header);
-        }
-        if (!ok || bit == 0 || (seen & bit))
-            return false;
-        seen |= bit;
-        if (!take(&c, ',')) {
-            if (!take(&c, '}'))
-                return false;
-            break;
-        }
-    }
-    skip_blanks(&c);
-    return c.at == c.end && seen == ALL;
-}
 
 static bool item_is_supported(char kind, size_t size)
 {
@@ -207,7 +76,7 @@ static int set_type(struct npy *npy, const char *descr, struct diag *diag)
     return 0;
 }
 
-static int set_shape(struct npy *npy, const struct header *header, struct diag *diag)
+static int set_shape(struct npy *npy, const struct npy_header *header, struct diag *diag)
 {
     if (header->dimensions < 1 || header->dimensions > 2)
         return diag_set(diag,
@@ -261,9 +130,9 @@ static int read_header(struct npy *npy, size_t file_size, struct diag *diag)
     char *text = malloc(length + 1);
     if (!text)
         return diag_errno(diag, ENOMEM, "%s", npy->path);
-    struct header header = {.fortran = false};
+    struct npy_header header;
     bool ok = fread(text, 1, length, npy->stream) == length;
-    ok = ok && parse_header(text, length, &header);
+    ok = ok && npy_header_parse(text, length, &header);
     free(text);
     if (!ok)
         return diag_set(diag, "%s: the .npy header cannot be understood", npy->path);

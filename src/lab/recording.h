@@ -40,10 +40,13 @@ struct recording_options {
 };
 
 /* Reads a recording by its content: .npy (float32 or float64, C order, 2-D, versions 1 to 3;
- * FILE.time.npy beside it is taken if it is there) or CSV (header row; "," ";" or tab; quotes).
- * path "-" is CSV on stdin. In CSV a column without a name or without a single number in it is left
- * out. Errors: -EINVAL with file, row, column and remedy in diag: not a table, object or pickled
- * array, Fortran order, size that does not match, over 5 % holes, no rows; -ENOENT. */
+ * of FILE.npy, FILE.time.npy beside it is taken if it is there) or CSV (header row; "," ";" or tab;
+ * quotes). path "-" is CSV on stdin. In CSV a column without a name or without a single number in
+ * it is left out; blanks around names are removed; TRUE and FALSE are 1 and 0; a time without an
+ * offset is UTC. A list of names may have one more than the .npy has columns if the last is
+ * "anomaly" or "label". A bad time or label makes a hole as a bad value does. Errors: -EINVAL with
+ * file, row, column and remedy in diag: not a table, object or pickled array, Fortran order, size
+ * that does not match, over 5 % holes, no rows; -ENOENT. */
 int recording_load(const char *path, const struct recording_options *options,
                    struct recording **ret_recording, struct diag *diag);
 void recording_free(struct recording *recording);
@@ -58,10 +61,11 @@ struct recording *recording_new(size_t rows, size_t channels, const char *const 
 int recording_select(const struct recording *recording, const char *const *names, size_t count,
                      struct recording **ret_recording, struct diag *diag);
 
-/* Writes values as .npy float64 [rows][channels] or, where path ends in ".csv", as CSV with time
- * and label columns. Beside a .npy, FILE.time.npy (float64 Unix seconds) is written where there are
- * times. A hole is written as NaN (a blank in CSV). Labels go to labels_path (.npy, int64 [rows])
- * if it is not NULL, and as a last column named "anomaly" if label_column is set. */
+/* Writes values as .npy float64 [rows][channels] or, where path ends in ".csv" or is "-" (stdout),
+ * as CSV with a column "time" (Unix seconds, to the microsecond) where there are times. Beside a
+ * .npy, FILE.time.npy (float64 Unix seconds) is written where there are times. A hole is written as
+ * NaN (a blank in CSV). Labels go to labels_path (.npy, int64 [rows]) if it is not NULL, and as a
+ * last column named "anomaly" if label_column is set. */
 struct recording_output {
     const char *path;
     const char *columns_path; /* or NULL: .npy of <U names, the label column included */

@@ -206,6 +206,8 @@ int recording_load_npy(const char *path, const struct recording_options *options
                      "%s: 1 dimension, 2 are needed (rows, channels): "
                      "np.save(path, array.reshape(len(array), -1))",
                      path);
+    else if (npy->left == 0) /* before anything is allocated for a shape like (0, 10**12) */
+        r = diag_set(diag, "%s: no rows of data (%zu x %zu)", path, npy->rows, npy->columns);
     else
         r = layout_init(&layout, npy, options, diag);
     if (r == 0 && !(recording = new_recording(npy, &layout)))

@@ -222,6 +222,20 @@ static void last_name_may_be_the_label_of_another_file(void **state)
     free(columns);
 }
 
+static void a_huge_shape_without_items_is_refused(void **state)
+{
+    char bytes[128];
+    int used = sprintf(bytes, "%s", "\x93NUMPY\x01");
+    bytes[used++] = 0;
+    bytes[used++] = 118;
+    bytes[used++] = 0;
+    sprintf(bytes + used, "%-117s",
+            "{'descr': '<f8', 'fortran_order': False, "
+            "'shape': (0, 1000000000000), }");
+    bytes[127] = '\n';
+    expect_refused(fixture_write_bytes("huge.npy", bytes, sizeof bytes), NULL, "no rows");
+}
+
 static void npy_holes_and_labels_file(void **state)
 {
     static const char *const names[] = {"a"};
@@ -275,6 +289,7 @@ int main(void)
         cmocka_unit_test(finds_time_by_position_and_excludes_by_pattern),
         cmocka_unit_test(written_files_read_the_same),
         cmocka_unit_test(last_name_may_be_the_label_of_another_file),
+        cmocka_unit_test(a_huge_shape_without_items_is_refused),
         cmocka_unit_test(npy_holes_and_labels_file),
         cmocka_unit_test(select_takes_channels_in_order),
     };
