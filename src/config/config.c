@@ -12,8 +12,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define CONFIG_FILE_MAX ((size_t)1 << 20)
 #define CONFIG_TEXT_MAX 1024
@@ -37,69 +35,73 @@ struct config_key {
     double min, max;
     const char *allowed;
     const char *meaning;
+    bool live; /* a change takes effect at SIGHUP; else at the next start */
 };
 
 #define AT(member) offsetof(struct config, member)
 
 static const struct config_key keys[] = {
     {"instance", CONFIG_NAME, AT(instance), "\"armwatch\"", 0, 0, NULL,
-     "name of this daemon in its topics and alerts"},
+     "name of this daemon in its topics and alerts", false},
     {"mqtt.url", CONFIG_TEXT, AT(mqtt.url), NULL, 0, 0, NULL,
-     "broker: `mqtt://host[:1883]`, `mqtts://host[:8883]` or `unix:///path`"},
-    {"mqtt.protocol", CONFIG_CHOICE, AT(mqtt.protocol), "\"5\"", 0, 0, "5|3.1.1",
-     "version of MQTT"},
+     "broker: `mqtt://host[:1883]`, `mqtts://host[:8883]` or `unix:///path`", false},
+    {"mqtt.protocol", CONFIG_CHOICE, AT(mqtt.protocol), "\"5\"", 0, 0, "5|3.1.1", "version of MQTT",
+     false},
     {"mqtt.client_id", CONFIG_TEXT, AT(mqtt.client_id), "null", 0, 0, NULL,
-     "client identifier; must be unique at the broker; default `armwatch-INSTANCE`"},
-    {"mqtt.username", CONFIG_TEXT, AT(mqtt.username), "null", 0, 0, NULL, "user name"},
+     "client identifier; must be unique at the broker; default `armwatch-INSTANCE`", false},
+    {"mqtt.username", CONFIG_TEXT, AT(mqtt.username), "null", 0, 0, NULL, "user name", false},
     {"mqtt.password_file", CONFIG_TEXT, AT(mqtt.password_file), "null", 0, 0, NULL,
-     "secret file with the password in its first line"},
+     "secret file with the password in its first line", false},
     {"mqtt.ca_file", CONFIG_TEXT, AT(mqtt.ca_file), "null", 0, 0, NULL,
-     "secret file: certificate authority of the broker (PEM); default: the system's"},
+     "secret file: certificate authority of the broker (PEM); default: the system's", false},
     {"mqtt.cert_file", CONFIG_TEXT, AT(mqtt.cert_file), "null", 0, 0, NULL,
-     "secret file: our certificate (PEM), with `mqtt.key_file`"},
+     "secret file: our certificate (PEM), with `mqtt.key_file`", false},
     {"mqtt.key_file", CONFIG_TEXT, AT(mqtt.key_file), "null", 0, 0, NULL,
-     "secret file: our private key (PEM)"},
+     "secret file: our private key (PEM)", false},
     {"mqtt.tls_insecure", CONFIG_BOOL, AT(mqtt.tls_insecure), "false", 0, 0, NULL,
-     "for tests only: do not verify the broker's certificate"},
+     "for tests only: do not verify the broker's certificate", false},
     {"topics.root", CONFIG_TEXT, AT(topics.root), "\"armwatch\"", 0, 0, NULL,
-     "first levels of every topic that is published"},
+     "first levels of every topic that is published", false},
     {"topics.samples", CONFIG_LIST, AT(topics.samples), "[]", 0, 0, NULL,
      "topics of samples; `{robot}` is one level and names the robot; default "
-     "`ROOT/robot/{robot}/sample`"},
+     "`ROOT/robot/{robot}/sample`",
+     false},
     {"robots.max", CONFIG_INTEGER, AT(robots.max), "1000", 1, 1000, NULL,
-     "robots at most; samples of further ones are refused and counted"},
+     "robots at most; samples of further ones are refused and counted", false},
     {"models.directory", CONFIG_TEXT, AT(models.directory), "\"/var/lib/armwatch/models\"", 0, 0,
-     NULL, "where `NAME.safetensors` are; relative to the configuration's directory"},
+     NULL, "where `NAME.safetensors` are; relative to the configuration's directory", false},
     {"models.default", CONFIG_NAME, AT(models.default_name), "null", 0, 0, NULL,
-     "model of every robot that `models.robots` does not name"},
-    {"models.robots", CONFIG_NAMES, AT(models.robots), "{}", 0, 0, NULL, "robot: model"},
+     "model of every robot that `models.robots` does not name", true},
+    {"models.robots", CONFIG_NAMES, AT(models.robots), "{}", 0, 0, NULL, "robot: model", true},
     {"models.signature", CONFIG_CHOICE, AT(models.signature), "\"warn\"", 0, 0, "off|warn",
      "what to do about a model without a valid signature (`require` comes with signatures "
-     "themselves)"},
+     "themselves)",
+     true},
     {"models.public_key_file", CONFIG_TEXT, AT(models.public_key_file), "null", 0, 0, NULL,
-     "reserved for signatures"},
+     "reserved for signatures", false},
     {"alerts.false_alarms_per_day", CONFIG_NUMBER, AT(alerts.false_alarms_per_day), "1", 0.001,
-     10000, NULL, "budget of each robot, from which its thresholds follow"},
+     10000, NULL, "budget of each robot, from which its thresholds follow", true},
     {"alerts.reassert_s", CONFIG_NUMBER, AT(alerts.reassert_s), "60", 1, 86400, NULL,
-     "an open alert is published again this often"},
+     "an open alert is published again this often", true},
     {"input.max_gap_s", CONFIG_NUMBER, AT(input.max_gap_s), "0", 0, 3600, NULL,
-     "a longer step between samples starts the history anew; 0: three sample periods of the model"},
+     "a longer step between samples starts the history anew; 0: three sample periods of the model",
+     false},
     {"input.stale_periods", CONFIG_NUMBER, AT(input.stale_periods), "10", 2, 100000, NULL,
-     "state `stale` after so many sample periods without a sample, at least one second"},
+     "state `stale` after so many sample periods without a sample, at least one second", true},
     {"input.silent_s", CONFIG_NUMBER, AT(input.silent_s), "30", 1, 86400, NULL,
-     "reserved for the alert kind `silent`"},
+     "reserved for the alert kind `silent`", true},
     {"input.time_unit", CONFIG_CHOICE, AT(input.time_unit), "\"s\"", 0, 0, "s|ms|ns",
-     "unit of numeric times in samples"},
+     "unit of numeric times in samples", false},
     {"input.gate.mode", CONFIG_LIST, AT(input.gate_mode), "[\"auto\"]", 0, 0, NULL,
-     "modes in which a robot is judged; a sample without a mode is judged"},
+     "modes in which a robot is judged; a sample without a mode is judged", true},
     {"scores.rate_hz", CONFIG_NUMBER, AT(scores.rate_hz), "2", -1, 1000, NULL,
-     "score messages a second and robot at most; 0: none; -1: every window"},
+     "score messages a second and robot at most; 0: none; -1: every window", true},
     {"http.listen", CONFIG_TEXT, AT(http.listen), "\"127.0.0.1:9464\"", 0, 0, NULL,
-     "reserved for metrics and the page"},
+     "reserved for metrics and the page", false},
     {"state_directory", CONFIG_TEXT, AT(state_directory), "\"/var/lib/armwatch\"", 0, 0, NULL,
-     "what must survive a restart; relative to the configuration's directory"},
+     "what must survive a restart; relative to the configuration's directory", false},
     {"log.level", CONFIG_CHOICE, AT(log.level), "\"info\"", 0, 0, "error|warning|info|debug",
-     "least severe lines that are logged"},
+     "least severe lines that are logged", true},
 };
 
 #define KEY_COUNT (sizeof keys / sizeof keys[0])
@@ -454,65 +456,55 @@ void config_free(struct config *config)
     free(config);
 }
 
-/* A path made of the parts if it can be read, else NULL. */
-static char *readable_path(const char *directory, size_t length, const char *prefix,
-                           const char *name)
+static size_t slot_size(enum config_type type)
 {
-    char *path;
-    if (asprintf(&path, "%.*s%s%s", (int)length, directory, prefix, name) < 0)
-        return NULL;
-    if (access(path, R_OK) == 0)
-        return path;
-    free(path);
-    return NULL;
+    static const size_t sizes[] = {[CONFIG_TEXT] = sizeof(char *),
+                                   [CONFIG_NAME] = sizeof(char *),
+                                   [CONFIG_CHOICE] = sizeof(char *),
+                                   [CONFIG_NUMBER] = sizeof(double),
+                                   [CONFIG_INTEGER] = sizeof(int64_t),
+                                   [CONFIG_BOOL] = sizeof(bool),
+                                   [CONFIG_LIST] = sizeof(struct config_list),
+                                   [CONFIG_NAMES] = sizeof(struct config_map)};
+    return sizes[type];
 }
 
-int config_find_secret(const struct config *config, const char *name, char **ret_path,
-                       struct diag *diag)
+static bool same_text(const char *a, const char *b)
 {
-    const char *credentials = getenv("CREDENTIALS_DIRECTORY");
-    const char *slash = strrchr(config->path, '/');
-    size_t beside = slash ? (size_t)(slash - config->path) + 1 : 0;
-    char *path = NULL;
-    if (*name == '/') {
-        path = readable_path("", 0, "", name);
-    } else {
-        if (credentials)
-            path = readable_path(credentials, strlen(credentials), "/", name);
-        if (credentials && !path)
-            path = readable_path(credentials, strlen(credentials), "/armwatch.", name);
-        if (!path)
-            path = readable_path(config->path, beside, "", name);
-    }
-    if (!path) {
-        diag_set(diag, "%s: not readable, neither as a credential nor beside the configuration",
-                 name);
-        return -ENOENT;
-    }
-    *ret_path = path;
-    return 0;
+    return a && b ? !strcmp(a, b) : a == b;
 }
 
-int config_read_secret(const struct config *config, const char *name, char **ret_text,
-                       struct diag *diag)
+static bool same_value(const struct config_key *key, const void *a, const void *b)
 {
-    char *path;
-    int r = config_find_secret(config, name, &path, diag);
-    if (r < 0)
-        return r;
-    struct stat st;
-    void *text = NULL;
-    size_t size;
-    if (stat(path, &st) == 0 && (st.st_mode & S_IROTH))
-        r = diag_set(diag, "%s: others may read it; chmod o= it", path);
-    else
-        r = file_read(path, 4096, &text, &size, diag);
-    free(path);
-    if (r < 0)
-        return r;
-    ((char *)text)[strcspn(text, "\r\n")] = '\0';
-    *ret_text = text;
-    return 0;
+    if (key->type == CONFIG_TEXT || key->type == CONFIG_NAME || key->type == CONFIG_CHOICE)
+        return same_text(*(char *const *)a, *(char *const *)b);
+    if (key->type != CONFIG_LIST)
+        return !memcmp(a, b, slot_size(key->type));
+    const struct config_list *x = a, *y = b;
+    bool same = x->count == y->count;
+    for (size_t i = 0; same && i < x->count; i++)
+        same = same_text(x->item[i], y->item[i]);
+    return same;
+}
+
+void config_keep_fixed(struct config *config, struct config *running, char *ret_changed,
+                       size_t size)
+{
+    size_t used = 0;
+    ret_changed[0] = '\0';
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        void *ours = (char *)config + keys[i].offset, *theirs = (char *)running + keys[i].offset;
+        if (keys[i].live)
+            continue;
+        if (!same_value(&keys[i], ours, theirs) && used < size)
+            used += (size_t)snprintf(ret_changed + used, size - used, "%s%s", used ? ", " : "",
+                                     keys[i].path);
+        unsigned char swap[sizeof(struct config_map) + sizeof(struct config_list)];
+        size_t bytes = slot_size(keys[i].type);
+        memcpy(swap, ours, bytes);
+        memcpy(ours, theirs, bytes);
+        memcpy(theirs, swap, bytes);
+    }
 }
 
 const char *config_model_of(const struct config *config, const char *robot)
@@ -528,7 +520,9 @@ void config_print_reference(FILE *out)
 {
     static const char *const type_names[] = {"string",  "name",    "choice", "number",
                                              "integer", "boolean", "list",   "object"};
-    fprintf(out, "| key | type | allowed | default | meaning |\n|---|---|---|---|---|\n");
+    fprintf(
+        out,
+        "| key | type | allowed | default | at SIGHUP | meaning |\n|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct config_key *key = &keys[i];
         char allowed[64] = "";
@@ -537,7 +531,8 @@ void config_print_reference(FILE *out)
         fprintf(out, "| `%s` | %s | ", key->path, type_names[key->type]);
         for (const char *c = key->allowed ? key->allowed : allowed; *c; c++)
             fputs(*c == '|' ? ", " : (char[]){*c, '\0'}, out);
-        fprintf(out, " | %s%s%s | %s |\n", key->standard ? "`" : "",
-                key->standard ? key->standard : "required", key->standard ? "`" : "", key->meaning);
+        fprintf(out, " | %s%s%s | %s | %s |\n", key->standard ? "`" : "",
+                key->standard ? key->standard : "required", key->standard ? "`" : "",
+                key->live ? "yes" : "restart", key->meaning);
     }
 }

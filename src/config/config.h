@@ -83,6 +83,12 @@ int config_find_secret(const struct config *config, const char *name, char **ret
 int config_read_secret(const struct config *config, const char *name, char **ret_text,
                        struct diag *diag);
 
+/* For a configuration that was read again: keys that only a start can change get the values of the
+ * running one (and the other way round, so that freeing `running` frees what was new). ret_changed:
+ * the names of those that differed. */
+void config_keep_fixed(struct config *config, struct config *running, char *ret_changed,
+                       size_t size);
+
 /* The model that a robot is configured to have; NULL if there is none. */
 const char *config_model_of(const struct config *config, const char *robot);
 

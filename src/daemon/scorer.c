@@ -33,6 +33,7 @@ struct window_record {
     uint64_t generation; /* newest set posted when the window was pushed */
     int64_t time_ns;
     uint64_t seq;
+    uint64_t epoch;
     int64_t received_ns;
     uint32_t robot;
     uint32_t rows;
@@ -185,6 +186,7 @@ static void score_model(struct scorer *scorer, struct model *model,
     for (size_t j = 0; j < used; j++) {
         struct result_record record = {.result = {.robot = who[j]->robot,
                                                   .generation = scorer->set->generation,
+                                                  .epoch = who[j]->epoch,
                                                   .scored = true,
                                                   .received_ns = who[j]->received_ns,
                                                   .score = scorer->scores[j]}};
@@ -194,8 +196,9 @@ static void score_model(struct scorer *scorer, struct model *model,
 
 static void drop_window(struct scorer *scorer, const struct window_record *window)
 {
-    struct result_record record = {
-        .result = {.robot = window->robot, .received_ns = window->received_ns}};
+    struct result_record record = {.result = {.robot = window->robot,
+                                              .epoch = window->epoch,
+                                              .received_ns = window->received_ns}};
     put_result(scorer, &record);
 }
 
@@ -327,7 +330,8 @@ int scorer_start(uv_loop_t *loop, const struct scorer_handlers *handlers, void *
     scorer->loop = loop;
     scorer->handlers = handlers;
     scorer->user = user;
-    size_t results = (SCORER_PENDING_MAX + SCORER_REPORTS_MAX) * (sizeof(struct result_record) + 16);
+    size_t results =
+        (SCORER_PENDING_MAX + SCORER_REPORTS_MAX) * (sizeof(struct result_record) + 16);
     if (ring_init(&scorer->windows, SCORER_WINDOW_RING) < 0 ||
         ring_init(&scorer->results, results) < 0) {
         free_scorer(scorer);
@@ -391,6 +395,7 @@ bool scorer_push(struct scorer *scorer, const struct scorer_window *window)
     record->generation = scorer->posted;
     record->time_ns = window->time_ns;
     record->seq = window->seq;
+    record->epoch = window->epoch;
     record->received_ns = window->received_ns;
     record->robot = (uint32_t)window->robot;
     record->rows = (uint32_t)window->rows;

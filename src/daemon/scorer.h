@@ -30,12 +30,14 @@ struct scorer_window {
     const float *values; /* [rows][channels], oldest first; copied */
     int64_t time_ns;     /* sample time of the newest row */
     uint64_t seq;
+    uint64_t epoch; /* grows when the robot's history starts anew; comes back with the result */
     int64_t received_ns; /* monotonic arrival of its sample */
 };
 
 struct scorer_result {
     size_t robot;
     uint64_t generation; /* of the set that was used */
+    uint64_t epoch;      /* of the window */
     bool scored;         /* false: the robot was in no adopted set, the window was dropped */
     int64_t received_ns;
     struct score score;

@@ -315,9 +315,9 @@ bool model_calibrated(const struct model *model)
 double model_threshold(const struct model *model, size_t detector, double false_alarms_per_day)
 {
     const struct detector *d = &model->detector[detector];
-    return d->calibrated ? calibration_threshold(&d->calibration,
-                                                 false_alarms_per_day / (double)model->detectors)
-                         : INFINITY;
+    if (!d->calibrated)
+        return (double)INFINITY;
+    return calibration_threshold(&d->calibration, false_alarms_per_day / (double)model->detectors);
 }
 
 int model_same_channels(const struct model *a, const struct model *b, struct diag *diag)

@@ -94,7 +94,7 @@ void score_windows(struct model *model, const struct score_request *requests, si
     for (size_t d = 0; d < model->detectors; d++)
         run_detector(model, d, requests, count, scores);
     for (size_t i = 0; i < count; i++) {
-        size_t largest;
+        size_t largest = 0;
         if (score_ratio(&scores[i], requests[i].thresholds, &largest) < 1)
             continue;
         size_t skip = requests[i].rows - detector_span(&model->detector[largest]);

@@ -1,0 +1,292 @@
+#include "daemon/control.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/name.h"
+#include "daemon/message.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void free_request(struct control_request *request)
+{
+    if (request)
+        free(request->topic);
+    free(request);
+}
+
+void control_deinit(struct control *control)
+{
+    for (size_t i = 0; i < CONTROL_REMEMBERED; i++)
+        free(control->remembered[i].reply);
+    free_request(control->running);
+    *control = (struct control){0};
+}
+
+/* ---- answers
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static void send_reply(struct control *control, const struct control_request *request,
+                       const char *text)
+{
+    const struct publisher_reply reply = {
+        .topic = request->topic,
+        .correlation = request->correlation_size ? request->correlation : NULL,
+        .correlation_size = request->correlation_size,
+        .text = text};
+    publisher_reply(control->publisher, &reply);
+}
+
+static void remember(struct control *control, const struct control_request *request,
+                     const char *text)
+{
+    struct remembered *entry = &control->remembered[control->next++ % CONTROL_REMEMBERED];
+    free(entry->reply);
+    memcpy(entry->id, request->id, sizeof entry->id);
+    memcpy(entry->digest, request->digest, sizeof entry->digest);
+    entry->reply = strdup(text);
+}
+
+/* Completes the answer with id and command, sends and remembers it. The tree is taken. */
+static void answer(struct control *control, const struct control_request *request, bool ok,
+                   cJSON *tree)
+{
+    if (*request->id)
+        cJSON_AddStringToObject(tree, "id", request->id);
+    if (request->command)
+        cJSON_AddStringToObject(tree, "command", request->command);
+    cJSON_AddBoolToObject(tree, "ok", ok);
+    control->refused += !ok;
+    char *text = message_print(tree);
+    if (!text)
+        return;
+    if (*request->id && request->command)
+        remember(control, request, text);
+    send_reply(control, request, text);
+    cJSON_free(text);
+}
+
+static void answer_error(struct control *control, const struct control_request *request,
+                         const char *code, const char *message)
+{
+    cJSON *tree = cJSON_CreateObject();
+    cJSON *error = cJSON_AddObjectToObject(tree, "error");
+    cJSON_AddStringToObject(error, "code", code);
+    cJSON_AddStringToObject(error, "message", message);
+    log_warning("control: %s refused: %s: %s", request->command ? request->command : "message",
+                code, message);
+    answer(control, request, false, tree);
+}
+
+/* ---- commands
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static void run_status(struct control *control, struct control_request *request,
+                       const cJSON *arguments)
+{
+    cJSON *tree = control->status(control->user);
+    cJSON *robots = cJSON_AddArrayToObject(tree, "robot_states");
+    int64_t now_ns = clock_monotonic_ns();
+    for (size_t i = 0; i < control->fleet->count; i++)
+        cJSON_AddItemToArray(robots, message_state_tree(control->fleet->robot[i], now_ns));
+    answer(control, request, true, tree);
+}
+
+static void on_swapped(void *user, const struct swap_outcome *outcome)
+{
+    struct control *control = user;
+    struct control_request *request = control->running;
+    control->running = NULL;
+    if (!request)
+        return;
+    if (*outcome->code) {
+        answer_error(control, request, outcome->code, outcome->message);
+    } else {
+        cJSON *tree = cJSON_CreateObject();
+        cJSON_AddStringToObject(tree, "model", outcome->model->name);
+        cJSON_AddNumberToObject(tree, "model_version", (double)outcome->model->version);
+        cJSON_AddStringToObject(tree, "sha256", outcome->model->sha256);
+        answer(control, request, true, tree);
+    }
+    free_request(request);
+}
+
+static struct control_request *copy_request(const struct control_request *request)
+{
+    struct control_request *copy = malloc(sizeof *copy);
+    if (!copy)
+        return NULL;
+    *copy = *request;
+    copy->topic = request->topic ? strdup(request->topic) : NULL;
+    return copy;
+}
+
+/* An optional name; false if it is there and is none (answered). */
+static bool get_name(struct control *control, const struct control_request *request,
+                     const cJSON *arguments, const char *key, const char **ret_name)
+{
+    struct diag diag = DIAG_INIT;
+    *ret_name = "";
+    int r = json_get_string(arguments, key, false, 4 * NAME_MAX_LENGTH, ret_name, &diag);
+    if (r == 0 && **ret_name && !name_valid(*ret_name))
+        r = diag_set(&diag, "%s: \"%.80s\" is no name: %s; a model is named, never given as a path",
+                     key, *ret_name, NAME_RULE);
+    if (r < 0)
+        answer_error(control, request, "invalid_argument", diag.text);
+    return r == 0;
+}
+
+static void start_swap(struct control *control, struct control_request *request,
+                       const cJSON *arguments, bool rollback)
+{
+    const char *model = "", *robot;
+    if (!get_name(control, request, arguments, "robot", &robot) ||
+        (!rollback && !get_name(control, request, arguments, "model", &model)))
+        return;
+    struct control_request *copy = control->fleet->swap.busy ? NULL : copy_request(request);
+    int r = -EBUSY;
+    if (copy) {
+        control->running = copy;
+        r = rollback ? fleet_rollback(control->fleet, robot, on_swapped, control)
+                     : fleet_reload(control->fleet, model, robot, on_swapped, control);
+    }
+    if (r == 0)
+        return;
+    if (copy) {
+        control->running = NULL;
+        free_request(copy);
+    }
+    if (r == -EBUSY)
+        answer_error(control, request, "busy", "another model is being loaded");
+    else if (r == -ENOENT)
+        answer_error(control, request, "unknown_robot", "no such robot, or no default model");
+    else if (r == -ENODATA)
+        answer_error(control, request, "no_previous", "there is no model to go back to");
+    else
+        answer_error(control, request, "failed", "out of memory");
+}
+
+static void run_reload(struct control *control, struct control_request *request,
+                       const cJSON *arguments)
+{
+    start_swap(control, request, arguments, false);
+}
+
+static void run_rollback(struct control *control, struct control_request *request,
+                         const cJSON *arguments)
+{
+    start_swap(control, request, arguments, true);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(struct control *control, struct control_request *request, const cJSON *arguments);
+} commands[] = {
+    {"status", run_status},
+    {"reload", run_reload},
+    {"rollback", run_rollback},
+};
+
+#define COMMANDS_TEXT "known are status, reload, rollback"
+
+/* ---- messages
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* True if the id was answered or is being worked on: then there is nothing to run. */
+static bool is_repeated(struct control *control, const struct control_request *request)
+{
+    if (!*request->id)
+        return false;
+    const struct control_request *running = control->running;
+    if (running && !strcmp(running->id, request->id) && !strcmp(running->digest, request->digest))
+        return true; /* its answer will come */
+    for (size_t i = 0; i < CONTROL_REMEMBERED; i++) {
+        const struct remembered *entry = &control->remembered[i];
+        if (!entry->reply || strcmp(entry->id, request->id) != 0)
+            continue;
+        if (!strcmp(entry->digest, request->digest))
+            send_reply(control, request, entry->reply);
+        else
+            answer_error(control, request, "id_reused", "this id stood for another command");
+        return true;
+    }
+    return false;
+}
+
+static bool publishable(const char *topic)
+{
+    return *topic && !strpbrk(topic, "+#") && strlen(topic) < 1024;
+}
+
+/* Where the sender wants the answer; also filled for a message that is refused later. */
+static void read_reply_address(struct control_request *request, const struct mqtt_message *message,
+                               const cJSON *tree)
+{
+    const char *topic = message->response_topic;
+    if (!topic && cJSON_IsObject(tree))
+        json_get_string(tree, "reply_to", false, 1023, &topic, NULL);
+    if (topic && publishable(topic))
+        request->topic = strdup(topic);
+    if (message->correlation_size <= CONTROL_CORRELATION_MAX && message->correlation_size > 0) {
+        memcpy(request->correlation, message->correlation, message->correlation_size);
+        request->correlation_size = message->correlation_size;
+    }
+}
+
+static int read_request(struct control_request *request, const struct mqtt_message *message,
+                        const cJSON *tree, struct diag *diag)
+{
+    if (!cJSON_IsObject(tree))
+        return diag_set(diag, "%s, must be an object", json_type_name(tree));
+    const char *id = "";
+    int r = json_get_string(tree, "id", false, CONTROL_ID_MAX, &id, diag);
+    if (r < 0)
+        return r;
+    strcpy(request->id, id);
+    const struct hash_part part = {message->payload, message->size};
+    return hash_sha256(&part, 1, request->digest);
+}
+
+static void dispatch(struct control *control, struct control_request *request, const cJSON *tree)
+{
+    const char *name;
+    struct diag diag = DIAG_INIT;
+    if (json_get_string(tree, "command", true, 32, &name, &diag) < 0) {
+        answer_error(control, request, "malformed", diag.text);
+        return;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(commands[i].name, name) != 0)
+            continue;
+        request->command = commands[i].name;
+        if (!is_repeated(control, request))
+            commands[i].run(control, request, tree);
+        return;
+    }
+    answer_error(control, request, "unknown_command", COMMANDS_TEXT);
+}
+
+void control_message(struct control *control, const struct mqtt_message *message)
+{
+    struct control_request request = {0};
+    struct diag diag = DIAG_INIT;
+    cJSON *tree = NULL;
+    control->commands++;
+    if (message->size > CONTROL_PAYLOAD_MAX)
+        diag_set(&diag, "%zu bytes, at most %d are allowed", message->size, CONTROL_PAYLOAD_MAX);
+    else
+        tree = json_parse(message->payload, message->size, &diag);
+    read_reply_address(&request, message, tree);
+    if (message->retained)
+        answer_error(control, &request, "retained", "a command must not be retained");
+    else if (!tree || read_request(&request, message, tree, &diag) < 0)
+        answer_error(control, &request, "malformed", diag.text);
+    else
+        dispatch(control, &request, tree);
+    cJSON_Delete(tree);
+    free(request.topic);
+}

@@ -1,0 +1,54 @@
+/*
+ * control: commands over MQTT: parsed strictly, run once, answered once.
+ *
+ * A retained command would run again at every reconnect, a malformed one cannot be trusted: both
+ * are refused. A repeated id with the same payload gets the same answer without being run again.
+ * Thread: the loop.
+ */
+#ifndef ARMWATCH_DAEMON_CONTROL_H
+#define ARMWATCH_DAEMON_CONTROL_H
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "daemon/fleet.h"
+#include "daemon/publisher.h"
+
+#include <stdint.h>
+
+#define CONTROL_PAYLOAD_MAX 4096
+#define CONTROL_ID_MAX 64
+#define CONTROL_CORRELATION_MAX 256
+#define CONTROL_REMEMBERED 64
+
+/* Where an answer goes, and to what. Kept while a command runs. */
+struct control_request {
+    char id[CONTROL_ID_MAX + 1];
+    const char *command; /* in the table of commands */
+    char *topic;         /* NULL: the reply topic */
+    unsigned char correlation[CONTROL_CORRELATION_MAX];
+    size_t correlation_size;
+    char digest[HASH_HEX_SIZE]; /* of the payload */
+};
+
+struct control {
+    struct fleet *fleet;         /* borrowed */
+    struct publisher *publisher; /* borrowed */
+    /* The service's status as a tree that the caller deletes. */
+    cJSON *(*status)(void *user);
+    void *user;
+    struct control_request *running; /* a reload or rollback that was not answered yet */
+    struct remembered {
+        char id[CONTROL_ID_MAX + 1];
+        char digest[HASH_HEX_SIZE];
+        char *reply; /* NULL: free entry */
+    } remembered[CONTROL_REMEMBERED];
+    size_t next;
+    uint64_t commands, refused;
+};
+
+void control_deinit(struct control *control);
+
+/* Runs the command in a message on the control topic. */
+void control_message(struct control *control, const struct mqtt_message *message);
+
+#endif

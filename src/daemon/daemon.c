@@ -1,0 +1,565 @@
+/*
+ * Start: models are read, the scorer starts, then the client; READY does not wait for a broker.
+ * Stop: the scorer ends first, so that the last windows still raise what they must; then what is to
+ * be told is sent for at most a second; then everything closes and the loop must end up empty.
+ */
+#include "daemon/daemon.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "daemon/control.h"
+#include "daemon/fleet.h"
+#include "daemon/intake.h"
+#include "daemon/message.h"
+#include "daemon/notify.h"
+#include "daemon/publisher.h"
+#include "daemon/scorer.h"
+#include "daemon/service.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TICK_MS 250
+#define FAREWELL_MS 1000 /* for the last messages */
+#define STOP_MS 4000     /* then the process ends, whatever hangs */
+#define SCORER_DEAD_S 5.0
+#define STATE_FILE_MAX ((size_t)1 << 20)
+
+enum phase { PHASE_RUNNING, PHASE_FAREWELL, PHASE_CLOSING };
+
+struct daemon {
+    uv_loop_t loop;
+    struct config *config;
+    struct mqtt_client *client;
+    struct scorer *scorer;
+    struct fleet fleet;
+    struct publisher publisher;
+    struct intake intake;
+    struct control control;
+    struct service service;
+    uv_signal_t on_term, on_int, on_hup;
+    uv_timer_t tick, farewell, stop_guard;
+    enum phase phase;
+    int64_t watchdog_ns, watchdog_next_ns;
+    struct {
+        uv_work_t work;
+        bool busy, again;
+        char *path, *text;
+        int result;
+        struct diag diag;
+    } save;
+};
+
+/* ---- saved state
+ * --------------------------------------------------------------------------------------------- */
+
+static char *state_path(const struct config *config)
+{
+    char *path;
+    return asprintf(&path, "%s/state.json", config->state_directory) < 0 ? NULL : path;
+}
+
+static void save_in_pool(uv_work_t *work)
+{
+    struct daemon *daemon = work->data;
+    daemon->save.result = file_write(daemon->save.path, daemon->save.text,
+                                     strlen(daemon->save.text), &daemon->save.diag);
+}
+
+static void save_state(void *user);
+
+static void on_saved(uv_work_t *work, int status)
+{
+    struct daemon *daemon = work->data;
+    free(daemon->save.path);
+    free(daemon->save.text);
+    daemon->save.busy = false;
+    unsigned bit = 1U << SERVICE_STATE;
+    daemon->service.troubles &= ~bit;
+    if (status < 0 || daemon->save.result < 0) {
+        log_error("state not saved: %s", daemon->save.diag.text);
+        daemon->service.troubles |= bit;
+    }
+    if (daemon->save.again && daemon->phase == PHASE_RUNNING)
+        save_state(daemon);
+}
+
+/* One job at a time; a change that comes meanwhile is saved after it. */
+static void save_state(void *user)
+{
+    struct daemon *daemon = user;
+    daemon->save.again = daemon->save.busy;
+    if (daemon->save.busy)
+        return;
+    daemon->save.path = state_path(daemon->config);
+    daemon->save.text = assignments_format_state(&daemon->fleet.assignments);
+    daemon->save.work.data = daemon;
+    daemon->save.busy =
+        daemon->save.path && daemon->save.text &&
+        uv_queue_work(&daemon->loop, &daemon->save.work, save_in_pool, on_saved) == 0;
+    if (!daemon->save.busy) {
+        free(daemon->save.path);
+        free(daemon->save.text);
+        daemon->service.troubles |= 1U << SERVICE_STATE;
+    }
+}
+
+/* ---- results
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static void on_result(void *user, const struct scorer_result *result)
+{
+    struct daemon *daemon = user;
+    struct robot *robot = daemon->fleet.robot[result->robot];
+    int64_t now_ns = clock_monotonic_ns();
+    robot->pending--;
+    double ratio = -1;
+    if (result->scored && result->score.detectors == robot->alert.detectors) {
+        double thresholds[MODEL_DETECTORS_MAX];
+        for (size_t d = 0; d < robot->alert.detectors; d++)
+            thresholds[d] = robot->alert.trigger[d].threshold;
+        ratio = score_ratio(&result->score, thresholds, NULL);
+    }
+    robot_count_window(robot, ratio >= 0, now_ns);
+    if (result->scored && result->score.nonfinite) {
+        robot->counters.nonfinite++;
+        robot_note_trouble(robot, ROBOT_NONFINITE, now_ns);
+    }
+    if (ratio < 0)
+        return;
+    robot->counters.scored++;
+    robot->score = ratio;
+    robot->scored |= result->epoch == robot->epoch;
+    if (result->epoch != robot->alert_epoch) {
+        robot->alert_epoch = result->epoch;
+        alert_restart(&robot->alert);
+    }
+    enum alert_transition transition = alert_push(&robot->alert, &result->score, false);
+    publisher_score(&daemon->publisher, robot, &result->score, now_ns);
+    if (transition != ALERT_NONE)
+        publisher_alert(&daemon->publisher, robot, transition, now_ns);
+}
+
+static void on_set(void *user, uint64_t generation, bool ok, const char *reason)
+{
+    struct daemon *daemon = user;
+    fleet_on_set(&daemon->fleet, generation, ok, reason);
+}
+
+static const struct scorer_handlers scorer_handlers = {.on_result = on_result, .on_set = on_set};
+
+/* ---- broker
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static void on_online(void *user)
+{
+    struct daemon *daemon = user;
+    int64_t now_ns = clock_monotonic_ns();
+    log_info("broker: connected");
+    service_publish(&daemon->service, true, now_ns);
+    /* The broker may have lost what it retained. */
+    for (size_t i = 0; i < daemon->fleet.count; i++)
+        publisher_state(&daemon->publisher, daemon->fleet.robot[i], true, now_ns);
+    outbox_flush(daemon->publisher.outbox, daemon->client);
+}
+
+static void on_offline(void *user, const char *reason)
+{
+    log_warning("broker: %s", reason);
+}
+
+static void on_message(void *user, const struct mqtt_message *message)
+{
+    struct daemon *daemon = user;
+    if (daemon->phase != PHASE_RUNNING)
+        return;
+    if (!strcmp(message->topic, daemon->publisher.control_topic))
+        control_message(&daemon->control, message);
+    else if (!intake_message(&daemon->intake, message))
+        log_debug("a message on %s belongs to nobody", message->topic);
+}
+
+static void on_drained(void *user)
+{
+    struct daemon *daemon = user;
+    if (daemon->phase != PHASE_RUNNING)
+        return;
+    fleet_post_if_dirty(&daemon->fleet);
+    scorer_wake(daemon->scorer);
+}
+
+static void on_ack(void *user, uint64_t token, int reason)
+{
+    struct daemon *daemon = user;
+    if (reason >= 128)
+        log_error(
+            "broker: a publish was refused (reason %d): has %s the right to write its topics?",
+            reason, daemon->config->mqtt.client_id);
+    outbox_ack(daemon->publisher.outbox, token, reason);
+    if (daemon->client)
+        outbox_flush(daemon->publisher.outbox, daemon->client);
+}
+
+static const struct mqtt_handlers mqtt_handlers = {.on_online = on_online,
+                                                   .on_offline = on_offline,
+                                                   .on_message = on_message,
+                                                   .on_drained = on_drained,
+                                                   .on_ack = on_ack};
+
+/* Secrets and certificate files of the configuration, found and read. */
+struct secrets {
+    char *password, *ca_file, *cert_file, *key_file;
+};
+
+static void free_secrets(struct secrets *secrets)
+{
+    if (secrets->password)
+        explicit_bzero(secrets->password, strlen(secrets->password));
+    free(secrets->password);
+    free(secrets->ca_file);
+    free(secrets->cert_file);
+    free(secrets->key_file);
+}
+
+static int find_secrets(const struct config *config, struct secrets *secrets, struct diag *diag)
+{
+    const struct {
+        const char *name;
+        char **path;
+    } files[] = {{config->mqtt.ca_file, &secrets->ca_file},
+                 {config->mqtt.cert_file, &secrets->cert_file},
+                 {config->mqtt.key_file, &secrets->key_file}};
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < sizeof files / sizeof files[0]; i++) {
+        if (files[i].name)
+            r = config_find_secret(config, files[i].name, files[i].path, diag);
+    }
+    if (r == 0 && config->mqtt.password_file)
+        r = config_read_secret(config, config->mqtt.password_file, &secrets->password, diag);
+    return r;
+}
+
+static int start_client(struct daemon *daemon, struct diag *diag)
+{
+    const struct config *config = daemon->config;
+    struct secrets secrets = {0};
+    char *will = message_print(service_status(&daemon->service, true));
+    struct mqtt_options options = {
+        .protocol = !strcmp(config->mqtt.protocol, "5") ? 5 : 4,
+        .client_id = config->mqtt.client_id,
+        .username = config->mqtt.username,
+        .tls_insecure = config->mqtt.tls_insecure,
+        .will = {.topic = daemon->publisher.status_topic,
+                 .payload = will,
+                 .size = will ? strlen(will) : 0,
+                 .qos = 1,
+                 .retained = true},
+    };
+    int r = will ? find_secrets(config, &secrets, diag) : diag_errno(diag, ENOMEM, "status");
+    if (r == 0)
+        r = mqtt_url_parse(config->mqtt.url, &options.url, diag);
+    options.password = secrets.password;
+    options.ca_file = secrets.ca_file;
+    options.cert_file = secrets.cert_file;
+    options.key_file = secrets.key_file;
+    if (r == 0)
+        r = mqtt_client_start(&daemon->loop, &options, &mqtt_handlers, daemon, &daemon->client,
+                              diag);
+    free_secrets(&secrets);
+    cJSON_free(will);
+    if (r < 0)
+        return r;
+    daemon->publisher.client = daemon->client;
+    r = intake_subscribe(&daemon->intake, daemon->client);
+    if (r == 0)
+        r = mqtt_client_subscribe(daemon->client, daemon->publisher.control_topic, 1);
+    return r < 0 ? diag_errno(diag, r, "subscriptions") : 0;
+}
+
+/* ---- time
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static void tick_robot(struct daemon *daemon, struct robot *robot, int64_t now_ns)
+{
+    double limit_s = daemon->config->input.stale_periods * robot->model->period_s;
+    double quiet_s = (double)(now_ns - robot->last_arrival_ns) / 1e9;
+    robot->stale = quiet_s > (limit_s > 1 ? limit_s : 1);
+    double asserted_s = (double)(now_ns - robot->last_assert_ns) / 1e9;
+    if (robot->alert.episode.open && asserted_s >= daemon->config->alerts.reassert_s)
+        publisher_alert(&daemon->publisher, robot, ALERT_UPDATED, now_ns);
+    publisher_state(&daemon->publisher, robot, false, now_ns);
+}
+
+/* The watchdog is fed only while both threads work; a scorer without work counts as working. */
+static void feed_watchdog(struct daemon *daemon, int64_t now_ns)
+{
+    if (daemon->watchdog_ns == 0 || now_ns < daemon->watchdog_next_ns ||
+        scorer_stalled_s(daemon->scorer) > SCORER_DEAD_S)
+        return;
+    daemon->watchdog_next_ns = now_ns + daemon->watchdog_ns / 4;
+    notify_watchdog();
+}
+
+static void on_tick(uv_timer_t *handle)
+{
+    struct daemon *daemon = handle->data;
+    int64_t now_ns = clock_monotonic_ns();
+    for (size_t i = 0; i < daemon->fleet.count; i++)
+        tick_robot(daemon, daemon->fleet.robot[i], now_ns);
+    service_publish(&daemon->service, false, now_ns);
+    feed_watchdog(daemon, now_ns);
+}
+
+/* ---- signals
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static void apply_config(struct daemon *daemon, struct config *config)
+{
+    char changed[256];
+    struct config *old = daemon->config;
+    config_keep_fixed(config, old, changed, sizeof changed);
+    if (*changed)
+        log_warning("configuration: these keys take effect at the next start: %s", changed);
+    daemon->config = config;
+    daemon->publisher.config = daemon->intake.config = daemon->service.config = config;
+    enum log_level level = LOG_LEVEL_INFO;
+    log_level_parse(config->log.level, &level);
+    log_set_level(level);
+    fleet_set_config(&daemon->fleet, config);
+    config_free(old);
+}
+
+static void on_sighup(uv_signal_t *handle, int signum)
+{
+    struct daemon *daemon = handle->data;
+    struct diag diag = DIAG_INIT;
+    struct config *config;
+    if (daemon->phase != PHASE_RUNNING)
+        return;
+    notify_reloading();
+    if (config_load(daemon->config->path, &config, &diag) < 0) {
+        log_error("configuration not changed: %s", diag.text);
+    } else {
+        apply_config(daemon, config);
+        log_info("configuration read again");
+    }
+    notify_ready("running");
+}
+
+static void close_handle(uv_handle_t *handle)
+{
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void on_client_stopped(void *user)
+{
+    struct daemon *daemon = user;
+    uv_handle_t *handles[] = {(uv_handle_t *)&daemon->on_term,  (uv_handle_t *)&daemon->on_int,
+                              (uv_handle_t *)&daemon->on_hup,   (uv_handle_t *)&daemon->tick,
+                              (uv_handle_t *)&daemon->farewell, (uv_handle_t *)&daemon->stop_guard};
+    for (size_t i = 0; i < sizeof handles / sizeof handles[0]; i++)
+        close_handle(handles[i]);
+}
+
+/* Looks every 10 ms whether everything was told. */
+static void on_farewell(uv_timer_t *handle)
+{
+    struct daemon *daemon = handle->data;
+    bool told = outbox_count(daemon->publisher.outbox) == 0 || !mqtt_client_online(daemon->client);
+    bool late = uv_timer_get_due_in(&daemon->stop_guard) < STOP_MS - FAREWELL_MS;
+    if ((!told && !late) || daemon->phase != PHASE_FAREWELL)
+        return;
+    daemon->phase = PHASE_CLOSING;
+    uv_timer_stop(&daemon->farewell);
+    daemon->publisher.client = NULL;
+    struct mqtt_client *client = daemon->client;
+    daemon->client = NULL;
+    mqtt_client_stop(client, on_client_stopped, daemon);
+}
+
+/* A job in libuv's pool cannot be stopped: a name look-up can hang for long. Nothing is lost by not
+ * waiting for it. */
+static void on_stop_guard(uv_timer_t *handle)
+{
+    log_error("stopping took over %d ms: something hangs in the thread pool; ending anyway",
+              STOP_MS);
+    _exit(0);
+}
+
+static void on_scorer_stopped(void *user)
+{
+    struct daemon *daemon = user;
+    daemon->scorer = daemon->fleet.scorer = NULL;
+    fleet_abandon_swap(&daemon->fleet);
+    char *text = message_print(service_status(&daemon->service, true));
+    if (text)
+        publisher_status(&daemon->publisher, text);
+    cJSON_free(text);
+    daemon->phase = PHASE_FAREWELL;
+    uv_timer_start(&daemon->farewell, on_farewell, 0, 10);
+}
+
+static void on_stop_signal(uv_signal_t *handle, int signum)
+{
+    struct daemon *daemon = handle->data;
+    if (daemon->phase != PHASE_RUNNING || !daemon->scorer)
+        return;
+    log_info("stopping (%s)", signum == SIGTERM ? "SIGTERM" : "SIGINT");
+    notify_stopping();
+    uv_timer_start(&daemon->stop_guard, on_stop_guard, STOP_MS, 0);
+    uv_timer_stop(&daemon->tick);
+    daemon->fleet.swap.stopping = true;
+    struct scorer *scorer = daemon->scorer;
+    daemon->phase = PHASE_FAREWELL;
+    scorer_stop(scorer, on_scorer_stopped, daemon);
+}
+
+/* ---- start
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+static int start_models(struct daemon *daemon, struct diag *diag)
+{
+    struct assignments assignments;
+    struct diag warning = DIAG_INIT;
+    void *state = NULL;
+    size_t size;
+    char *path = state_path(daemon->config);
+    if (!path)
+        return diag_errno(diag, ENOMEM, "state");
+    if (mkdir(daemon->config->state_directory, 0750) < 0 && errno != EEXIST)
+        log_warning("%s: %s: nothing will be remembered", daemon->config->state_directory,
+                    strerror(errno));
+    int r = file_read(path, STATE_FILE_MAX, &state, &size, &warning);
+    if (r < 0 && r != -ENOENT)
+        log_warning("saved state: %s", warning.text);
+    free(path);
+    warning = DIAG_INIT;
+    r = assignments_start(&assignments, daemon->config, state, &warning, diag);
+    free(state);
+    if (*warning.text) {
+        log_warning("%s", warning.text);
+        daemon->service.troubles |= 1U << SERVICE_MODEL;
+    }
+    if (r == 0 &&
+        (r = fleet_init(&daemon->fleet, &daemon->loop, daemon->config, &assignments)) < 0) {
+        assignments_deinit(&assignments);
+        diag_errno(diag, r, "fleet");
+    }
+    return r;
+}
+
+static void wire(struct daemon *daemon)
+{
+    daemon->fleet.on_state_changed = save_state;
+    daemon->fleet.user = daemon;
+    daemon->intake.config = daemon->service.config = daemon->config;
+    daemon->intake.fleet = daemon->service.fleet = daemon->control.fleet = &daemon->fleet;
+    daemon->service.intake = &daemon->intake;
+    daemon->service.publisher = daemon->control.publisher = &daemon->publisher;
+    daemon->service.since_ns = clock_realtime_ns();
+    daemon->service.started_ns = clock_monotonic_ns();
+}
+
+static cJSON *control_status(void *user)
+{
+    struct daemon *daemon = user;
+    return service_status(&daemon->service, false);
+}
+
+static void start_handles(struct daemon *daemon)
+{
+    uv_loop_t *loop = &daemon->loop;
+    uv_signal_init(loop, &daemon->on_term);
+    uv_signal_init(loop, &daemon->on_int);
+    uv_signal_init(loop, &daemon->on_hup);
+    uv_timer_init(loop, &daemon->tick);
+    uv_timer_init(loop, &daemon->farewell);
+    uv_timer_init(loop, &daemon->stop_guard);
+    daemon->on_term.data = daemon->on_int.data = daemon->on_hup.data = daemon;
+    daemon->tick.data = daemon->farewell.data = daemon->stop_guard.data = daemon;
+    uv_signal_start(&daemon->on_term, on_stop_signal, SIGTERM);
+    uv_signal_start(&daemon->on_int, on_stop_signal, SIGINT);
+    uv_signal_start(&daemon->on_hup, on_sighup, SIGHUP);
+    uv_timer_start(&daemon->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+static int start(struct daemon *daemon, struct diag *diag)
+{
+    int r = start_models(daemon, diag);
+    if (r < 0)
+        return r;
+    wire(daemon);
+    daemon->control.status = control_status;
+    daemon->control.user = daemon;
+    r = publisher_init(&daemon->publisher, daemon->config);
+    if (r == 0)
+        r = scorer_start(&daemon->loop, &scorer_handlers, daemon, &daemon->scorer);
+    if (r < 0)
+        return diag_errno(diag, r, "start");
+    daemon->fleet.scorer = daemon->scorer;
+    start_handles(daemon);
+    return start_client(daemon, diag);
+}
+
+static void free_daemon(struct daemon *daemon)
+{
+    control_deinit(&daemon->control);
+    fleet_deinit(&daemon->fleet);
+    publisher_deinit(&daemon->publisher);
+    config_free(daemon->config);
+    free(daemon);
+}
+
+/* A start that failed half-way: nothing has run yet, so the loop only has to get rid of what was
+ * opened. */
+static void undo_start(struct daemon *daemon)
+{
+    if (daemon->client)
+        mqtt_client_stop(daemon->client, NULL, NULL);
+    daemon->client = daemon->publisher.client = NULL;
+    if (daemon->scorer) {
+        scorer_stop(daemon->scorer, NULL, NULL);
+        on_client_stopped(daemon);
+    }
+    daemon->scorer = daemon->fleet.scorer = NULL;
+}
+
+int daemon_run(struct config *config, struct diag *diag)
+{
+    struct daemon *daemon = calloc(1, sizeof *daemon);
+    if (!daemon) {
+        config_free(config);
+        return diag_errno(diag, ENOMEM, "start");
+    }
+    daemon->config = config;
+    uv_loop_init(&daemon->loop);
+    signal(SIGPIPE, SIG_IGN);
+    int r = start(daemon, diag);
+    if (r < 0) {
+        undo_start(daemon);
+    } else {
+        daemon->watchdog_ns = notify_watchdog_interval_ns();
+        log_info("armwatchd %s: instance %s, %zu models, broker %s", ARMWATCH_VERSION,
+                 config->instance, daemon->fleet.assignments.count, config->mqtt.url);
+        notify_ready("running");
+    }
+    uv_run(&daemon->loop, UV_RUN_DEFAULT);
+    int closed = uv_loop_close(&daemon->loop);
+    assert(closed == 0);
+    free_daemon(daemon);
+    if (r == 0)
+        log_info("stopped");
+    return r;
+}

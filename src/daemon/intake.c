@@ -1,0 +1,230 @@
+#include "daemon/intake.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROBOT_MARK "{robot}"
+
+/* ---- topics
+ * --------------------------------------------------------------------------------------------------
+ */
+
+int intake_subscribe(const struct intake *intake, struct mqtt_client *client)
+{
+    for (size_t i = 0; i < intake->config->topics.samples.count; i++) {
+        const char *template = intake->config->topics.samples.item[i];
+        const char *mark = strstr(template, ROBOT_MARK);
+        char *filter;
+        if (asprintf(&filter, "%.*s+%s", (int)(mark - template), template,
+                     mark + strlen(ROBOT_MARK)) < 0)
+            return -ENOMEM;
+        int r = mqtt_client_subscribe(client, filter, 0);
+        free(filter);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Fits a topic to a template; the level at {robot} is copied. */
+static bool match_template(const char *template, const char *topic,
+                           char ret_robot[NAME_MAX_LENGTH + 1])
+{
+    const char *mark = strstr(template, ROBOT_MARK);
+    size_t before = (size_t)(mark - template);
+    if (strncmp(topic, template, before) != 0)
+        return false;
+    const char *robot = topic + before;
+    size_t length = strcspn(robot, "/");
+    if (length == 0 || length > NAME_MAX_LENGTH ||
+        strcmp(robot + length, mark + strlen(ROBOT_MARK)) != 0)
+        return false;
+    memcpy(ret_robot, robot, length);
+    ret_robot[length] = '\0';
+    return name_valid(ret_robot);
+}
+
+static bool match_topic(const struct intake *intake, const char *topic,
+                        char ret_robot[NAME_MAX_LENGTH + 1])
+{
+    for (size_t i = 0; i < intake->config->topics.samples.count; i++) {
+        if (match_template(intake->config->topics.samples.item[i], topic, ret_robot))
+            return true;
+    }
+    return false;
+}
+
+/* ---- samples
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static bool power_of_two(uint64_t count)
+{
+    return (count & (count - 1)) == 0;
+}
+
+/* Logged at the 1st, 2nd, 4th, 8th ... time: a source that is wrong is wrong ten times a second. */
+static void refuse(struct intake *intake, struct robot *robot, enum sample_refusal refusal,
+                   const char *why, int64_t now_ns)
+{
+    uint64_t count = ++robot->counters.rejected[refusal];
+    intake->rejected++;
+    robot_note_trouble(robot, ROBOT_REJECTED, now_ns);
+    robot_count_window(robot, false, now_ns);
+    history_break(&robot->history);
+    if (power_of_two(count))
+        log_warning("%s: sample refused (%s, %llu so far): %s", robot->name,
+                    sample_refusal_name(refusal), (unsigned long long)count, why);
+}
+
+static bool gate_open(const struct intake *intake, const struct sample *sample)
+{
+    const struct config_list *modes = &intake->config->input.gate_mode;
+    if (!*sample->mode)
+        return true;
+    for (size_t i = 0; i < modes->count; i++) {
+        if (!strcmp(modes->item[i], sample->mode))
+            return true;
+    }
+    return false;
+}
+
+static size_t shortest_span(const struct model *model)
+{
+    size_t shortest = SIZE_MAX;
+    for (size_t d = 0; d < model->detectors; d++) {
+        size_t span = detector_span(&model->detector[d]);
+        shortest = span < shortest ? span : shortest;
+    }
+    return shortest;
+}
+
+static void send_window(struct intake *intake, struct robot *robot, const struct sample *sample,
+                        int64_t now_ns)
+{
+    size_t rows = history_valid_rows(&robot->history);
+    if (rows < shortest_span(robot->model)) {
+        robot_count_window(robot, false, now_ns);
+        return;
+    }
+    fleet_post_if_dirty(intake->fleet);
+    const struct scorer_window window = {.robot = robot->number,
+                                         .rows = rows,
+                                         .channels = robot->history.channels,
+                                         .values = history_window(&robot->history, rows),
+                                         .time_ns = sample->time_ns,
+                                         .seq = sample->has_seq ? sample->seq : robot->arrivals,
+                                         .epoch = robot->epoch,
+                                         .received_ns = now_ns};
+    if (robot->pending < SCORER_PENDING_PER_ROBOT && scorer_push(intake->fleet->scorer, &window)) {
+        robot->pending++;
+        robot->counters.windows++;
+        return;
+    }
+    if (power_of_two(++robot->counters.overload))
+        log_warning(
+            "%s: no room for a window (%llu so far): samples come faster than they are scored",
+            robot->name, (unsigned long long)robot->counters.overload);
+    robot_note_trouble(robot, ROBOT_OVERLOAD, now_ns);
+    robot_count_window(robot, false, now_ns);
+}
+
+/* The row stands in the history already; this decides whether it counts. */
+static void take_sample(struct intake *intake, struct robot *robot, struct sample *sample,
+                        int64_t now_ns)
+{
+    robot->gated = !gate_open(intake, sample);
+    if (robot->gated) {
+        robot->counters.gated++;
+        robot_count_window(robot, false, now_ns);
+        history_break(&robot->history);
+        return;
+    }
+    if (!sample->has_time) {
+        sample->time_ns = clock_realtime_ns();
+        sample->has_time = true;
+    }
+    bool first = !robot->history.started;
+    switch (history_push(&robot->history, sample)) {
+    case HISTORY_DUPLICATE:
+        robot->counters.duplicates++;
+        return;
+    case HISTORY_LATE:
+        robot->counters.late++;
+        return;
+    case HISTORY_RESTARTED:
+        robot->counters.gaps += !first;
+        robot->epoch++;
+        robot->scored = false;
+        break;
+    case HISTORY_APPENDED:
+        break;
+    }
+    robot->arrivals++;
+    send_window(intake, robot, sample, now_ns);
+}
+
+static void note_unknown_channel(struct robot *robot, const struct mqtt_message *message)
+{
+    char name[80];
+    if (robot->unknown_channel_seen)
+        return;
+    robot->unknown_channel_seen = true;
+    if (sample_unknown_channel(robot->assignment->decoder, message->payload, message->size, name,
+                               sizeof name))
+        log_info("%s: channel \"%s\" and perhaps others are not in model %s and are ignored",
+                 robot->name, name, robot->model->name);
+}
+
+static void take_message(struct intake *intake, struct robot *robot,
+                         const struct mqtt_message *message)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    robot->counters.received++;
+    if (message->retained) { /* of another time: it would be scored as if it were now */
+        robot->counters.retained++;
+        return;
+    }
+    robot_note_received(robot, now_ns);
+    robot->last_arrival_ns = now_ns;
+    robot->stale = false;
+    struct sample sample;
+    struct diag diag = DIAG_INIT;
+    enum sample_refusal refusal =
+        sample_decode(robot->assignment->decoder, message->payload, message->size, &sample,
+                      history_next_row(&robot->history), &diag);
+    if (refusal) {
+        refuse(intake, robot, refusal, diag.text, now_ns);
+        return;
+    }
+    note_unknown_channel(robot, message);
+    take_sample(intake, robot, &sample, now_ns);
+}
+
+bool intake_message(struct intake *intake, const struct mqtt_message *message)
+{
+    char name[NAME_MAX_LENGTH + 1];
+    if (!match_topic(intake, message->topic, name))
+        return false;
+    intake->samples++;
+    struct robot *robot = fleet_find(intake->fleet, name);
+    if (!robot) {
+        struct diag diag = DIAG_INIT;
+        robot = fleet_add(intake->fleet, name, &diag);
+        if (!robot) {
+            if (power_of_two(++intake->unknown))
+                log_warning("sample refused (%llu so far): %s", (unsigned long long)intake->unknown,
+                            diag.text);
+            return true;
+        }
+        log_info("robot %s: model %s version %lld", name, robot->model->name,
+                 (long long)robot->model->version);
+    }
+    take_message(intake, robot, message);
+    return true;
+}

@@ -1,0 +1,78 @@
+/* armwatchd: the daemon's command line. */
+#include "base/log.h"
+#include "config/config.h"
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { EXIT_USAGE = 2, EXIT_CONFIG = 78 };
+
+static void print_help(FILE *out)
+{
+    fputs("Usage: armwatchd [--config FILE] [--check]\n"
+          "Watches robot arms over MQTT and publishes an alert when one no longer moves as it "
+          "should.\n\n"
+          "  --config FILE   configuration (default /etc/armwatch/armwatchd.json)\n"
+          "  --check         check the configuration, say what is wrong, and end\n"
+          "  --help          this text\n"
+          "  --version       the version\n\n"
+          "Signals: SIGHUP reads the configuration again; SIGTERM and SIGINT stop.\n"
+          "Exit codes: 0 stopped or the check passed, 1 failed, 2 usage, 78 bad configuration.\n",
+          out);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"check", no_argument, NULL, 'k'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {NULL, 0, NULL, 0}};
+    const char *path = "/etc/armwatch/armwatchd.json";
+    bool check = false;
+    int option;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            path = optarg;
+            break;
+        case 'k':
+            check = true;
+            break;
+        case 'h':
+            print_help(stdout);
+            return EXIT_SUCCESS;
+        case 'v':
+            puts("armwatchd " ARMWATCH_VERSION);
+            return EXIT_SUCCESS;
+        default:
+            return EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "armwatchd: unexpected argument \"%s\"; see --help\n", argv[optind]);
+        return EXIT_USAGE;
+    }
+    struct diag diag = DIAG_INIT;
+    struct config *config;
+    if (config_load(path, &config, &diag) < 0) {
+        log_error("%s", diag.text);
+        return EXIT_CONFIG;
+    }
+    if (check) {
+        printf("%s: good\n", path);
+        config_free(config);
+        return EXIT_SUCCESS;
+    }
+    enum log_level level = LOG_LEVEL_INFO;
+    log_level_parse(config->log.level, &level);
+    log_set_level(level);
+    int r = daemon_run(config, &diag);
+    if (r == 0)
+        return EXIT_SUCCESS;
+    log_error("%s", diag.text);
+    return r == -EINVAL || r == -ENOENT ? EXIT_CONFIG : EXIT_FAILURE;
+}

@@ -1,0 +1,247 @@
+#include "daemon/message.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALERT_ID_DIGITS 32 /* of the hash: 128 bits */
+#define TEXT_MAX 640       /* of the sentence in an alert */
+
+char *message_print(cJSON *tree)
+{
+    char *text = cJSON_PrintUnformatted(tree);
+    cJSON_Delete(tree);
+    return text;
+}
+
+static void add_time(cJSON *object, const char *key, int64_t time_ns)
+{
+    char text[CLOCK_RFC3339_MAX];
+    clock_format_rfc3339(time_ns, text);
+    cJSON_AddStringToObject(object, key, text);
+}
+
+/* Six significant digits: a score is not known better, and a number stays short. */
+static void add_number(cJSON *object, const char *key, double value)
+{
+    char text[32];
+    if (!isfinite(value)) {
+        cJSON_AddNullToObject(object, key);
+        return;
+    }
+    snprintf(text, sizeof text, "%.6g", value);
+    cJSON_AddRawToObject(object, key, text);
+}
+
+static void add_detectors(cJSON *object, const struct model *model, const struct score *score,
+                          const double *thresholds)
+{
+    cJSON *list = cJSON_AddArrayToObject(object, "detectors");
+    for (size_t d = 0; d < score->detectors; d++) {
+        if (!score->detector[d].evaluated)
+            continue;
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "name", model->detector[d].name);
+        add_number(entry, "score", score->detector[d].score);
+        add_number(entry, "threshold", thresholds[d]);
+        add_number(entry, "ratio", score->detector[d].score / thresholds[d]);
+        cJSON_AddItemToArray(list, entry);
+    }
+}
+
+char *message_score(const struct robot *robot, const struct score *score, const double *thresholds)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "robot", robot->name);
+    add_time(root, "time", score->time_ns);
+    cJSON_AddNumberToObject(root, "seq", (double)score->seq);
+    add_number(root, "score", score_ratio(score, thresholds, NULL));
+    add_detectors(root, robot->model, score, thresholds);
+    cJSON_AddStringToObject(root, "model", robot->model->name);
+    cJSON_AddNumberToObject(root, "model_version", (double)robot->model->version);
+    return message_print(root);
+}
+
+int message_alert_id(const char *instance, const char *robot, const char *kind,
+                     const struct alert_episode *episode, char ret_id[HASH_HEX_SIZE])
+{
+    char text[512];
+    int length = snprintf(text, sizeof text, "%s/%s/%s/%lld/%llu", instance, robot, kind,
+                          (long long)episode->started_ns, (unsigned long long)episode->first_seq);
+    const struct hash_part part = {text, (size_t)length};
+    int r = hash_sha256(&part, 1, ret_id);
+    ret_id[ALERT_ID_DIGITS] = '\0';
+    return r;
+}
+
+static void add_attribution(cJSON *data, const struct model *model,
+                            const struct attribution *attribution)
+{
+    cJSON *channels = cJSON_AddArrayToObject(data, "channels");
+    for (size_t i = 0; i < attribution->channels; i++) {
+        const struct deviation *deviation = &attribution->channel[i];
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "name", model->channel[deviation->channel].name);
+        if (*model->channel[deviation->channel].unit)
+            cJSON_AddStringToObject(entry, "unit", model->channel[deviation->channel].unit);
+        add_number(entry, "share", deviation->share);
+        add_number(entry, "observed", deviation->observed);
+        add_number(entry, "expected", deviation->expected);
+        add_number(entry, "z", deviation->z);
+        cJSON_AddItemToArray(channels, entry);
+    }
+    cJSON *groups = cJSON_AddArrayToObject(data, "groups");
+    for (size_t i = 0; i < attribution->groups; i++) {
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "name", model->group_names[attribution->group[i].group]);
+        add_number(entry, "share", attribution->group[i].share);
+        cJSON_AddItemToArray(groups, entry);
+    }
+}
+
+/* One sentence for a person. It says what deviates, not why. */
+static void format_text(const struct robot *robot, enum alert_transition transition,
+                        char ret_text[TEXT_MAX])
+{
+    const struct alert_episode *episode = &robot->alert.episode;
+    const struct score *score = &episode->last;
+    if (transition == ALERT_CLEARED) {
+        snprintf(ret_text, TEXT_MAX, "%s moves as usual again after %.1f s", robot->name,
+                 (double)(episode->ended_ns - episode->started_ns) / 1e9);
+    } else if (!score->attributed || score->attribution.channels == 0) {
+        snprintf(ret_text, TEXT_MAX, "%s moves unusually", robot->name);
+    } else {
+        const struct attribution *attribution = &score->attribution;
+        const struct deviation *first = &attribution->channel[0];
+        const struct model_channel *channel = &robot->model->channel[first->channel];
+        snprintf(
+            ret_text, 256,
+            "%s moves unusually: %.60s deviates most (%.0f %% of the error), %.50s is %.4g%s%.10s, "
+            "expected %.4g",
+            robot->name, robot->model->group_names[attribution->group[0].group],
+            100 * attribution->group[0].share, channel->name, first->observed,
+            *channel->unit ? " " : "", channel->unit, first->expected);
+    }
+}
+
+static void add_episode(cJSON *data, const struct robot *robot)
+{
+    const struct alert_episode *episode = &robot->alert.episode;
+    add_number(data, "score", episode->score);
+    add_number(data, "peak_score", episode->peak_score);
+    add_number(data, "p_value", episode->p_value);
+    add_time(data, "started", episode->started_ns);
+    if (episode->open)
+        cJSON_AddNullToObject(data, "ended");
+    else
+        add_time(data, "ended", episode->ended_ns);
+    cJSON_AddNumberToObject(data, "windows", (double)episode->windows);
+    cJSON_AddNumberToObject(data, "first_seq", (double)episode->first_seq);
+    cJSON_AddNumberToObject(data, "last_seq", (double)episode->last_seq);
+}
+
+static cJSON *alert_data(const struct robot *robot, enum alert_transition transition)
+{
+    const struct alert_episode *episode = &robot->alert.episode;
+    double thresholds[MODEL_DETECTORS_MAX];
+    for (size_t d = 0; d < robot->alert.detectors; d++)
+        thresholds[d] = robot->alert.trigger[d].threshold;
+    char text[TEXT_MAX];
+    format_text(robot, transition, text);
+    cJSON *data = cJSON_CreateObject();
+    cJSON_AddStringToObject(data, "alert_id", robot->alert_id);
+    cJSON_AddStringToObject(data, "robot", robot->name);
+    cJSON_AddStringToObject(data, "state", alert_transition_name(transition));
+    cJSON_AddStringToObject(data, "severity", alert_severity_name(episode->severity));
+    cJSON_AddStringToObject(data, "kind", "anomaly");
+    cJSON_AddStringToObject(data, "text", text);
+    add_detectors(data, robot->model, &episode->last, thresholds);
+    add_episode(data, robot);
+    if (episode->last.attributed)
+        add_attribution(data, robot->model, &episode->last.attribution);
+    cJSON *model = cJSON_AddObjectToObject(data, "model");
+    cJSON_AddStringToObject(model, "name", robot->model->name);
+    cJSON_AddNumberToObject(model, "version", (double)robot->model->version);
+    cJSON_AddStringToObject(model, "sha256", robot->model->sha256);
+    return data;
+}
+
+char *message_alert(const struct robot *robot, const struct message_alert *alert)
+{
+    char id[HASH_HEX_SIZE + 24], subject[NAME_MAX_LENGTH + 8], type[64];
+    snprintf(id, sizeof id, "%s/%llu", robot->alert_id, (unsigned long long)robot->alert_messages);
+    snprintf(subject, sizeof subject, "robot/%s", robot->name);
+    snprintf(type, sizeof type, "armwatch.alert.%s", alert_transition_name(alert->transition));
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "specversion", "1.0");
+    cJSON_AddStringToObject(root, "id", id);
+    cJSON_AddStringToObject(root, "source", alert->source);
+    cJSON_AddStringToObject(root, "type", type);
+    cJSON_AddStringToObject(root, "subject", subject);
+    add_time(root, "time", alert->now_ns);
+    cJSON_AddStringToObject(root, "datacontenttype", "application/json");
+    cJSON_AddItemToObject(root, "data", alert_data(robot, alert->transition));
+    return message_print(root);
+}
+
+static void add_reasons(cJSON *root, struct robot *robot, unsigned states, int64_t now_ns)
+{
+    cJSON *reasons = cJSON_AddArrayToObject(root, "reasons");
+    bool first = true;
+    for (int s = 0; s < ROBOT_STATES; s++) {
+        if (!(states & 1U << s))
+            continue;
+        if (!first && s != ROBOT_DEGRADED)
+            cJSON_AddItemToArray(reasons,
+                                 cJSON_CreateString(robot_state_name((enum robot_state)s)));
+        first = false;
+    }
+    for (int t = 0; t < ROBOT_TROUBLES; t++) {
+        if (robot_has_trouble(robot, (enum robot_trouble)t, now_ns))
+            cJSON_AddItemToArray(reasons,
+                                 cJSON_CreateString(robot_trouble_name((enum robot_trouble)t)));
+    }
+}
+
+static void add_open_alerts(cJSON *root, const struct robot *robot)
+{
+    const struct alert_episode *episode = &robot->alert.episode;
+    cJSON *alerts = cJSON_AddArrayToObject(root, "alerts");
+    if (!episode->open)
+        return;
+    cJSON *entry = cJSON_CreateObject();
+    cJSON_AddStringToObject(entry, "alert_id", robot->alert_id);
+    cJSON_AddNumberToObject(entry, "n", (double)robot->alert_messages);
+    cJSON_AddStringToObject(entry, "kind", "anomaly");
+    add_time(entry, "started", episode->started_ns);
+    cJSON_AddStringToObject(entry, "severity", alert_severity_name(episode->severity));
+    cJSON_AddBoolToObject(entry, "acked", false);
+    cJSON_AddItemToArray(alerts, entry);
+}
+
+cJSON *message_state_tree(struct robot *robot, int64_t now_ns)
+{
+    unsigned states = robot_states(robot, now_ns);
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "robot", robot->name);
+    cJSON_AddStringToObject(root, "state", robot_state_name(robot->state));
+    add_reasons(root, robot, states, now_ns);
+    add_time(root, "since", robot->state_since_ns);
+    if (robot->score >= 0)
+        add_number(root, "score", robot->score);
+    else
+        cJSON_AddNullToObject(root, "score");
+    add_number(root, "coverage_1h", robot_coverage_1h(robot, now_ns));
+    add_open_alerts(root, robot);
+    cJSON_AddStringToObject(root, "model", robot->model->name);
+    cJSON_AddNumberToObject(root, "model_version", (double)robot->model->version);
+    return root;
+}
+
+char *message_state(struct robot *robot, int64_t now_ns)
+{
+    return message_print(message_state_tree(robot, now_ns));
+}

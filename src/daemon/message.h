@@ -1,0 +1,39 @@
+/*
+ * message: the JSON that the daemon publishes.
+ *
+ * Every function returns a text that the caller frees, or NULL when memory is out. Thread: the
+ * loop.
+ */
+#ifndef ARMWATCH_DAEMON_MESSAGE_H
+#define ARMWATCH_DAEMON_MESSAGE_H
+
+#include "base/json.h"
+#include "daemon/robot.h"
+
+#include <stdint.h>
+
+/* A score as it came from the scorer; thresholds as in scoring_entry. */
+char *message_score(const struct robot *robot, const struct score *score, const double *thresholds);
+
+struct message_alert {
+    const char *source; /* "armwatch/service/<instance>" */
+    enum alert_transition transition;
+    int64_t now_ns; /* wall clock */
+};
+/* A structured CloudEvent 1.0 about the robot's episode. */
+char *message_alert(const struct robot *robot, const struct message_alert *alert);
+
+/* The retained state of a robot. now_ns: monotonic. */
+char *message_state(struct robot *robot, int64_t now_ns);
+/* The same as a tree, for the reply to `status`. */
+cJSON *message_state_tree(struct robot *robot, int64_t now_ns);
+
+/* Of an episode: hash of instance, robot, kind, start and first sequence number: the same wherever
+ * it is computed. */
+int message_alert_id(const char *instance, const char *robot, const char *kind,
+                     const struct alert_episode *episode, char ret_id[HASH_HEX_SIZE]);
+
+/* Prints and frees a tree. */
+char *message_print(cJSON *tree);
+
+#endif

@@ -1,0 +1,188 @@
+#include "daemon/publisher.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/message.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JSON_TYPE "application/json"
+#define CLOUDEVENT_TYPE "application/cloudevents+json"
+#define TOPIC_MAX 2048
+
+int publisher_init(struct publisher *publisher, const struct config *config)
+{
+    *publisher = (struct publisher){.config = config, .outbox = outbox_new()};
+    const char *root = config->topics.root, *instance = config->instance;
+    if (!publisher->outbox || asprintf(&publisher->source, "armwatch/service/%s", instance) < 0 ||
+        asprintf(&publisher->status_topic, "%s/service/%s/status", root, instance) < 0 ||
+        asprintf(&publisher->control_topic, "%s/service/%s/control", root, instance) < 0 ||
+        asprintf(&publisher->reply_topic, "%s/service/%s/control/reply", root, instance) < 0) {
+        publisher_deinit(publisher);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void publisher_deinit(struct publisher *publisher)
+{
+    outbox_free(publisher->outbox);
+    free(publisher->source);
+    free(publisher->status_topic);
+    free(publisher->control_topic);
+    free(publisher->reply_topic);
+    *publisher = (struct publisher){0};
+}
+
+static void put(struct publisher *publisher, const struct mqtt_message *message)
+{
+    if (outbox_put(publisher->outbox, message) < 0)
+        log_error("outbox: no room for a message on %s", message->topic);
+    if (publisher->client)
+        outbox_flush(publisher->outbox, publisher->client);
+}
+
+static void robot_topic(const struct publisher *publisher, const struct robot *robot,
+                        const char *leaf, char ret_topic[TOPIC_MAX])
+{
+    snprintf(ret_topic, TOPIC_MAX, "%s/robot/%s/%s", publisher->config->topics.root, robot->name,
+             leaf);
+}
+
+static bool score_is_due(const struct publisher *publisher, struct robot *robot, int64_t now_ns)
+{
+    double rate_hz = publisher->config->scores.rate_hz;
+    if (rate_hz <= 0)
+        return rate_hz < 0;
+    if ((double)(now_ns - robot->last_score_message_ns) * rate_hz < (double)CLOCK_NS_PER_S)
+        return false;
+    robot->last_score_message_ns = now_ns;
+    return true;
+}
+
+void publisher_score(struct publisher *publisher, struct robot *robot, const struct score *score,
+                     int64_t now_ns)
+{
+    if (!publisher->client || !mqtt_client_online(publisher->client) ||
+        !score_is_due(publisher, robot, now_ns))
+        return;
+    double thresholds[MODEL_DETECTORS_MAX];
+    for (size_t d = 0; d < robot->alert.detectors; d++)
+        thresholds[d] = robot->alert.trigger[d].threshold;
+    char topic[TOPIC_MAX];
+    robot_topic(publisher, robot, "score", topic);
+    char *text = message_score(robot, score, thresholds);
+    if (!text)
+        return;
+    const struct mqtt_message message = {
+        .topic = topic, .payload = text, .size = strlen(text), .content_type = JSON_TYPE};
+    mqtt_client_publish(publisher->client, &message, NULL); /* QoS 0: the next one comes soon */
+    cJSON_free(text);
+}
+
+static void new_episode(struct publisher *publisher, struct robot *robot)
+{
+    robot->alert_messages = 0;
+    robot->counters.alerts++;
+    publisher->alerts++;
+    if (message_alert_id(publisher->config->instance, robot->name, "anomaly", &robot->alert.episode,
+                         robot->alert_id) < 0)
+        snprintf(robot->alert_id, sizeof robot->alert_id, "%016llx",
+                 (unsigned long long)robot->alert.episode.started_ns);
+}
+
+void publisher_alert(struct publisher *publisher, struct robot *robot,
+                     enum alert_transition transition, int64_t now_ns)
+{
+    if (transition == ALERT_RAISED)
+        new_episode(publisher, robot);
+    robot->alert_messages++;
+    robot->last_assert_ns = now_ns;
+    const struct message_alert alert = {
+        .source = publisher->source, .transition = transition, .now_ns = clock_realtime_ns()};
+    char topic[TOPIC_MAX];
+    robot_topic(publisher, robot, "alert", topic);
+    char *text = message_alert(robot, &alert);
+    if (!text) {
+        log_error("%s: out of memory: an alert message is lost", robot->name);
+        return;
+    }
+    const struct mqtt_message message = {.topic = topic,
+                                         .payload = text,
+                                         .size = strlen(text),
+                                         .qos = 1,
+                                         .content_type = CLOUDEVENT_TYPE};
+    put(publisher, &message);
+    cJSON_free(text);
+    log_info("%s: alert %s %s (score %.3g, peak %.3g)", robot->name, robot->alert_id,
+             alert_transition_name(transition), robot->alert.episode.score,
+             robot->alert.episode.peak_score);
+    publisher_state(publisher, robot, true, now_ns);
+}
+
+/* What makes a state another one; score and coverage alone do not. */
+static void state_key(struct robot *robot, int64_t now_ns, char *ret_key, size_t size)
+{
+    unsigned states = robot_states(robot, now_ns), troubles = 0;
+    for (int t = 0; t < ROBOT_TROUBLES; t++)
+        troubles |= (unsigned)robot_has_trouble(robot, (enum robot_trouble)t, now_ns) << t;
+    snprintf(ret_key, size, "%x/%x/%s/%llu/%s/%lld", states, troubles,
+             robot->alert.episode.open ? robot->alert_id : "",
+             (unsigned long long)(robot->alert.episode.open ? robot->alert_messages : 0),
+             robot->model->name, (long long)robot->model->version);
+}
+
+void publisher_state(struct publisher *publisher, struct robot *robot, bool always, int64_t now_ns)
+{
+    char key[sizeof robot->published];
+    state_key(robot, now_ns, key, sizeof key);
+    if (!always && !strcmp(key, robot->published))
+        return;
+    strcpy(robot->published, key);
+    unsigned states = robot_states(robot, now_ns);
+    enum robot_state first = (enum robot_state)__builtin_ctz(states);
+    if (first != robot->state) {
+        robot->state = first;
+        robot->state_since_ns = clock_realtime_ns();
+    }
+    char topic[TOPIC_MAX];
+    robot_topic(publisher, robot, "state", topic);
+    char *text = message_state(robot, now_ns);
+    if (!text)
+        return;
+    const struct mqtt_message message = {.topic = topic,
+                                         .payload = text,
+                                         .size = strlen(text),
+                                         .qos = 1,
+                                         .retained = true,
+                                         .content_type = JSON_TYPE};
+    put(publisher, &message);
+    cJSON_free(text);
+}
+
+void publisher_status(struct publisher *publisher, const char *text)
+{
+    const struct mqtt_message message = {.topic = publisher->status_topic,
+                                         .payload = text,
+                                         .size = strlen(text),
+                                         .qos = 1,
+                                         .retained = true,
+                                         .content_type = JSON_TYPE};
+    put(publisher, &message);
+}
+
+void publisher_reply(struct publisher *publisher, const struct publisher_reply *reply)
+{
+    const struct mqtt_message message = {.topic =
+                                             reply->topic ? reply->topic : publisher->reply_topic,
+                                         .payload = reply->text,
+                                         .size = strlen(reply->text),
+                                         .qos = 1,
+                                         .correlation = reply->correlation,
+                                         .correlation_size = reply->correlation_size,
+                                         .content_type = JSON_TYPE};
+    put(publisher, &message);
+}

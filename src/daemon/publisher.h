@@ -1,0 +1,57 @@
+/*
+ * publisher: what the daemon tells the world: scores, alerts, states, status, replies, on their
+ * topics.
+ *
+ * Thread: the loop.
+ */
+#ifndef ARMWATCH_DAEMON_PUBLISHER_H
+#define ARMWATCH_DAEMON_PUBLISHER_H
+
+#include "config/config.h"
+#include "daemon/outbox.h"
+#include "daemon/robot.h"
+#include "mqtt/client.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct publisher {
+    const struct config *config; /* borrowed */
+    struct mqtt_client *client;  /* borrowed; NULL before it is started */
+    struct outbox *outbox;
+    char *source; /* armwatch/service/<instance>, without a configured root */
+    char *status_topic;
+    char *control_topic; /* the daemon's own; replies go to control_topic/reply */
+    char *reply_topic;
+    uint64_t alerts; /* episodes raised */
+};
+
+/* Errors: -ENOMEM. */
+int publisher_init(struct publisher *publisher, const struct config *config);
+void publisher_deinit(struct publisher *publisher);
+
+/* A score, if the robot's share of score messages allows one now. now_ns: monotonic. */
+void publisher_score(struct publisher *publisher, struct robot *robot, const struct score *score,
+                     int64_t now_ns);
+
+/* An alert message about the robot's episode, and the state that follows from it. */
+void publisher_alert(struct publisher *publisher, struct robot *robot,
+                     enum alert_transition transition, int64_t now_ns);
+
+/* The state, if it differs from the one that was published last, or always. */
+void publisher_state(struct publisher *publisher, struct robot *robot, bool always, int64_t now_ns);
+
+/* The service's status; text is the JSON. */
+void publisher_status(struct publisher *publisher, const char *text);
+
+/* An answer: to response_topic with its correlation, or to the reply topic where that is NULL. */
+struct publisher_reply {
+    const char *topic;
+    const void *correlation;
+    size_t correlation_size;
+    const char *text;
+};
+void publisher_reply(struct publisher *publisher, const struct publisher_reply *reply);
+
+#endif

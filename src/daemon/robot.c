@@ -1,0 +1,137 @@
+#include "daemon/robot.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TROUBLE_SLOT_NS (10 * CLOCK_NS_PER_S)
+
+const char *robot_state_name(enum robot_state state)
+{
+    static const char *const names[ROBOT_STATES] = {
+        "stale", "alert", "not_evaluated", "degraded", "commissioning", "warming", "ok"};
+    return names[state];
+}
+
+const char *robot_trouble_name(enum robot_trouble trouble)
+{
+    static const char *const names[ROBOT_TROUBLES] = {"rejected", "overload", "nonfinite"};
+    return names[trouble];
+}
+
+struct robot *robot_new(const char *name, size_t number, struct model *model, double max_gap_s)
+{
+    struct robot *robot = calloc(1, sizeof *robot);
+    if (!robot)
+        return NULL;
+    const struct history_options options = {.channels = model->channels,
+                                            .span = model->span,
+                                            .period_s = model->period_s,
+                                            .max_gap_s = max_gap_s};
+    if (history_init(&robot->history, &options) < 0) {
+        free(robot);
+        return NULL;
+    }
+    strcpy(robot->name, name);
+    robot->number = number;
+    robot->model = model;
+    robot->score = -1;
+    robot->state = ROBOT_STATES; /* none was published yet */
+    alert_init(&robot->alert);
+    return robot;
+}
+
+void robot_free(struct robot *robot)
+{
+    if (!robot)
+        return;
+    history_deinit(&robot->history);
+    free(robot);
+}
+
+int robot_set_model(struct robot *robot, struct model *model, const double *thresholds)
+{
+    int r = history_set_span(&robot->history, model->span, model->period_s);
+    if (r < 0)
+        return r;
+    robot->model = model;
+    alert_set_model(&robot->alert, model, thresholds);
+    return 0;
+}
+
+void robot_count_window(struct robot *robot, bool evaluated, int64_t now_ns)
+{
+    int64_t minute = now_ns / (60 * CLOCK_NS_PER_S);
+    size_t at = (size_t)(minute % ROBOT_COVERAGE_MINUTES);
+    if (robot->coverage[at].minute != minute) {
+        robot->coverage[at].minute = minute;
+        robot->coverage[at].expected = robot->coverage[at].evaluated = 0;
+    }
+    robot->coverage[at].expected++;
+    robot->coverage[at].evaluated += evaluated;
+}
+
+double robot_coverage_1h(const struct robot *robot, int64_t now_ns)
+{
+    int64_t minute = now_ns / (60 * CLOCK_NS_PER_S);
+    uint64_t expected = 0, evaluated = 0;
+    for (size_t i = 0; i < ROBOT_COVERAGE_MINUTES; i++) {
+        if (robot->coverage[i].minute <= minute - ROBOT_COVERAGE_MINUTES)
+            continue;
+        expected += robot->coverage[i].expected;
+        evaluated += robot->coverage[i].evaluated;
+    }
+    return expected ? (double)evaluated / (double)expected : 1;
+}
+
+/* Two slots of 10 s are kept, so trouble shows for 10 to 20 s. */
+static void turn_slots(struct robot *robot, int64_t now_ns)
+{
+    int64_t slot = now_ns / TROUBLE_SLOT_NS;
+    if (slot == robot->recent.slot)
+        return;
+    bool next = slot == robot->recent.slot + 1;
+    robot->recent.received[1] = next ? robot->recent.received[0] : 0;
+    robot->recent.received[0] = 0;
+    for (size_t t = 0; t < ROBOT_TROUBLES; t++) {
+        robot->recent.count[t][1] = next ? robot->recent.count[t][0] : 0;
+        robot->recent.count[t][0] = 0;
+    }
+    robot->recent.slot = slot;
+}
+
+void robot_note_received(struct robot *robot, int64_t now_ns)
+{
+    turn_slots(robot, now_ns);
+    robot->recent.received[0]++;
+}
+
+void robot_note_trouble(struct robot *robot, enum robot_trouble trouble, int64_t now_ns)
+{
+    turn_slots(robot, now_ns);
+    robot->recent.count[trouble][0]++;
+}
+
+bool robot_has_trouble(struct robot *robot, enum robot_trouble trouble, int64_t now_ns)
+{
+    turn_slots(robot, now_ns);
+    uint64_t count = (uint64_t)robot->recent.count[trouble][0] + robot->recent.count[trouble][1];
+    uint64_t received = (uint64_t)robot->recent.received[0] + robot->recent.received[1];
+    return trouble == ROBOT_REJECTED ? count * 100 > received : count > 0;
+}
+
+unsigned robot_states(struct robot *robot, int64_t now_ns)
+{
+    bool degraded = false;
+    for (size_t t = 0; t < ROBOT_TROUBLES; t++)
+        degraded |= robot_has_trouble(robot, (enum robot_trouble)t, now_ns);
+    unsigned states = 0;
+    states |= robot->stale ? 1U << ROBOT_STALE : 0;
+    states |= robot->alert.episode.open ? 1U << ROBOT_ALERT : 0;
+    states |= robot->gated ? 1U << ROBOT_NOT_EVALUATED : 0;
+    states |= degraded ? 1U << ROBOT_DEGRADED : 0;
+    states |= model_calibrated(robot->model) ? 0 : 1U << ROBOT_COMMISSIONING;
+    states |= robot->scored ? 0 : 1U << ROBOT_WARMING;
+    return states ? states : 1U << ROBOT_OK;
+}

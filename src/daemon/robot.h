@@ -1,0 +1,117 @@
+/*
+ * robot: everything that the loop keeps about one robot.
+ *
+ * Thread: the loop.
+ */
+#ifndef ARMWATCH_DAEMON_ROBOT_H
+#define ARMWATCH_DAEMON_ROBOT_H
+
+#include "base/hash.h"
+#include "base/name.h"
+#include "pipeline/alert.h"
+#include "pipeline/history.h"
+#include "pipeline/sample.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct assignment;
+
+/* In the order of precedence: the first that applies is the state. */
+enum robot_state {
+    ROBOT_STALE,         /* no samples for stale_periods */
+    ROBOT_ALERT,         /* an episode is open */
+    ROBOT_NOT_EVALUATED, /* the gate: a mode in which it is not judged */
+    ROBOT_DEGRADED,      /* judged, but not fully */
+    ROBOT_COMMISSIONING, /* the model has no calibration yet: scores, no alerts */
+    ROBOT_WARMING,       /* no window is complete yet */
+    ROBOT_OK,
+    ROBOT_STATES
+};
+const char *robot_state_name(enum robot_state state);
+
+/* Why a robot is degraded; each is the counter of its kind over the present and the last 10 s. */
+enum robot_trouble {
+    ROBOT_REJECTED,  /* over 1 % of its samples were refused */
+    ROBOT_OVERLOAD,  /* a window found no room */
+    ROBOT_NONFINITE, /* a score overflowed */
+    ROBOT_TROUBLES
+};
+const char *robot_trouble_name(enum robot_trouble trouble);
+
+#define ROBOT_COVERAGE_MINUTES 60
+
+struct robot_counters {
+    uint64_t received; /* messages on its topic */
+    uint64_t rejected[SAMPLE_REFUSALS];
+    uint64_t retained, duplicates, late, gaps, gated;
+    uint64_t windows;  /* sent to the scorer */
+    uint64_t scored;   /* came back with a score */
+    uint64_t overload; /* found no room */
+    uint64_t nonfinite;
+    uint64_t alerts; /* raised */
+};
+
+struct robot {
+    char name[NAME_MAX_LENGTH + 1];
+    size_t number; /* in scoring sets */
+    struct assignment *assignment;
+    struct model *model; /* borrowed from the assignment: the one that its results are from */
+    struct history history;
+    struct alert alert;
+    struct robot_counters counters;
+    uint64_t arrivals;    /* samples that became a row */
+    unsigned pending;     /* windows with the scorer */
+    uint64_t epoch;       /* grows when the history starts anew */
+    uint64_t alert_epoch; /* of the windows that `alert` has seen */
+    bool gated;
+    bool scored; /* at least one window since the last restart of its history */
+    bool stale;
+    bool unknown_channel_seen;
+    int64_t last_arrival_ns; /* monotonic; 0: none yet */
+    int64_t last_score_message_ns;
+    double score; /* newest ratio; negative: none */
+    struct score last_score;
+
+    /* the open episode, as it is published */
+    char alert_id[HASH_HEX_SIZE];
+    uint64_t alert_messages; /* n of the last one */
+    int64_t last_assert_ns;  /* monotonic */
+
+    /* the state, as it was published last */
+    enum robot_state state;
+    int64_t state_since_ns; /* wall clock */
+    char published[256];    /* what a change is told from */
+
+    struct {
+        int64_t minute;
+        uint32_t expected, evaluated;
+    } coverage[ROBOT_COVERAGE_MINUTES];
+    struct {
+        int64_t slot;                                   /* of 10 s */
+        uint32_t received[2], count[ROBOT_TROUBLES][2]; /* [0] present slot, [1] the one before */
+    } recent;
+};
+
+/* Makes a robot for a model. Errors: NULL when memory is out. */
+struct robot *robot_new(const char *name, size_t number, struct model *model, double max_gap_s);
+void robot_free(struct robot *robot);
+
+/* Another model with the same channels: windows of its length from now on. Errors: -ENOMEM, nothing
+ * changed. */
+int robot_set_model(struct robot *robot, struct model *model, const double *thresholds);
+
+/* One window was due, and was or was not evaluated. now_ns: monotonic. */
+void robot_count_window(struct robot *robot, bool evaluated, int64_t now_ns);
+/* Share of the last hour's windows that were evaluated; 1 if none was due. */
+double robot_coverage_1h(const struct robot *robot, int64_t now_ns);
+
+void robot_note_received(struct robot *robot, int64_t now_ns);
+void robot_note_trouble(struct robot *robot, enum robot_trouble trouble, int64_t now_ns);
+bool robot_has_trouble(struct robot *robot, enum robot_trouble trouble, int64_t now_ns);
+
+/* The states that apply now as a set of bits (1 << state); ROBOT_OK if no other does. */
+unsigned robot_states(struct robot *robot, int64_t now_ns);
+
+#endif

@@ -1,0 +1,108 @@
+#include "daemon/service.h"
+
+#include "base/clock.h"
+#include "daemon/message.h"
+#include "daemon/notify.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define SCORER_STALLED_S 1.0
+#define REFRESH_NS (30 * CLOCK_NS_PER_S)
+#define RECENT_NS (60 * CLOCK_NS_PER_S)
+
+static const char *const trouble_names[SERVICE_TROUBLES] = {
+    [SERVICE_SCORER] = "scorer", [SERVICE_OUTBOX] = "outbox", [SERVICE_REFUSED] = "refused",
+    [SERVICE_ROBOTS] = "robots", [SERVICE_MODEL] = "model",   [SERVICE_STATE] = "state",
+};
+
+/* A counter that grew is trouble for the next minute. */
+static unsigned find_troubles(struct service *service, int64_t now_ns)
+{
+    const struct outbox *outbox = service->publisher->outbox;
+    const struct {
+        uint64_t now;
+        uint64_t *seen;
+        enum service_trouble trouble;
+    } counters[] = {
+        {service->intake->unknown, &service->unknown_seen, SERVICE_ROBOTS},
+        {outbox_refused(outbox), &service->refused_seen, SERVICE_REFUSED},
+        {outbox_dropped(outbox), &service->dropped_seen, SERVICE_OUTBOX},
+    };
+    if (now_ns > service->trouble_until_ns)
+        service->recent = 0;
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
+        if (counters[i].now == *counters[i].seen)
+            continue;
+        *counters[i].seen = counters[i].now;
+        service->recent |= 1U << counters[i].trouble;
+        service->trouble_until_ns = now_ns + RECENT_NS;
+    }
+    bool stalled = scorer_stalled_s(service->fleet->scorer) > SCORER_STALLED_S;
+    return service->troubles | service->recent | (stalled ? 1U << SERVICE_SCORER : 0);
+}
+
+static uint64_t open_alerts(const struct fleet *fleet)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < fleet->count; i++)
+        count += fleet->robot[i]->alert.episode.open;
+    return count;
+}
+
+cJSON *service_status(struct service *service, bool offline)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    unsigned troubles = offline ? 0 : find_troubles(service, now_ns);
+    char since[CLOCK_RFC3339_MAX];
+    clock_format_rfc3339(service->since_ns, since);
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "instance", service->config->instance);
+    cJSON_AddStringToObject(root, "version", ARMWATCH_VERSION);
+    cJSON_AddNumberToObject(root, "pid", getpid());
+    cJSON_AddStringToObject(root, "since", since);
+    cJSON_AddStringToObject(root, "state", offline ? "offline" : troubles ? "degraded" : "online");
+    cJSON *reasons = cJSON_AddArrayToObject(root, "reasons");
+    for (int t = 0; t < SERVICE_TROUBLES; t++) {
+        if (troubles & 1U << t)
+            cJSON_AddItemToArray(reasons, cJSON_CreateString(trouble_names[t]));
+    }
+    struct assignment *standard =
+        assignments_find(&service->fleet->assignments, ASSIGNMENT_DEFAULT);
+    cJSON_AddNumberToObject(root, "robots", (double)service->fleet->count);
+    if (standard) {
+        cJSON_AddStringToObject(root, "model", standard->model->name);
+        cJSON_AddNumberToObject(root, "model_version", (double)standard->model->version);
+    } else {
+        cJSON_AddNullToObject(root, "model");
+    }
+    cJSON_AddNumberToObject(root, "samples", (double)service->intake->samples);
+    cJSON_AddNumberToObject(root, "rejected", (double)service->intake->rejected);
+    cJSON_AddNumberToObject(root, "alerts", (double)service->publisher->alerts);
+    cJSON_AddNumberToObject(root, "open_alerts", (double)open_alerts(service->fleet));
+    cJSON_AddNumberToObject(root, "uptime",
+                            (double)((now_ns - service->started_ns) / CLOCK_NS_PER_S));
+    return root;
+}
+
+void service_publish(struct service *service, bool always, int64_t now_ns)
+{
+    unsigned troubles = find_troubles(service, now_ns);
+    bool changed = !service->any_published || troubles != service->published;
+    if (!changed && !always && now_ns - service->last_publish_ns < REFRESH_NS)
+        return;
+    if (changed)
+        service->since_ns = clock_realtime_ns();
+    service->any_published = true;
+    service->published = troubles;
+    service->last_publish_ns = now_ns;
+    char *text = message_print(service_status(service, false));
+    if (text)
+        publisher_status(service->publisher, text);
+    cJSON_free(text);
+    char line[128];
+    snprintf(line, sizeof line, "%s, %zu robots, %llu alerts open",
+             troubles ? "degraded" : "online", service->fleet->count,
+             (unsigned long long)open_alerts(service->fleet));
+    notify_status(line);
+}

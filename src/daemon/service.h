@@ -1,0 +1,51 @@
+/*
+ * service: what the daemon says about itself: the retained status and its last will.
+ *
+ * Thread: the loop.
+ */
+#ifndef ARMWATCH_DAEMON_SERVICE_H
+#define ARMWATCH_DAEMON_SERVICE_H
+
+#include "base/json.h"
+#include "daemon/control.h"
+#include "daemon/fleet.h"
+#include "daemon/intake.h"
+#include "daemon/publisher.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Why the service is degraded. */
+enum service_trouble {
+    SERVICE_SCORER,  /* the scorer makes no progress */
+    SERVICE_OUTBOX,  /* messages found no room */
+    SERVICE_REFUSED, /* the broker refused a publish: permissions */
+    SERVICE_ROBOTS,  /* robots beyond robots.max, or without a model */
+    SERVICE_MODEL,   /* a saved model could not be loaded at the start */
+    SERVICE_STATE,   /* the state could not be saved */
+    SERVICE_TROUBLES
+};
+
+struct service {
+    const struct config *config; /* borrowed, like the rest */
+    struct fleet *fleet;
+    struct intake *intake;
+    struct publisher *publisher;
+    int64_t since_ns;   /* wall clock of the present state */
+    int64_t started_ns; /* monotonic */
+    unsigned troubles;  /* bits that stay: SERVICE_MODEL, SERVICE_STATE */
+    unsigned published; /* troubles in the status that was published last */
+    bool any_published;
+    int64_t last_publish_ns;
+    uint64_t unknown_seen, refused_seen, dropped_seen; /* at the last publication */
+    int64_t trouble_until_ns;                          /* counters grew: shown for a minute */
+    unsigned recent;
+};
+
+/* The status as a tree; `offline` for the last will and the stop. */
+cJSON *service_status(struct service *service, bool offline);
+
+/* Publishes the status if it has changed, every 30 s, or always. now_ns: monotonic. */
+void service_publish(struct service *service, bool always, int64_t now_ns);
+
+#endif
