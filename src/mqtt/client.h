@@ -58,8 +58,9 @@ struct mqtt_handlers {
         const char *reason); /* lost, or an attempt failed; the client tries again by itself */
     void (*on_message)(void *user, const struct mqtt_message *message);
     void (*on_drained)(void *user); /* once after each burst of messages read from the socket */
-    void (*on_ack)(void *user, uint64_t token,
-                   int reason); /* QoS 1: 0 accepted; else the MQTT 5 reason code, e.g. 135 */
+    void (*on_ack)(
+        void *user, uint64_t token,
+        int reason); /* QoS 1: 0 accepted; else the MQTT 5 reason, 128 and up, e.g. 135 */
     void (*on_refused)(void *user, const char *filter,
                        int reason); /* the broker refused this subscription */
 };

@@ -88,7 +88,8 @@ static void on_publish(struct mosquitto *mosq, void *user, int mid, int reason,
 {
     struct mqtt_session *session = user;
     session->callbacks++;
-    if (!mqtt_inflight_ack(&session->inflight, mid, reason) && session->unsent > 0) {
+    int failure = reason < 0x80 ? 0 : reason; /* 0x10, nobody has subscribed, is a success */
+    if (!mqtt_inflight_ack(&session->inflight, mid, failure) && session->unsent > 0) {
         if (--session->unsent == 0)
             session->unsent_bytes = 0;
     }
