@@ -117,13 +117,13 @@ static void format_text(const struct robot *robot, enum alert_transition transit
         const struct attribution *attribution = &score->attribution;
         const struct deviation *first = &attribution->channel[0];
         const struct model_channel *channel = &robot->model->channel[first->channel];
-        snprintf(
-            ret_text, 256,
-            "%s moves unusually: %.60s deviates most (%.0f %% of the error), %.50s is %.4g%s%.10s, "
-            "expected %.4g",
-            robot->name, robot->model->group_names[attribution->group[0].group],
-            100 * attribution->group[0].share, channel->name, first->observed,
-            *channel->unit ? " " : "", channel->unit, first->expected);
+        snprintf(ret_text, TEXT_MAX,
+                 "%.64s moves unusually: %.60s deviates most (%d %% of the error), %.50s is "
+                 "%.4g%s%.10s, "
+                 "expected %.4g",
+                 robot->name, robot->model->group_names[attribution->group[0].group],
+                 (int)lround(100 * attribution->group[0].share), channel->name, first->observed,
+                 *channel->unit ? " " : "", channel->unit, first->expected);
     }
 }
 
