@@ -67,7 +67,7 @@ struct train_epoch {
     /* the rest only with an adversary */
     double twin_held_out_loss;
     double discriminator_loss;
-    double influence; /* at the end of the epoch */
+    double influence; /* in its last batch */
     struct adversary_health adversary;
     enum adversary_state state;
 };

@@ -8,7 +8,6 @@
  */
 #include "nn/network.h"
 
-#include "nn/activation.h"
 #include "nn/network_internal.h"
 #include "nn/vector.h"
 
@@ -20,98 +19,6 @@
 #define TENSORS_PER_LAYER 4
 #define TENSOR_ALIGNMENT 16 /* elements */
 #define EPSILON_DEFAULT 1e-5
-
-static void dense_forward_pass(struct layer *layer, size_t rows, bool training)
-{
-    dense_forward(&layer->part.dense, rows, layer->input, layer->output);
-}
-
-static void batchnorm_forward_pass(struct layer *layer, size_t rows, bool training)
-{
-    batchnorm_forward(&layer->part.batchnorm, rows, layer->input, training, layer->output);
-}
-
-static void layernorm_forward_pass(struct layer *layer, size_t rows, bool training)
-{
-    layernorm_forward(&layer->part.layernorm, rows, layer->input, layer->output);
-}
-
-static void rectifier_forward_pass(struct layer *layer, size_t rows, bool training)
-{
-    activation_rectify(rows * layer->outputs, (real)layer->spec.parameter, layer->input,
-                       layer->output);
-}
-
-static void sigmoid_forward_pass(struct layer *layer, size_t rows, bool training)
-{
-    activation_sigmoid(rows * layer->outputs, layer->input, layer->output);
-}
-
-static void dropout_forward_pass(struct layer *layer, size_t rows, bool training)
-{
-    dropout_forward(&layer->part.dropout, rows * layer->outputs, layer->input, training,
-                    layer->output);
-}
-
-/* dy to ret_dx (NULL: not wanted) and, with parameters, to the parameter gradients. */
-static void dense_backward_pass(struct layer *layer, size_t rows, const real *dy, bool parameters,
-                                real *ret_dx)
-{
-    if (parameters)
-        dense_backward_parameters(&layer->part.dense, rows, layer->input, dy);
-    if (ret_dx)
-        dense_backward_input(&layer->part.dense, rows, dy, ret_dx);
-}
-
-static void batchnorm_backward_pass(struct layer *layer, size_t rows, const real *dy,
-                                    bool parameters, real *ret_dx)
-{
-    batchnorm_backward(&layer->part.batchnorm, rows, dy, parameters, ret_dx);
-}
-
-static void layernorm_backward_pass(struct layer *layer, size_t rows, const real *dy,
-                                    bool parameters, real *ret_dx)
-{
-    layernorm_backward(&layer->part.layernorm, rows, dy, parameters, ret_dx);
-}
-
-static void rectifier_backward_pass(struct layer *layer, size_t rows, const real *dy,
-                                    bool parameters, real *ret_dx)
-{
-    if (ret_dx)
-        activation_rectify_backward(rows * layer->outputs, (real)layer->spec.parameter,
-                                    layer->output, dy, ret_dx);
-}
-
-static void sigmoid_backward_pass(struct layer *layer, size_t rows, const real *dy, bool parameters,
-                                  real *ret_dx)
-{
-    if (ret_dx)
-        activation_sigmoid_backward(rows * layer->outputs, layer->output, dy, ret_dx);
-}
-
-static void dropout_backward_pass(struct layer *layer, size_t rows, const real *dy, bool parameters,
-                                  real *ret_dx)
-{
-    if (ret_dx)
-        dropout_backward(&layer->part.dropout, rows * layer->outputs, dy, ret_dx);
-}
-
-static const struct {
-    void (*forward)(struct layer *layer, size_t rows, bool training);
-    void (*backward)(struct layer *layer, size_t rows, const real *dy, bool parameters,
-                     real *ret_dx);
-    bool elementwise;
-    bool reads_output; /* backward does */
-} passes[NN_LAYER_KINDS] = {
-    [NN_LAYER_DENSE] = {dense_forward_pass, dense_backward_pass, false, false},
-    [NN_LAYER_BATCHNORM] = {batchnorm_forward_pass, batchnorm_backward_pass, false, false},
-    [NN_LAYER_LAYERNORM] = {layernorm_forward_pass, layernorm_backward_pass, false, false},
-    [NN_LAYER_RELU] = {rectifier_forward_pass, rectifier_backward_pass, true, true},
-    [NN_LAYER_LEAKY_RELU] = {rectifier_forward_pass, rectifier_backward_pass, true, true},
-    [NN_LAYER_SIGMOID] = {sigmoid_forward_pass, sigmoid_backward_pass, true, true},
-    [NN_LAYER_DROPOUT] = {dropout_forward_pass, dropout_backward_pass, true, false},
-};
 
 /* The tensor's place in its block is settled here, its pointer once the block exists. */
 static void declare_tensor(struct network *network, size_t layer, const char *name, size_t rows,
@@ -249,7 +156,8 @@ static int connect_layers(struct network *network)
 
 static bool may_overwrite(const struct layer *layer, const struct layer *before)
 {
-    return passes[layer->spec.kind].elementwise && !passes[before->spec.kind].reads_output;
+    return layer_passes[layer->spec.kind].elementwise &&
+           !layer_passes[before->spec.kind].reads_output;
 }
 
 static int allocate_activations(struct network *network)
@@ -264,7 +172,8 @@ static int allocate_activations(struct network *network)
     }
     for (size_t i = network->count; i-- > 0;) {
         struct layer *layer = &network->layers[i];
-        layer->owns_gradient = i + 1 == network->count || !passes[layer->spec.kind].elementwise;
+        layer->owns_gradient =
+            i + 1 == network->count || !layer_passes[layer->spec.kind].elementwise;
         layer->gradient = layer->owns_gradient ? vector_new(network->max_rows * layer->inputs)
                                                : network->layers[i + 1].gradient;
         if (!layer->gradient)
@@ -407,7 +316,7 @@ const real *network_forward(struct network *network, size_t rows, const real *in
     for (size_t i = 0; i < network->count; i++) {
         struct layer *layer = &network->layers[i];
         layer->input = input;
-        passes[layer->spec.kind].forward(layer, rows, training);
+        layer_passes[layer->spec.kind].forward(layer, rows, training);
         input = layer->output;
     }
     return input;
@@ -416,13 +325,12 @@ const real *network_forward(struct network *network, size_t rows, const real *in
 const real *network_backward(struct network *network, const real *output_gradient, unsigned flags)
 {
     const real *dy = output_gradient;
-    network->output_gradient = output_gradient;
     for (size_t i = network->count; i-- > 0;) {
         struct layer *layer = &network->layers[i];
         bool wanted = i > 0 || (flags & NETWORK_INPUT_GRADIENT);
-        passes[layer->spec.kind].backward(layer, network->rows, dy,
-                                          flags & NETWORK_PARAMETER_GRADIENTS,
-                                          wanted ? layer->gradient : NULL);
+        layer_passes[layer->spec.kind].backward(layer, network->rows, dy,
+                                                flags & NETWORK_PARAMETER_GRADIENTS,
+                                                wanted ? layer->gradient : NULL);
         dy = layer->gradient;
     }
     return flags & NETWORK_INPUT_GRADIENT ? dy : NULL;

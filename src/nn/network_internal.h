@@ -25,6 +25,16 @@ struct layer {
     bool owns_output, owns_gradient;
 };
 
+struct layer_passes {
+    void (*forward)(struct layer *layer, size_t rows, bool training);
+    /* From dy to ret_dx (NULL: not wanted) and, with parameters, to the parameter gradients. */
+    void (*backward)(struct layer *layer, size_t rows, const real *dy, bool parameters,
+                     real *ret_dx);
+    bool elementwise;
+    bool reads_output; /* backward does */
+};
+extern const struct layer_passes layer_passes[NN_LAYER_KINDS];
+
 struct network {
     size_t inputs, outputs;
     size_t count;
@@ -34,7 +44,6 @@ struct network {
     real *parameters, *gradients, *running;
     size_t tensor_count;
     struct network_tensor *tensors;
-    const real *output_gradient; /* of the last backward pass */
     struct layer layers[];
 };
 
