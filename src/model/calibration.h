@@ -87,7 +87,7 @@ int calibration_check(const struct calibration *calibration, struct diag *diag);
 double calibration_threshold(const struct calibration *calibration, double false_alarms_per_day);
 
 /* How often the maximum of a healthy block is at least this high: conformal within the data,
- * continued by the fitted tail. Continuous, falling, in (0, 1]. */
+ * continued by the fitted tail. Continuous, falling, in (0, 1]. The statistic is not a NaN. */
 double calibration_p_value(const struct calibration *calibration, double statistic);
 
 /* The rate that so many hours without a single alarm exclude at 95 %: 3 / T. */

@@ -90,7 +90,7 @@ def merged(segments, half, last):
 
 
 def vus(label, score, window, thresholds=250):
-    """Volume under the surface, written from its definition (Paparrizos et al. 2022, as in TSB-AD): slow and plain."""
+    """Volume under the surface from its definition (Paparrizos et al. 2022, as in TSB-AD): slow and plain."""
     n, segments = len(label), runs(label)
     ranked = np.sort(score)[::-1]
     cuts = [ranked[i] for i in np.linspace(0, n - 1, thresholds).astype(int)]
