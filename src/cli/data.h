@@ -1,0 +1,18 @@
+/*
+ * data: recordings as input of a subcommand: the shared options and the loading.
+ */
+#ifndef ARMWATCH_CLI_DATA_H
+#define ARMWATCH_CLI_DATA_H
+
+#include "cli/cli.h"
+#include "lab/recording.h"
+
+/* --columns, --time-column, --label-column, --exclude, --strict */
+extern const struct cli_option data_options[];
+
+/* Loads a recording as these options say, and notes on stderr how many holes it has. path "-" is
+ * CSV on stdin. Errors: as recording_load; for cli_fail. */
+int data_load(const struct cli *cli, const char *path, struct recording **ret_recording,
+              struct diag *diag);
+
+#endif

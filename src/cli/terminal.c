@@ -1,0 +1,31 @@
+#include "cli/terminal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+bool terminal_is(FILE *stream)
+{
+    const char *term = getenv("TERM");
+    return isatty(fileno(stream)) && !(term && !strcmp(term, "dumb"));
+}
+
+const char *terminal_style(FILE *stream, enum terminal_style style)
+{
+    static const char *const escapes[TERMINAL_STYLES] = {
+        [TERMINAL_PLAIN] = "\033[0m",      [TERMINAL_BOLD] = "\033[1m",
+        [TERMINAL_DIM] = "\033[2m",        [TERMINAL_GOOD] = "\033[32m",
+        [TERMINAL_WARNING] = "\033[1;33m", [TERMINAL_CRITICAL] = "\033[1;31m",
+    };
+    const char *no_color = getenv("NO_COLOR");
+    return (no_color && *no_color) || !terminal_is(stream) ? "" : escapes[style];
+}
+
+void terminal_size(FILE *stream, int *ret_columns, int *ret_lines)
+{
+    struct winsize size;
+    bool known = ioctl(fileno(stream), TIOCGWINSZ, &size) == 0;
+    *ret_columns = known && size.ws_col > 0 ? size.ws_col : 80;
+    *ret_lines = known && size.ws_row > 0 ? size.ws_row : 24;
+}
