@@ -64,18 +64,11 @@ int calibration_file_load(const cJSON *object, const struct safetensors *tensors
     return r;
 }
 
-int calibration_file_save(const struct calibration *calibration, size_t detector,
-                          struct safetensors_writer *writer, cJSON **ret_object)
+int calibration_file_format(const struct calibration *calibration, cJSON **ret_object)
 {
-    char name[64];
-    tensor_name(detector, name);
     cJSON *object = cJSON_CreateObject();
-    if (!object ||
-        safetensors_writer_add(writer, name, SAFETENSORS_F64,
-                               SAFETENSORS_SHAPE(calibration->stored), calibration->maxima) < 0) {
-        cJSON_Delete(object);
+    if (!object)
         return -ENOMEM;
-    }
     cJSON_AddStringToObject(object, "method", "peaks over threshold on block maxima");
     cJSON_AddStringToObject(object, "tail", calibration_tail_name(calibration->tail));
     cJSON_AddNumberToObject(object, "block_s", calibration->block_s);

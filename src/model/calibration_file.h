@@ -9,7 +9,6 @@
 #include "base/json.h"
 #include "model/calibration.h"
 #include "model/safetensors.h"
-#include "model/safetensors_writer.h"
 
 #include <stddef.h>
 
@@ -18,9 +17,8 @@
 int calibration_file_load(const cJSON *object, const struct safetensors *tensors, size_t detector,
                           struct calibration *ret_calibration, struct diag *diag);
 
-/* Makes the object and adds the tensor. Memory: the caller frees *ret_object with cJSON_Delete.
- * Errors: -ENOMEM. */
-int calibration_file_save(const struct calibration *calibration, size_t detector,
-                          struct safetensors_writer *writer, cJSON **ret_object);
+/* The figures as an object; the maxima are the caller's to store as the tensor. Memory: the caller
+ * frees *ret_object with cJSON_Delete. Errors: -ENOMEM. */
+int calibration_file_format(const struct calibration *calibration, cJSON **ret_object);
 
 #endif

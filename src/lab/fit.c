@@ -1,0 +1,483 @@
+#include "lab/fit.h"
+
+#include "lab/channel_info.h"
+#include "lab/runner.h"
+#include "model/network_file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GAP_S 10.0        /* between two parts of one session */
+#define FLOOR_SPREAD 0.05 /* a channel's usual residual is at least this share of its spread */
+#define SELFTEST_WINDOWS 32
+#define FLOOR_BATCH 256
+
+struct fitting {
+    struct recording *const *sessions;
+    size_t count;
+    const struct fit_options *options;
+    size_t channels, row_count, span;
+    float *rows; /* [row_count][channels] all sessions one after the other; scaled once the scaler
+                    is fitted */
+    double *spread; /* [channels] standard deviation of the training rows, in the channel's units */
+    float *floor;   /* [channels] */
+    struct scaler scaler;
+    size_t *training, *held_out;
+    struct architecture architecture;
+};
+
+struct fit_options fit_defaults(enum adversary_kind adversary)
+{
+    bool paper = adversary == ADVERSARY_PAPER;
+    return (struct fit_options){
+        .name = "model",
+        .version = 1,
+        .period_s = 0.1,
+        .architecture = {.kind = ARCHITECTURE_DEEP, .sigmoid = paper},
+        .scaler = {.kind = paper ? SCALER_MINMAX : SCALER_STANDARD,
+                   .clip = paper ? (double)INFINITY : 5},
+        .window = 5,
+        .spacing = 1,
+        .filter = ALERT_FILTER_DEFAULT,
+        .false_alarms_per_day = 1,
+        .train = train_defaults(adversary),
+    };
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double fit_period_of(struct recording *const *sessions, size_t count)
+{
+    size_t rows = 0, used = 0;
+    for (size_t s = 0; s < count; s++)
+        rows += sessions[s]->time_ns ? sessions[s]->rows : 0;
+    double *steps = rows > 1 ? malloc(rows * sizeof *steps) : NULL;
+    if (!steps)
+        return 0;
+    for (size_t s = 0; s < count; s++) {
+        const int64_t *time_ns = sessions[s]->time_ns;
+        for (size_t i = 1; time_ns && i < sessions[s]->rows; i++) {
+            if (time_ns[i] > time_ns[i - 1])
+                steps[used++] = (double)(time_ns[i] - time_ns[i - 1]) / 1e9;
+        }
+    }
+    qsort(steps, used, sizeof *steps, compare_doubles);
+    double median = used ? steps[used / 2] : 0;
+    free(steps);
+    return median;
+}
+
+/* ---- rows
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+/* Marks the rows that the scaler may see: valid ones of the training part. */
+static void mark_training(const struct fitting *fitting, const struct split *split,
+                          unsigned char *mark)
+{
+    size_t offset = 0, session = 0;
+    for (size_t b = 0; b < split->count; b++) {
+        const struct split_block *block = &split->block[b];
+        for (; session < block->session; session++)
+            offset += fitting->sessions[session]->rows;
+        if (block->part == SPLIT_TRAINING)
+            memcpy(mark + offset + block->first, fitting->sessions[session]->valid + block->first,
+                   block->end - block->first);
+    }
+}
+
+static void measure_spread(struct fitting *fitting, const unsigned char *mark)
+{
+    for (size_t c = 0; c < fitting->channels; c++) {
+        double sum = 0, squares = 0;
+        size_t count = 0;
+        for (size_t i = 0; i < fitting->row_count; i++) {
+            sum += mark[i] ? (double)fitting->rows[i * fitting->channels + c] : 0;
+            count += mark[i];
+        }
+        double mean = sum / (double)count;
+        for (size_t i = 0; i < fitting->row_count; i++) {
+            double d = (double)fitting->rows[i * fitting->channels + c] - mean;
+            squares += mark[i] ? d * d : 0;
+        }
+        fitting->spread[c] = sqrt(squares / (double)count);
+    }
+}
+
+static int join_rows(struct fitting *fitting, const struct split *split, struct diag *diag)
+{
+    size_t cells = fitting->row_count * fitting->channels, used = 0;
+    unsigned char *mark = calloc(fitting->row_count, 1);
+    fitting->rows = malloc(cells * sizeof *fitting->rows);
+    fitting->spread = calloc(fitting->channels, sizeof *fitting->spread);
+    fitting->floor = calloc(fitting->channels, sizeof *fitting->floor);
+    if (!mark || !fitting->rows || !fitting->spread || !fitting->floor) {
+        free(mark);
+        return diag_errno(diag, ENOMEM, "training rows");
+    }
+    for (size_t s = 0; s < fitting->count; s++) {
+        size_t size = fitting->sessions[s]->rows * fitting->channels;
+        memcpy(fitting->rows + used, fitting->sessions[s]->values, size * sizeof *fitting->rows);
+        used += size;
+    }
+    mark_training(fitting, split, mark);
+    const struct scaler_rows rows = {.rows = fitting->row_count,
+                                     .channels = fitting->channels,
+                                     .values = fitting->rows,
+                                     .valid = mark};
+    int r = scaler_fit(&fitting->scaler, &fitting->options->scaler, &rows, diag);
+    if (r == 0) {
+        measure_spread(fitting, mark);
+        scaler_apply(&fitting->scaler, fitting->row_count, fitting->rows, fitting->rows);
+    }
+    free(mark);
+    return r;
+}
+
+/* ---- training
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static int run_training(struct fitting *fitting, struct fit_report *report, struct diag *diag)
+{
+    const struct fit_options *options = fitting->options;
+    const struct split_windows windows = {
+        .sessions = fitting->sessions, .period_s = options->period_s, .span = fitting->span};
+    if (split_collect(&report->split, SPLIT_TRAINING, &windows, &fitting->training,
+                      &report->training_windows) < 0 ||
+        split_collect(&report->split, SPLIT_HELD_OUT, &windows, &fitting->held_out,
+                      &report->held_out_windows) < 0)
+        return diag_errno(diag, ENOMEM, "windows");
+    if (report->training_windows < 2 * options->train.batch / 8 || report->held_out_windows < 8)
+        return diag_set(diag,
+                        "%zu windows of %zu unbroken rows to train on and %zu to hold out are too "
+                        "few; is the sample period really %g s?",
+                        report->training_windows, fitting->span, report->held_out_windows,
+                        options->period_s);
+    fitting->architecture =
+        architecture_make(options->window * fitting->channels, &options->architecture);
+    struct train_options train_options = options->train;
+    train_options.layers = fitting->architecture.layers;
+    train_options.layer_count = fitting->architecture.count;
+    const struct train_data data = {.rows = fitting->rows,
+                                    .row_count = fitting->row_count,
+                                    .channels = fitting->channels,
+                                    .window = options->window,
+                                    .spacing = options->spacing,
+                                    .training = fitting->training,
+                                    .training_count = report->training_windows,
+                                    .held_out = fitting->held_out,
+                                    .held_out_count = report->held_out_windows};
+    return train(&data, &train_options, &report->result, diag);
+}
+
+/* Adds the squared residuals of the newest rows of some windows, in the channels' units. */
+static void add_residuals(const struct fitting *fitting, const float *windows, const float *outputs,
+                          size_t count, double *squares)
+{
+    size_t width = fitting->options->window * fitting->channels;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = (i + 1) * width - fitting->channels;
+        for (size_t c = 0; c < fitting->channels; c++) {
+            double residual = scaler_inverse(&fitting->scaler, c, (double)windows[at + c]) -
+                              scaler_inverse(&fitting->scaler, c, (double)outputs[at + c]);
+            squares[c] += residual * residual;
+        }
+    }
+}
+
+/* What a residual usually is on held-out windows: what an alert measures deviations by. */
+static int measure_floor(struct fitting *fitting, const struct fit_report *report)
+{
+    size_t width = fitting->options->window * fitting->channels;
+    float *windows = malloc(FLOOR_BATCH * width * sizeof *windows);
+    double *squares = calloc(fitting->channels, sizeof *squares);
+    struct train_data data = {.rows = fitting->rows,
+                              .row_count = fitting->row_count,
+                              .channels = fitting->channels,
+                              .window = fitting->options->window,
+                              .spacing = fitting->options->spacing};
+    size_t total = report->held_out_windows;
+    for (size_t i = 0; windows && squares && i < total; i += FLOOR_BATCH) {
+        size_t batch = total - i < FLOOR_BATCH ? total - i : FLOOR_BATCH;
+        batch = batch < fitting->options->train.batch ? batch : fitting->options->train.batch;
+        train_gather(&data, fitting->held_out + i, batch, windows);
+        add_residuals(fitting, windows,
+                      network_forward(report->result.network, batch, windows, false), batch,
+                      squares);
+    }
+    for (size_t c = 0; squares && c < fitting->channels; c++) {
+        double floor = fmax(sqrt(squares[c] / (double)total), FLOOR_SPREAD * fitting->spread[c]);
+        fitting->floor[c] = (float)fmax(floor, 1e-6 * fmax(1, fabs(fitting->scaler.offset[c])));
+    }
+    int r = windows && squares ? 0 : -ENOMEM;
+    free(windows);
+    free(squares);
+    return r;
+}
+
+/* ---- the file
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static cJSON *channels_json(const struct recording *recording)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (size_t c = 0; c < recording->channels; c++) {
+        char group[128];
+        channel_group(recording->names[c], group, sizeof group);
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "name", recording->names[c]);
+        cJSON_AddStringToObject(entry, "unit", channel_unit(recording->names[c]));
+        cJSON_AddStringToObject(entry, "group", group);
+        cJSON_AddItemToArray(list, entry);
+    }
+    return list;
+}
+
+static cJSON *layers_json(const struct nn_layer_spec *layers, size_t count)
+{
+    static const char *const parameter_names[NN_LAYER_KINDS] = {[NN_LAYER_BATCHNORM] = "epsilon",
+                                                                [NN_LAYER_LEAKY_RELU] = "slope",
+                                                                [NN_LAYER_DROPOUT] = "rate"};
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; i < count; i++) {
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "kind", nn_layer_kind_name(layers[i].kind));
+        if (layers[i].kind == NN_LAYER_DENSE)
+            cJSON_AddNumberToObject(entry, "outputs", (double)layers[i].outputs);
+        if (parameter_names[layers[i].kind] && layers[i].parameter > 0)
+            cJSON_AddNumberToObject(entry, parameter_names[layers[i].kind], layers[i].parameter);
+        cJSON_AddItemToArray(list, entry);
+    }
+    return list;
+}
+
+static cJSON *adversary_json(const struct fit_report *report)
+{
+    const struct train_epoch *best = &report->result.epochs[report->result.best_epoch];
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "state", adversary_state_name(best->state));
+    cJSON_AddNumberToObject(object, "auc", best->adversary.auc);
+    cJSON_AddNumberToObject(object, "accuracy_real", best->adversary.accuracy_real);
+    cJSON_AddNumberToObject(object, "accuracy_reconstructed",
+                            best->adversary.accuracy_reconstructed);
+    cJSON_AddNumberToObject(object, "balanced_accuracy", best->adversary.balanced_accuracy);
+    cJSON_AddNumberToObject(object, "reported_accuracy", best->adversary.reported_accuracy);
+    cJSON_AddNumberToObject(object, "penalty", best->adversary.penalty);
+    cJSON_AddNumberToObject(object, "twin_held_out_loss", report->result.twin_best_loss);
+    cJSON_AddNumberToObject(object, "loss_to_twin",
+                            report->result.best_loss / report->result.twin_best_loss);
+    return object;
+}
+
+static cJSON *training_json(const struct fit_options *options, const struct fit_report *report)
+{
+    const struct train_options *train = &options->train;
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddNumberToObject(object, "windows", (double)report->training_windows);
+    cJSON_AddNumberToObject(object, "held_out_windows", (double)report->held_out_windows);
+    cJSON_AddStringToObject(object, "adversary", adversary_kind_name(train->adversary.kind));
+    cJSON_AddNumberToObject(object, "rate", train->rate);
+    cJSON_AddNumberToObject(object, "batch", (double)train->batch);
+    cJSON_AddNumberToObject(object, "epochs", (double)report->result.epoch_count);
+    cJSON_AddNumberToObject(object, "best_epoch", (double)(report->result.best_epoch + 1));
+    cJSON_AddNumberToObject(object, "held_out_loss", report->result.best_loss);
+    cJSON_AddNumberToObject(object, "seed", (double)train->seed);
+    if (train->adversary.kind != ADVERSARY_NONE)
+        cJSON_AddItemToObject(object, "discriminator", adversary_json(report));
+    return object;
+}
+
+static cJSON *detector_json(const struct fitting *fitting, const struct fit_report *report)
+{
+    const struct fit_options *options = fitting->options;
+    const struct architecture *architecture = &fitting->architecture;
+    cJSON *entry = cJSON_CreateObject();
+    cJSON_AddStringToObject(entry, "kind", "autoencoder");
+    cJSON_AddStringToObject(entry, "name", "autoencoder");
+    cJSON_AddNumberToObject(entry, "window", (double)options->window);
+    cJSON_AddNumberToObject(entry, "spacing", (double)options->spacing);
+    cJSON *scaler = cJSON_AddObjectToObject(entry, "scaler");
+    cJSON_AddStringToObject(scaler, "kind", scaler_kind_name(options->scaler.kind));
+    if (isfinite(options->scaler.clip))
+        cJSON_AddNumberToObject(scaler, "clip", options->scaler.clip);
+    cJSON *layers = cJSON_AddObjectToObject(entry, "architecture");
+    cJSON_AddStringToObject(layers, "name", architecture_kind_name(options->architecture.kind));
+    cJSON_AddItemToObject(layers, "encoder",
+                          layers_json(architecture->layers, architecture->encoder_count));
+    cJSON_AddItemToObject(layers, "decoder",
+                          layers_json(architecture->layers + architecture->encoder_count,
+                                      architecture->count - architecture->encoder_count));
+    bool smooth = options->train.loss == TRAIN_SMOOTH_L1;
+    cJSON_AddStringToObject(entry, "score", smooth ? "smooth-l1" : "mse");
+    if (smooth)
+        cJSON_AddNumberToObject(entry, "beta", options->train.beta);
+    cJSON *filter = cJSON_AddObjectToObject(entry, "filter");
+    cJSON_AddNumberToObject(filter, "k", options->filter.k);
+    cJSON_AddNumberToObject(filter, "n", options->filter.n);
+    cJSON_AddNumberToObject(filter, "clear_ratio", options->filter.clear_ratio);
+    cJSON_AddNumberToObject(filter, "clear_s", options->filter.clear_s);
+    cJSON_AddItemToObject(entry, "training", training_json(options, report));
+    return entry;
+}
+
+static int put_network(struct draft *draft, const struct fitting *fitting,
+                       const struct network *network)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < network_tensors(network); i++) {
+        const struct network_tensor *tensor = network_tensor(network, i);
+        size_t encoder = fitting->architecture.encoder_count;
+        bool decoding = tensor->layer >= encoder;
+        char name[96];
+        snprintf(name, sizeof name, "0.%s.%zu.%s", decoding ? "decoder" : "encoder",
+                 tensor->layer - (decoding ? encoder : 0), tensor->name);
+        struct safetensors_shape shape = {.rank = tensor->dimensions,
+                                          .dims = {tensor->shape[0], tensor->shape[1]}};
+        r = draft_set(draft, name, SAFETENSORS_F32, shape, tensor->data);
+    }
+    return r;
+}
+
+static int put_content(struct draft *draft, const struct fitting *fitting,
+                       const struct fit_report *report)
+{
+    cJSON *config = draft_config(draft);
+    const struct fit_options *options = fitting->options;
+    cJSON_AddStringToObject(config, "name", options->name);
+    cJSON_AddNumberToObject(config, "version", (double)options->version);
+    cJSON_AddNumberToObject(config, "sample_period_s", options->period_s);
+    cJSON_AddNumberToObject(config, "false_alarms_per_day", options->false_alarms_per_day);
+    cJSON_AddItemToObject(config, "channels", channels_json(fitting->sessions[0]));
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(config, "detectors"),
+                         detector_json(fitting, report));
+    struct safetensors_shape shape = SAFETENSORS_SHAPE(fitting->channels);
+    int r = put_network(draft, fitting, report->result.network);
+    if (r == 0)
+        r = draft_set(draft, "0.scaler.offset", SAFETENSORS_F64, shape, fitting->scaler.offset);
+    if (r == 0)
+        r = draft_set(draft, "0.scaler.scale", SAFETENSORS_F64, shape, fitting->scaler.scale);
+    if (r == 0)
+        r = draft_set(draft, "0.channel.floor", SAFETENSORS_F32, shape, fitting->floor);
+    return r;
+}
+
+/* Rows that lie unbroken behind each other, from the held-out part. */
+static int put_selftest(struct draft *draft, const struct fitting *fitting,
+                        const struct fit_report *report, struct diag *diag)
+{
+    size_t first = fitting->held_out[0] + 1 - fitting->span, last = fitting->held_out[0];
+    for (size_t i = 1; i < report->held_out_windows && i < SELFTEST_WINDOWS; i++) {
+        if (fitting->held_out[i] != last + 1)
+            break;
+        last++;
+    }
+    size_t offset = 0, session = 0;
+    while (first >= offset + fitting->sessions[session]->rows)
+        offset += fitting->sessions[session++]->rows;
+    const float *rows = fitting->sessions[session]->values + (first - offset) * fitting->channels;
+    return draft_set_selftest(draft, rows, last - first + 1, diag);
+}
+
+static int calibrate(struct draft *draft, const struct fitting *fitting, struct fit_report *report,
+                     struct diag *diag)
+{
+    struct recording **parts = calloc(report->split.count, sizeof(struct recording *));
+    struct calibration calibrations[MODEL_DETECTORS_MAX];
+    struct model *model = NULL;
+    size_t count = 0;
+    int r = parts ? draft_build(draft, &model, diag) : diag_errno(diag, ENOMEM, "calibration");
+    for (size_t b = 0; r == 0 && b < report->split.count; b++) {
+        if (report->split.block[b].part != SPLIT_CALIBRATION)
+            continue;
+        r = split_cut(&report->split.block[b], fitting->sessions, &parts[count]);
+        count += r == 0;
+    }
+    if (r == 0)
+        r = runner_calibrate(parts, count, model, calibrations, diag);
+    for (size_t d = 0; r == 0 && d < model->detectors; d++) {
+        r = draft_set_calibration(draft, d, &calibrations[d]);
+        calibration_deinit(&calibrations[d]);
+    }
+    for (size_t i = 0; i < count; i++)
+        recording_free(parts[i]);
+    free(parts);
+    model_unref(model);
+    return r;
+}
+
+static int assemble(const struct fitting *fitting, struct draft **ret_draft,
+                    struct fit_report *report, struct diag *diag)
+{
+    struct draft *draft = draft_new();
+    int r = draft ? put_content(draft, fitting, report) : -ENOMEM;
+    if (r < 0)
+        diag_errno(diag, r, "model");
+    if (r == 0)
+        r = put_selftest(draft, fitting, report, diag);
+    if (r == 0)
+        r = calibrate(draft, fitting, report, diag);
+    if (r == 0)
+        r = draft_build(draft, &report->model, diag);
+    if (r == 0)
+        r = model_selftest(report->model, diag);
+    if (r < 0) {
+        draft_free(draft);
+        return r;
+    }
+    report->calibration = report->model->detector[0].calibration;
+    *ret_draft = draft;
+    return 0;
+}
+
+int fit(struct recording *const *sessions, size_t count, const struct fit_options *options,
+        struct draft **ret_draft, struct fit_report *ret_report, struct diag *diag)
+{
+    struct fitting fitting = {.sessions = sessions,
+                              .count = count,
+                              .options = options,
+                              .channels = sessions[0]->channels,
+                              .span = (options->window - 1) * options->spacing + 1};
+    for (size_t s = 0; s < count; s++) {
+        assert(sessions[s]->channels == fitting.channels);
+        fitting.row_count += sessions[s]->rows;
+    }
+    *ret_report = (struct fit_report){0};
+    size_t gap = (size_t)(GAP_S / options->period_s);
+    int r = split_make(sessions, count, gap > fitting.span ? gap : fitting.span, &ret_report->split,
+                       diag);
+    if (r == 0)
+        r = join_rows(&fitting, &ret_report->split, diag);
+    if (r == 0)
+        r = run_training(&fitting, ret_report, diag);
+    if (r == 0 && (r = measure_floor(&fitting, ret_report)) < 0)
+        diag_errno(diag, r, "residuals");
+    if (r == 0)
+        r = assemble(&fitting, ret_draft, ret_report, diag);
+    free(fitting.rows);
+    free(fitting.spread);
+    free(fitting.floor);
+    free(fitting.training);
+    free(fitting.held_out);
+    scaler_deinit(&fitting.scaler);
+    if (r < 0)
+        fit_report_deinit(ret_report);
+    return r;
+}
+
+void fit_report_deinit(struct fit_report *report)
+{
+    split_deinit(&report->split);
+    train_result_deinit(&report->result);
+    model_unref(report->model);
+    *report = (struct fit_report){0};
+}

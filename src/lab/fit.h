@@ -1,0 +1,54 @@
+/*
+ * fit: from healthy recordings to a whole model: split, scale, train, calibrate, self-test.
+ *
+ * Thread: the one that owns BLAS; blas_init came before. The same recordings, options and machine
+ * give the same bytes.
+ */
+#ifndef ARMWATCH_LAB_FIT_H
+#define ARMWATCH_LAB_FIT_H
+
+#include "base/diag.h"
+#include "lab/architecture.h"
+#include "lab/draft.h"
+#include "lab/recording.h"
+#include "lab/split.h"
+#include "lab/train.h"
+#include "model/scaler.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct fit_options {
+    const char *name; /* of the model */
+    int64_t version;
+    double period_s;
+    struct architecture_options architecture;
+    struct scaler_options scaler;
+    size_t window, spacing;
+    struct alert_filter filter;
+    double false_alarms_per_day; /* target */
+    struct train_options train;  /* layers are filled in by fit */
+};
+
+/* What an adversary asks for (design: the stable recipe, or the paper's own settings): scaler,
+ * output and losses too. */
+struct fit_options fit_defaults(enum adversary_kind adversary);
+
+struct fit_report {
+    struct split split;
+    size_t training_windows, held_out_windows;
+    struct train_result result;
+    struct calibration calibration; /* borrowed from the model */
+    struct model *model;            /* as it will be loaded; self-tested */
+};
+
+/* All sessions have the same channels. The draft is the model's file, to which provenance may be
+ * added. Memory: fit_report_deinit, draft_free. Errors: -EINVAL, -ENOMEM, -ECANCELED, -EDOM. */
+int fit(struct recording *const *sessions, size_t count, const struct fit_options *options,
+        struct draft **ret_draft, struct fit_report *ret_report, struct diag *diag);
+void fit_report_deinit(struct fit_report *report);
+
+/* The usual step between samples; 0 if the recordings have no times. */
+double fit_period_of(struct recording *const *sessions, size_t count);
+
+#endif

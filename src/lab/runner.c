@@ -1,0 +1,84 @@
+#include "lab/runner.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+int runner_run(const struct recording *recording, struct model *model, double false_alarms_per_day,
+               runner_sink *sink, void *user)
+{
+    struct monitor monitor;
+    assert(recording->channels == model->channels);
+    int r = monitor_init(&monitor, model, false_alarms_per_day, 0);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; r == 0 && i < recording->rows; i++) {
+        struct runner_row row = {.row = i, .monitor = &monitor, .hole = !recording->valid[i]};
+        row.time_ns = recording->time_ns ? recording->time_ns[i]
+                                         : (int64_t)llround((double)i * model->period_s * 1e9);
+        if (row.hole) {
+            monitor_break(&monitor);
+        } else {
+            const struct sample sample = {.time_ns = row.time_ns, .has_time = true};
+            monitor_push(&monitor, &sample, recording->values + i * recording->channels,
+                         &row.result);
+        }
+        r = sink(&row, user);
+    }
+    monitor_deinit(&monitor);
+    return r;
+}
+
+struct calibrating {
+    size_t detectors;
+    struct calibration_blocks blocks[MODEL_DETECTORS_MAX];
+};
+
+static int push_statistics(const struct runner_row *row, void *user)
+{
+    struct calibrating *calibrating = user;
+    if (row->hole || !row->result.evaluated)
+        return 0;
+    for (size_t d = 0; d < calibrating->detectors; d++) {
+        double statistic = alert_trigger_statistic(&row->monitor->alert, d);
+        if (!row->result.score.detector[d].evaluated || statistic < 0)
+            continue;
+        int r = calibration_blocks_push(&calibrating->blocks[d], row->time_ns, statistic);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int run_sessions(struct recording *const *sessions, size_t count, struct model *model,
+                        struct calibrating *calibrating)
+{
+    for (size_t s = 0; s < count; s++) {
+        int r = runner_run(sessions[s], model, 1, push_statistics, calibrating);
+        for (size_t d = 0; r == 0 && d < calibrating->detectors; d++)
+            r = calibration_blocks_end_session(&calibrating->blocks[d]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int runner_calibrate(struct recording *const *sessions, size_t count, struct model *model,
+                     struct calibration *ret_calibrations, struct diag *diag)
+{
+    struct calibrating calibrating = {.detectors = model->detectors};
+    for (size_t d = 0; d < model->detectors; d++)
+        calibration_blocks_init(&calibrating.blocks[d], CALIBRATION_BLOCK_S, model->period_s);
+    int r = run_sessions(sessions, count, model, &calibrating);
+    if (r < 0)
+        diag_errno(diag, r, "calibration");
+    size_t fitted = 0;
+    for (; r == 0 && fitted < model->detectors; fitted++)
+        r = calibration_fit(&ret_calibrations[fitted], &calibrating.blocks[fitted], diag);
+    for (size_t d = 0; r < 0 && d + 1 < fitted; d++)
+        calibration_deinit(&ret_calibrations[d]);
+    for (size_t d = 0; d < model->detectors; d++)
+        calibration_blocks_deinit(&calibrating.blocks[d]);
+    return r;
+}
