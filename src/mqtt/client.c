@@ -1,14 +1,13 @@
 /*
  * WAITING --retry--> CONNECTING --CONNACK 0--> ONLINE --lost--> WAITING; any --stop--> STOPPING.
  *
- * The wait doubles with each attempt and is only forgotten after a connection that lasted longer
- * than the longest wait at that step: a broker that accepts and throws out again, or two clients
- * that share an id under MQTT 3.1.1 (where a takeover is a mere end of file), must not become a
- * fast loop.
+ * Another client with the same id ends this one's connection. An MQTT 5 broker may say so
+ * (reason 0x8E), and then this client waits for long. Others, mosquitto 2.0 among them, just close:
+ * then backoff.c slows the fight down, and after a few rounds the reason names the suspicion.
  */
 #include "mqtt/client.h"
 
-#include "base/rng.h"
+#include "mqtt/backoff.h"
 #include "mqtt/connection.h"
 #include "mqtt/reason.h"
 
@@ -22,6 +21,7 @@
 #define BACKOFF_MIN_S 0.5
 #define BACKOFF_MAX_S 30
 #define TAKEOVER_WAIT_S 30
+#define EVICTIONS_SUSPECT 3
 
 enum client_state { CLIENT_WAITING, CLIENT_CONNECTING, CLIENT_ONLINE, CLIENT_STOPPING };
 
@@ -34,13 +34,12 @@ struct mqtt_client {
     struct mqtt_session session;
     struct mqtt_connection *connection; /* while CONNECTING and ONLINE */
     unsigned connections;               /* not closed yet, old ones included */
-    char reason[MQTT_REASON_MAX + 64];
+    char reason[2 * MQTT_REASON_MAX];
 
     uv_timer_t retry;
-    double backoff_min_s, backoff_max_s;
-    unsigned attempt; /* since the last connection that lasted */
+    struct mqtt_backoff backoff;
+    unsigned evictions; /* accepted at the first attempt and soon thrown out, in a row */
     uint64_t online_since_ms;
-    struct rng rng;
 
     bool stop_asked; /* from within on_message; done when the library has returned */
     void (*on_stopped)(void *user);
@@ -49,34 +48,12 @@ struct mqtt_client {
 
 static const struct mqtt_connection_events connection_events;
 
-static double client_wait_limit_s(const struct mqtt_client *client)
-{
-    return fmin(client->backoff_max_s, ldexp(client->backoff_min_s, 1 + (int)client->attempt));
-}
-
 static void on_retry(uv_timer_t *timer);
 
 /* Goes offline for a while and says why. The client may be stopping when this returns. */
-static void client_wait(struct mqtt_client *client, const char *reason, bool takeover)
+static void client_wait(struct mqtt_client *client, double wait_s)
 {
-    double limit_s = client_wait_limit_s(client);
-    if (client->state == CLIENT_ONLINE &&
-        (double)(uv_now(client->loop) - client->online_since_ms) > 2e3 * limit_s) {
-        client->attempt = 0;
-        limit_s = client_wait_limit_s(client);
-    }
-    double wait_s = limit_s * (0.5 + 0.5 * rng_uniform(&client->rng));
-    wait_s = fmax(wait_s, client->backoff_min_s);
-    if (client->attempt < 32)
-        client->attempt++;
     client->state = CLIENT_WAITING;
-    snprintf(client->reason, sizeof client->reason, "%s", reason);
-    if (takeover) {
-        wait_s = TAKEOVER_WAIT_S;
-        size_t used = strlen(client->reason);
-        snprintf(client->reason + used, sizeof client->reason - used, "; trying again in %d s",
-                 TAKEOVER_WAIT_S);
-    }
     uv_timer_start(&client->retry, on_retry, (uint64_t)ceil(wait_s * 1e3), 0);
     if (client->handlers.on_offline)
         client->handlers.on_offline(client->user, client->reason);
@@ -88,7 +65,8 @@ static void on_retry(uv_timer_t *timer)
     int r = mqtt_connection_open(client->loop, &client->session, &connection_events, client,
                                  &client->connection);
     if (r < 0) {
-        client_wait(client, strerror(-r), false);
+        snprintf(client->reason, sizeof client->reason, "%s", strerror(-r));
+        client_wait(client, mqtt_backoff_next(&client->backoff, 0));
         return;
     }
     client->state = CLIENT_CONNECTING;
@@ -148,15 +126,37 @@ static void on_connection_progress(void *user)
         client->handlers.on_drained(client->user);
 }
 
+/* Whether the broker has thrown the client out several times in a row without a word. */
+static bool client_suspects_twin(struct mqtt_client *client, double online_s)
+{
+    bool evicted = client->state == CLIENT_ONLINE && online_s < 2 * client->backoff.max_s &&
+                   client->session.disconnect == MOSQ_ERR_CONN_LOST;
+    client->evictions = evicted ? client->evictions + 1 : 0;
+    return client->evictions >= EVICTIONS_SUSPECT;
+}
+
 static void on_connection_lost(void *user, const char *reason)
 {
     struct mqtt_client *client = user;
-    char text[MQTT_REASON_MAX];
+    char text[MQTT_REASON_MAX], more[MQTT_REASON_MAX] = "";
+    double online_s = client->state == CLIENT_ONLINE
+                          ? 1e-3 * (double)(uv_now(client->loop) - client->online_since_ms)
+                          : 0;
+    double wait_s = mqtt_backoff_next(&client->backoff, online_s);
     if (!mqtt_reason_broker(&client->session, text))
         snprintf(text, sizeof text, "%s", reason);
+    if (client_suspects_twin(client, online_s)) {
+        snprintf(more, sizeof more, "; does another client use the client id \"%.128s\", too?",
+                 client->session.client_id);
+    }
+    if (mqtt_reason_is_takeover(&client->session)) {
+        wait_s = TAKEOVER_WAIT_S;
+        snprintf(more, sizeof more, "; trying again in %d s", TAKEOVER_WAIT_S);
+    }
+    snprintf(client->reason, sizeof client->reason, "%s%s", text, more);
     mqtt_connection_close(client->connection);
     client->connection = NULL;
-    client_wait(client, text, mqtt_reason_is_takeover(&client->session));
+    client_wait(client, wait_s);
 }
 
 static void on_retry_closed(uv_handle_t *handle)
@@ -199,10 +199,11 @@ int mqtt_client_start(uv_loop_t *loop, const struct mqtt_options *options,
     client->loop = loop;
     client->handlers = *handlers;
     client->user = user;
-    client->backoff_min_s = options->backoff_min_s > 0 ? options->backoff_min_s : BACKOFF_MIN_S;
-    client->backoff_max_s = options->backoff_max_s > 0 ? options->backoff_max_s : BACKOFF_MAX_S;
+    mqtt_backoff_init(&client->backoff,
+                      options->backoff_min_s > 0 ? options->backoff_min_s : BACKOFF_MIN_S,
+                      options->backoff_max_s > 0 ? options->backoff_max_s : BACKOFF_MAX_S,
+                      uv_hrtime() ^ ((uint64_t)getpid() << 32));
     snprintf(client->reason, sizeof client->reason, "not connected yet");
-    rng_init(&client->rng, uv_hrtime() ^ ((uint64_t)getpid() << 32));
     int r = mqtt_session_init(&client->session, options, diag);
     if (r < 0) {
         free(client);

@@ -190,7 +190,7 @@ static int connection_handshake(struct mqtt_connection *c, SSL *ssl)
     socklen_t size = sizeof peer;
     if (getpeername(c->fd, (struct sockaddr *)&peer, &size) < 0) {
         int error = connection_socket_error(c->fd);
-        connection_fail(c, strerror(error ? error : ENOTCONN));
+        connection_fail(c, error ? strerror(error) : "the broker cannot be reached");
         return 0;
     }
     if (++c->handshake_rounds > HANDSHAKE_ROUNDS_MAX) {

@@ -1,5 +1,6 @@
 #include "mqtt/reason.h"
 
+#include <errno.h>
 #include <mqtt_protocol.h>
 #include <netdb.h>
 #include <openssl/ssl.h>
@@ -23,7 +24,8 @@ static const char *reason_tls_detail(const struct mqtt_session *session)
 {
     SSL *ssl = mosquitto_ssl_get(session->mosq);
     long verified = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
-    if (verified != X509_V_OK)
+    /* "Unspecified" is the library's check of the host name, which it logs. */
+    if (verified != X509_V_OK && verified != X509_V_ERR_UNSPECIFIED)
         return X509_verify_cert_error_string(verified);
     if (strncmp(session->detail, "OpenSSL Error", strlen("OpenSSL Error")))
         return session->detail;
@@ -34,21 +36,20 @@ static const char *reason_tls_detail(const struct mqtt_session *session)
 void mqtt_reason_library(const struct mqtt_session *session, int rc, int error,
                          char ret_text[MQTT_REASON_MAX])
 {
-    if (rc == MOSQ_ERR_ERRNO) {
-        snprintf(ret_text, MQTT_REASON_MAX, "%s", strerror(error));
-        return;
-    }
     if (rc == MOSQ_ERR_EAI) {
         snprintf(ret_text, MQTT_REASON_MAX, "look-up of %.128s: %s", session->url.host,
                  gai_strerror(error));
         return;
     }
-    if (rc == MOSQ_ERR_TLS) {
+    /* With TLS 1.3 a broker refuses our certificate only after we have finished the handshake. */
+    bool alert = session->url.tls && rc == MOSQ_ERR_ERRNO && error == EPROTO;
+    if (rc == MOSQ_ERR_TLS || alert) {
         const char *detail = reason_tls_detail(session);
-        snprintf(ret_text, MQTT_REASON_MAX, "TLS: %.200s", detail[0] ? detail : "handshake failed");
+        snprintf(ret_text, MQTT_REASON_MAX, "TLS: %.200s",
+                 detail[0] ? detail : "the connection broke");
         return;
     }
-    const char *text = mosquitto_strerror(rc);
+    const char *text = rc == MOSQ_ERR_ERRNO ? strerror(error) : mosquitto_strerror(rc);
     for (size_t i = 0; i < sizeof reason_texts / sizeof reason_texts[0]; i++) {
         if (reason_texts[i].rc == rc)
             text = reason_texts[i].text;

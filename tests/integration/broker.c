@@ -143,8 +143,9 @@ static void broker_write_config(struct broker *broker)
     if (options->tls)
         fprintf(out,
                 "listener %d 127.0.0.1\ncafile %s/ca.crt\ncertfile %s/server.crt\n"
-                "keyfile %s/server.key\n",
-                broker->tls_port, directory, directory, directory);
+                "keyfile %s/server.key\nrequire_certificate %s\n",
+                broker->tls_port, directory, directory, directory,
+                options->client_certificate ? "true" : "false");
     fclose(out);
     broker_write(broker, "broker.conf", text);
     free(text);

@@ -17,6 +17,7 @@ struct broker_options {
     bool unix_socket;      /* one more listener: broker_unix_url */
     bool tls; /* one more listener with ca.crt, server.crt, server.key of its directory:
                  broker_tls_url */
+    bool client_certificate; /* the TLS listener wants one that ca.crt has signed */
 };
 
 /* Whether mosquitto is installed. */

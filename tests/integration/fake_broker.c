@@ -19,6 +19,11 @@ struct fake_peer {
     size_t used;
 };
 
+/* Longer than the packet that its first bytes announce. */
+static const char junk[] = "220-mail.example.com Simple Mail Transfer Service Ready\r\n"
+                           "220-We do not authorise the use of this system to transport\r\n"
+                           "220 unsolicited, or bulk e-mail.\r\n";
+
 static void on_written(uv_write_t *request, int status)
 {
     free(request);
@@ -36,13 +41,14 @@ static void fake_send(struct fake_peer *peer, const void *bytes, size_t size)
 
 static void fake_answer(struct fake_peer *peer, const unsigned char *packet)
 {
-    static const char junk[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
     static const unsigned char connack[] = {0x20, 0x03, 0, 0, 0}, pingresp[] = {0xd0, 0};
     switch (packet[0] >> 4) {
     case 1: /* CONNECT */
         fake_send(peer, connack, sizeof connack);
         if (peer->fake->mode == FAKE_JUNK_LATER)
             fake_send(peer, junk, sizeof junk);
+        if (peer->fake->mode == FAKE_TAKEOVER)
+            fake_send(peer, (unsigned char[]){0xe0, 2, 0x8e, 0}, 4);
         break;
     case 8: /* SUBSCRIBE; the packets of the tests have a one-byte length */
         if (peer->fake->mode == FAKE_NO_SUBSCRIPTIONS)
@@ -99,7 +105,6 @@ static void fake_drop(struct fake_peer *peer)
 
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
-    static const char junk[] = "220 not what you are looking for\r\n";
     struct fake_peer *peer = stream->data;
     if (count < 0) {
         fake_drop(peer);

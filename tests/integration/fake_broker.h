@@ -11,6 +11,7 @@ enum fake_broker_mode {
     FAKE_JUNK,             /* answers everything with text */
     FAKE_JUNK_LATER,       /* accepts the client, then sends junk */
     FAKE_NO_ACKS,          /* a broker that acknowledges no message */
+    FAKE_TAKEOVER,         /* accepts the client, then says that its session was taken over */
     FAKE_NO_SUBSCRIPTIONS, /* a broker that refuses every subscription with 0x87 */
 };
 
