@@ -106,6 +106,14 @@ static void connection_fail(struct mqtt_connection *c, const char *reason)
     snprintf(c->reason, sizeof c->reason, "%s", reason);
 }
 
+/* As connection_fail, for a MOSQ_ERR_* and its errno. */
+static void connection_fail_library(struct mqtt_connection *c, int rc, int error)
+{
+    char reason[MQTT_REASON_MAX];
+    mqtt_reason_library(c->session, rc, error, reason);
+    connection_fail(c, reason);
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events);
 static void on_tick(uv_timer_t *timer);
 
@@ -134,9 +142,7 @@ static void connection_settle(struct mqtt_connection *c, int rc, int error)
         connection_update_mask(c);
         return;
     }
-    char reason[MQTT_REASON_MAX];
-    mqtt_reason_library(c->session, rc, error, reason);
-    connection_fail(c, reason);
+    connection_fail_library(c, rc, error);
 }
 
 /* Tells the owner. Nothing of the connection is touched after on_lost: it may be closing. */
@@ -190,7 +196,10 @@ static int connection_handshake(struct mqtt_connection *c, SSL *ssl)
     socklen_t size = sizeof peer;
     if (getpeername(c->fd, (struct sockaddr *)&peer, &size) < 0) {
         int error = connection_socket_error(c->fd);
-        connection_fail(c, error ? strerror(error) : "the broker cannot be reached");
+        if (c->handshake_rounds > 0 || error)
+            connection_fail_library(c, error ? MOSQ_ERR_ERRNO : MOSQ_ERR_CONN_LOST, error);
+        else /* OpenSSL has met the error, and swallowed it */
+            connection_fail(c, "the broker cannot be reached");
         return 0;
     }
     if (++c->handshake_rounds > HANDSHAKE_ROUNDS_MAX) {
@@ -235,7 +244,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         connection_read(c);
         c->driving = false;
     }
-    connection_fail(c, error ? strerror(error) : "the connection was closed");
+    connection_fail_library(c, error ? MOSQ_ERR_ERRNO : MOSQ_ERR_CONN_LOST, error);
     connection_report(c);
 }
 
@@ -256,7 +265,7 @@ static void on_tick(uv_timer_t *timer)
         return;
     }
     c->driving = true;
-    int rc = mosquitto_loop_misc(c->session->mosq);
+    int rc = c->session->answered ? mosquitto_loop_misc(c->session->mosq) : 0;
     int error = errno;
     c->driving = false;
     connection_settle(c, rc, error);
@@ -301,8 +310,7 @@ static void after_connect(uv_work_t *work, int status)
     if (!rc && c->fd < 0)
         rc = MOSQ_ERR_NO_CONN;
     if (rc) {
-        mqtt_reason_library(c->session, rc, c->connect_errno, c->reason);
-        c->lost = true;
+        connection_fail_library(c, rc, c->connect_errno);
         connection_report(c);
         return;
     }

@@ -33,6 +33,20 @@ static const char *reason_tls_detail(const struct mqtt_session *session)
     return last[1] ? last + 1 : session->detail;
 }
 
+/* Up to the CONNACK a TLS peer can turn us down in many ways, and only some of them raise a TLS
+ * error: with TLS 1.3 a missing client certificate is refused after we have finished the handshake.
+ */
+static bool reason_is_tls(const struct mqtt_session *session, int rc, int error)
+{
+    if (rc == MOSQ_ERR_TLS)
+        return true;
+    if (!session->url.tls || session->answered)
+        return false;
+    return session->detail[0] || rc == MOSQ_ERR_CONN_LOST ||
+           (rc == MOSQ_ERR_ERRNO && error != ECONNREFUSED && error != ENETUNREACH &&
+            error != EHOSTUNREACH && error != ETIMEDOUT);
+}
+
 void mqtt_reason_library(const struct mqtt_session *session, int rc, int error,
                          char ret_text[MQTT_REASON_MAX])
 {
@@ -41,12 +55,12 @@ void mqtt_reason_library(const struct mqtt_session *session, int rc, int error,
                  gai_strerror(error));
         return;
     }
-    /* With TLS 1.3 a broker refuses our certificate only after we have finished the handshake. */
-    bool alert = session->url.tls && rc == MOSQ_ERR_ERRNO && error == EPROTO;
-    if (rc == MOSQ_ERR_TLS || alert) {
+    if (reason_is_tls(session, rc, error)) {
         const char *detail = reason_tls_detail(session);
         snprintf(ret_text, MQTT_REASON_MAX, "TLS: %.200s",
-                 detail[0] ? detail : "the connection broke");
+                 detail[0] ? detail
+                           : "the broker closed the connection; does it speak TLS on this port, "
+                             "does it want a client certificate?");
         return;
     }
     const char *text = rc == MOSQ_ERR_ERRNO ? strerror(error) : mosquitto_strerror(rc);

@@ -106,11 +106,11 @@ static void test_silence_is_noticed(void **state)
     double frozen_ms = 0, mute_ms = 0, unacked_ms = 0;
     while (!frozen->offline || !mute->offline || !unacked->offline) {
         uv_run(&harness->loop, UV_RUN_ONCE);
-        if (frozen->offline && !frozen_ms++)
+        if (frozen->offline && frozen_ms == 0)
             frozen_ms = elapsed_ms(since);
-        if (mute->offline && !mute_ms++)
+        if (mute->offline && mute_ms == 0)
             mute_ms = elapsed_ms(since);
-        if (unacked->offline && !unacked_ms++)
+        if (unacked->offline && unacked_ms == 0)
             unacked_ms = elapsed_ms(since);
         if (elapsed_ms(since) > 14000)
             fail_msg("not noticed: frozen %u, mute %u, unacknowledged %u", frozen->offline,
