@@ -2,6 +2,12 @@
  * Three things cross between the two threads: windows (ring, loop to scorer), results (ring, scorer
  * to loop) and scoring sets (one atomic slot; a newer one replaces one that was not taken yet).
  *
+ * A model is tested once, by the thread that will score with it: it carries the mark itself, so
+ * that a set that differs in one robot costs nothing for the others.
+ *
+ * Stopping waits for no thread: the scorer says that it has ended, and the loop, which goes on
+ * turning, joins it then.
+ *
  * The ring of results cannot overflow: the loop counts windows from push to result and refuses at
  * SCORER_PENDING_MAX, and the ring holds that many and the reports about sets. So the scorer never
  * waits for the loop.
@@ -28,6 +34,7 @@
 #define SCORER_PENDING_MAX 4096
 #define SCORER_REPORTS_MAX 256 /* about sets, between two turns of the loop */
 #define SCORER_DRAIN_MS 100
+#define SCORER_STOP_NS CLOCK_NS_PER_S /* for the windows that wait when it is stopped */
 
 struct window_record {
     uint64_t generation; /* newest set posted when the window was pushed */
@@ -68,21 +75,19 @@ struct scorer {
     int64_t busy_since_ns;
     uint64_t progress_seen;
     unsigned handles_open;
+    bool joined;
     void (*on_stopped)(void *user);
     void *stopped_user;
 
     /* both */
     struct ring windows, results;
     _Alignas(64) _Atomic(struct scoring_set *) mailbox;
-    _Atomic bool sleeping, stopping;
+    _Atomic bool sleeping, stopping, ended;
     _Atomic uint64_t progress; /* batches done */
     uv_sem_t wake;
 
     /* scorer */
     struct scoring_set *set;
-    struct model *tested[16]; /* models that passed here; a set of yesterday's models need not be
-                                 tested again */
-    size_t tested_next;
     struct score scores[DETECTOR_BATCH_MAX];
 };
 
@@ -97,54 +102,31 @@ static void put_result(struct scorer *scorer, const struct result_record *record
     ring_commit(&scorer->results);
 }
 
-static bool is_tested(const struct scorer *scorer, const struct model *model)
-{
-    for (size_t i = 0; i < sizeof scorer->tested / sizeof scorer->tested[0]; i++) {
-        if (scorer->tested[i] == model)
-            return true;
-    }
-    return false;
-}
-
-/* A pointer stands for a model only while a set in use holds it: entries of other models are
- * dropped. */
-static void forget_unused(struct scorer *scorer)
-{
-    for (size_t i = 0; i < sizeof scorer->tested / sizeof scorer->tested[0]; i++) {
-        bool used = false;
-        for (size_t r = 0; !used && scorer->set && r < scorer->set->robots; r++)
-            used = scorer->set->robot[r].model == scorer->tested[i];
-        if (!used)
-            scorer->tested[i] = NULL;
-    }
-}
-
-static int test_models(struct scorer *scorer, const struct scoring_set *set, struct diag *diag)
+static int test_models(const struct scoring_set *set, struct diag *diag)
 {
     for (size_t r = 0; r < set->robots; r++) {
         struct model *model = set->robot[r].model;
-        if (!model || is_tested(scorer, model))
+        if (!model || model->tested)
             continue;
         int result = model_selftest(model, diag);
         if (result < 0)
             return result;
-        scorer->tested[scorer->tested_next++ % (sizeof scorer->tested / sizeof scorer->tested[0])] =
-            model;
+        model->tested = true;
     }
     return 0;
 }
 
-/* Takes what is in the mailbox, between two batches. */
-static void check_mailbox(struct scorer *scorer)
+/* Takes what is in the mailbox, between two batches; false if it was empty. */
+static bool check_mailbox(struct scorer *scorer)
 {
     struct scoring_set *set =
         atomic_exchange_explicit(&scorer->mailbox, NULL, memory_order_acq_rel);
     if (!set)
-        return;
+        return false;
     struct diag diag = DIAG_INIT;
     struct result_record record = {.is_report = true};
     record.report.generation = set->generation;
-    record.report.ok = test_models(scorer, set, &diag) == 0;
+    record.report.ok = test_models(set, &diag) == 0;
     if (record.report.ok) {
         record.report.retired = scorer->set;
         scorer->set = set;
@@ -152,8 +134,8 @@ static void check_mailbox(struct scorer *scorer)
         record.report.retired = set;
         memcpy(record.report.reason, diag.text, sizeof record.report.reason);
     }
-    forget_unused(scorer);
     put_result(scorer, &record);
+    return true;
 }
 
 static struct model *model_for(const struct scorer *scorer, const struct window_record *window)
@@ -253,13 +235,17 @@ static void scorer_main(void *argument)
     struct scorer *scorer = argument;
     blas_init();
     while (!atomic_load(&scorer->stopping)) {
-        bool mail = atomic_load(&scorer->mailbox) != NULL;
-        check_mailbox(scorer);
+        bool mail = check_mailbox(scorer);
         if (run_batch(scorer) > 0 || mail)
             signal_loop(scorer);
         else
             sleep_until_woken(scorer);
     }
+    int64_t deadline_ns = clock_monotonic_ns() + SCORER_STOP_NS;
+    while (run_batch(scorer) > 0 && clock_monotonic_ns() < deadline_ns)
+        atomic_fetch_add(&scorer->progress, 1);
+    atomic_store(&scorer->ended, true);
+    signal_loop(scorer);
 }
 
 /* ---- loop
@@ -282,24 +268,6 @@ static void drain(struct scorer *scorer)
     }
 }
 
-static void on_async(uv_async_t *handle)
-{
-    drain(handle->data);
-}
-
-static void on_timer(uv_timer_t *handle)
-{
-    struct scorer *scorer = handle->data;
-    drain(scorer);
-    scorer_wake(scorer);
-    uint64_t progress = atomic_load(&scorer->progress);
-    if (scorer->pending == 0 || progress != scorer->progress_seen)
-        scorer->busy_since_ns = 0;
-    else if (scorer->busy_since_ns == 0)
-        scorer->busy_since_ns = clock_monotonic_ns();
-    scorer->progress_seen = progress;
-}
-
 static void free_scorer(struct scorer *scorer)
 {
     scoring_set_free(scorer->set);
@@ -307,6 +275,55 @@ static void free_scorer(struct scorer *scorer)
     ring_deinit(&scorer->windows);
     ring_deinit(&scorer->results);
     free(scorer);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct scorer *scorer = handle->data;
+    if (--scorer->handles_open > 0)
+        return;
+    void (*on_stopped)(void *user) = scorer->on_stopped;
+    void *user = scorer->stopped_user;
+    uv_sem_destroy(&scorer->wake);
+    free_scorer(scorer);
+    if (on_stopped)
+        on_stopped(user);
+}
+
+static void close_handles(struct scorer *scorer)
+{
+    uv_close((uv_handle_t *)&scorer->async, on_closed);
+    uv_close((uv_handle_t *)&scorer->timer, on_closed);
+}
+
+/* Joins the thread when it has ended; what it made last is drained after that. */
+static void turn(struct scorer *scorer)
+{
+    bool ended = atomic_load(&scorer->ended);
+    if (ended && !scorer->joined)
+        uv_thread_join(&scorer->thread);
+    drain(scorer);
+    if (ended && !scorer->joined)
+        close_handles(scorer);
+    scorer->joined = ended;
+}
+
+static void on_async(uv_async_t *handle)
+{
+    turn(handle->data);
+}
+
+static void on_timer(uv_timer_t *handle)
+{
+    struct scorer *scorer = handle->data;
+    turn(scorer);
+    scorer_wake(scorer);
+    uint64_t progress = atomic_load(&scorer->progress);
+    if (scorer->pending == 0 || progress != scorer->progress_seen)
+        scorer->busy_since_ns = 0;
+    else if (scorer->busy_since_ns == 0)
+        scorer->busy_since_ns = clock_monotonic_ns();
+    scorer->progress_seen = progress;
 }
 
 /* The thread inherits a mask with every signal blocked: signals are the loop's. */
@@ -343,23 +360,13 @@ int scorer_start(uv_loop_t *loop, const struct scorer_handlers *handlers, void *
     scorer->async.data = scorer->timer.data = scorer;
     scorer->handles_open = 2;
     int r = start_thread(scorer);
-    assert(r == 0); /* a process that cannot have one thread at its start cannot work */
+    if (r < 0) {
+        close_handles(scorer);
+        return r;
+    }
     uv_timer_start(&scorer->timer, on_timer, SCORER_DRAIN_MS, SCORER_DRAIN_MS);
     *ret_scorer = scorer;
     return 0;
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-    struct scorer *scorer = handle->data;
-    if (--scorer->handles_open > 0)
-        return;
-    void (*on_stopped)(void *user) = scorer->on_stopped;
-    void *user = scorer->stopped_user;
-    uv_sem_destroy(&scorer->wake);
-    free_scorer(scorer);
-    if (on_stopped)
-        on_stopped(user);
 }
 
 void scorer_stop(struct scorer *scorer, void (*on_stopped)(void *user), void *user)
@@ -368,10 +375,6 @@ void scorer_stop(struct scorer *scorer, void (*on_stopped)(void *user), void *us
     scorer->stopped_user = user;
     atomic_store(&scorer->stopping, true);
     scorer_wake(scorer);
-    uv_thread_join(&scorer->thread);
-    drain(scorer);
-    uv_close((uv_handle_t *)&scorer->async, on_closed);
-    uv_close((uv_handle_t *)&scorer->timer, on_closed);
 }
 
 void scorer_post(struct scorer *scorer, struct scoring_set *set)

@@ -49,12 +49,14 @@ struct scorer_handlers {
     void (*on_set)(void *user, uint64_t generation, bool ok, const char *reason);
 };
 
-/* Starts the thread. Errors: -ENOMEM and errnos of the thread. */
+/* Starts the thread. Errors: -ENOMEM and errnos of the thread; the loop has to turn once more then.
+ */
 int scorer_start(uv_loop_t *loop, const struct scorer_handlers *handlers, void *user,
                  struct scorer **ret_scorer);
 
-/* Ends the thread after its batch, drains what it made (handlers still run), closes the handles and
- * calls on_stopped; the scorer is freed before that. */
+/* Ends the thread after the windows that wait (for a second at most), drains what it made (handlers
+ * still run), closes the handles and calls on_stopped; the scorer is freed before that. Nothing may
+ * be pushed any more. Does not block: the loop must go on turning. */
 void scorer_stop(struct scorer *scorer, void (*on_stopped)(void *user), void *user);
 
 /* Hands a set over: taken. A set that was not adopted yet is replaced by it. */

@@ -3,8 +3,9 @@
  * self-test.
  *
  * A model is built in one step from the bytes of a file, checked whole, and constant from then on,
- * but for the scratch buffers of its detectors, which belong to the thread that scores. Memory:
- * reference-counted; the count belongs to the thread that owns the model (the loop in the daemon).
+ * but for what belongs to the thread that scores: the scratch buffers of its detectors, and a mark.
+ * Memory: reference-counted; the count belongs to the thread that owns the model (the loop in the
+ * daemon).
  */
 #ifndef ARMWATCH_MODEL_MODEL_H
 #define ARMWATCH_MODEL_MODEL_H
@@ -50,6 +51,7 @@ struct model {
     float *selftest_input;                       /* [selftest_rows][channels] */
     double *selftest_score[MODEL_DETECTORS_MAX]; /* [selftest_rows - span of the detector + 1] */
     unsigned references;
+    bool tested; /* the scoring thread's own: its self-test has passed there */
 };
 
 /* Builds a model from a file's bytes, which are only borrowed. Calls no BLAS.
