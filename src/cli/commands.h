@@ -4,6 +4,12 @@
 
 #include "cli/cli.h"
 
+extern const struct cli_command command_calibrate;
 extern const struct cli_command command_check_config;
+extern const struct cli_command command_evaluate;
+extern const struct cli_command command_model_show;
+extern const struct cli_command command_model_verify;
+extern const struct cli_command command_score;
+extern const struct cli_command command_train;
 
 #endif

@@ -8,6 +8,12 @@
 #include <string.h>
 
 static const struct cli_command *const commands[] = {
+    &command_train,
+    &command_calibrate,
+    &command_evaluate,
+    &command_score,
+    &command_model_show,
+    &command_model_verify,
     &command_check_config,
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -1,0 +1,99 @@
+#include "cli/commands.h"
+#include "cli/data.h"
+#include "cli/model_text.h"
+#include "cli/sessions.h"
+#include "lab/draft.h"
+#include "lab/runner.h"
+
+#include <stdlib.h>
+
+static const struct cli_option options[] = {
+    {"model", "FILE", "the model to calibrate", .required = true},
+    {"normal", "FILE", "healthy recording that training never saw; one file is one session",
+     .required = true, .repeatable = true},
+    {"out", "FILE", "the calibrated model: a new version", .required = true},
+    {0}};
+
+/* The same model with other calibrations and the next version number. */
+static int put_calibrations(struct draft *draft, const struct model *model,
+                            struct calibration *calibrations, struct diag *diag)
+{
+    int r = 0;
+    for (size_t d = 0; r == 0 && d < model->detectors; d++)
+        r = draft_set_calibration(draft, d, &calibrations[d]);
+    if (r < 0)
+        return diag_errno(diag, r, "calibration");
+    cJSON_SetNumberValue(cJSON_GetObjectItemCaseSensitive(draft_config(draft), "version"),
+                         (double)model->version + 1);
+    return 0;
+}
+
+static int write_calibrated(const struct cli *cli, const struct model *model,
+                            struct calibration *calibrations, struct diag *diag)
+{
+    void *data = NULL;
+    size_t size;
+    struct draft *draft = NULL;
+    int r = file_read(cli_text(cli, "model"), MODEL_FILE_MAX, &data, &size, diag);
+    if (r == 0)
+        r = draft_parse(data, size, &draft, diag);
+    free(data);
+    data = NULL;
+    if (r == 0)
+        r = put_calibrations(draft, model, calibrations, diag);
+    if (r == 0)
+        r = draft_format(draft, &data, &size, diag);
+    if (r == 0)
+        r = file_write(cli_text(cli, "out"), data, size, diag);
+    free(data);
+    draft_free(draft);
+    return r;
+}
+
+static int calibrate(const struct cli *cli, struct model *model, struct sessions *sessions,
+                     struct diag *diag)
+{
+    struct calibration calibrations[MODEL_DETECTORS_MAX];
+    int r = sessions_load(cli, "normal", model, sessions, diag);
+    if (r < 0)
+        return r;
+    sessions_check_period(cli, sessions, model->period_s);
+    r = runner_calibrate(sessions->item, sessions->count, model, calibrations, diag);
+    if (r < 0)
+        return r;
+    r = write_calibrated(cli, model, calibrations, diag);
+    for (size_t d = 0; d < model->detectors; d++)
+        calibration_deinit(&calibrations[d]);
+    return r;
+}
+
+static int run(const struct cli *cli)
+{
+    struct sessions sessions = {0};
+    struct model *model = NULL, *calibrated = NULL;
+    struct diag diag = DIAG_INIT;
+    int r = sessions_load_model(cli_text(cli, "model"), &model, &diag);
+    if (r == 0)
+        r = calibrate(cli, model, &sessions, &diag);
+    if (r == 0)
+        r = sessions_load_model(cli_text(cli, "out"), &calibrated, &diag);
+    int code = r < 0 ? cli_fail(cli, r, &diag) : CLI_DONE;
+    if (r == 0) {
+        printf("model %s, version %lld\n", calibrated->name, (long long)calibrated->version);
+        model_text_print_promise(calibrated, calibrated->false_alarms_per_day, stdout);
+        printf("written      %s (self-test passed)\n", cli_text(cli, "out"));
+    }
+    sessions_free(&sessions);
+    model_unref(model);
+    model_unref(calibrated);
+    return code;
+}
+
+const struct cli_command command_calibrate = {
+    .name = "calibrate",
+    .summary = "set a model's alert threshold on other healthy data, without training again",
+    .description =
+        "Makes a new file with the next version number; a signed model needs a new signature.",
+    .options = {options, data_options},
+    .run = run,
+};

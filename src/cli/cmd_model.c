@@ -1,0 +1,90 @@
+#include "cli/commands.h"
+#include "cli/model_text.h"
+#include "cli/sessions.h"
+
+static const struct cli_option show_options[] = {
+    {"false-alarms-per-day", "N", "budget from which the threshold follows (default: the model's)",
+     NULL, CLI_NUMBER, 0.001, 10000},
+    {"channels", NULL, "list the channels as well"},
+    {"json", NULL, "the whole configuration as JSON"},
+    {0}};
+
+static void print_channels(const struct model *model)
+{
+    printf("channels\n");
+    for (size_t c = 0; c < model->channels; c++)
+        printf("  %4zu  %-40s %-6s %s\n", c, model->channel[c].name, model->channel[c].unit,
+               model->group_names[model->channel[c].group]);
+}
+
+static int run_show(const struct cli *cli)
+{
+    struct model *model;
+    struct diag diag = DIAG_INIT;
+    int r = model_load(cli->args[0], &model, &diag);
+    if (r < 0)
+        return cli_fail(cli, r, &diag);
+    int code = CLI_DONE;
+    if (cli_given(cli, "json")) {
+        cJSON *tree = cJSON_Duplicate(model->config, true);
+        cJSON_AddStringToObject(tree, "sha256", model->sha256);
+        code = cli_print_json(cli, tree);
+    } else {
+        model_text_print(model, stdout);
+        model_text_print_promise(model,
+                                 cli_given(cli, "false-alarms-per-day")
+                                     ? cli_number(cli, "false-alarms-per-day")
+                                     : model->false_alarms_per_day,
+                                 stdout);
+        printf("sha256       %s\n", model->sha256);
+        if (cli_given(cli, "channels"))
+            print_channels(model);
+    }
+    model_unref(model);
+    return code;
+}
+
+static const struct cli_option verify_options[] = {{"json", NULL, "one JSON object on stdout"},
+                                                   {0}};
+
+static int run_verify(const struct cli *cli)
+{
+    struct model *model;
+    struct diag diag = DIAG_INIT;
+    int r = sessions_load_model(cli->args[0], &model, &diag);
+    if (cli_given(cli, "json")) {
+        cJSON *tree = cJSON_CreateObject();
+        cJSON_AddStringToObject(tree, "file", cli->args[0]);
+        cJSON_AddBoolToObject(tree, "ok", r == 0);
+        cJSON_AddStringToObject(tree, r == 0 ? "sha256" : "error",
+                                r == 0 ? model->sha256 : diag.text);
+        cli_print_json(cli, tree);
+    }
+    if (r < 0)
+        return cli_fail(cli, r, &diag);
+    if (!cli_given(cli, "json"))
+        printf("%s: good: %s version %lld, hash and self-test hold (%zu windows)\n", cli->args[0],
+               model->name, (long long)model->version, model->selftest_rows - model->span + 1);
+    model_unref(model);
+    return CLI_DONE;
+}
+
+const struct cli_command command_model_show = {
+    .name = "model show",
+    .summary = "say what a model is, how it was made and what it promises",
+    .arguments = "FILE",
+    .least = 1,
+    .most = 1,
+    .options = {show_options},
+    .run = run_show,
+};
+
+const struct cli_command command_model_verify = {
+    .name = "model verify",
+    .summary = "check a model's container, hash, shapes and self-test on this machine",
+    .arguments = "FILE",
+    .least = 1,
+    .most = 1,
+    .options = {verify_options},
+    .run = run_verify,
+};

@@ -1,0 +1,118 @@
+#include "base/clock.h"
+#include "cli/commands.h"
+#include "cli/data.h"
+#include "cli/sessions.h"
+#include "lab/runner.h"
+
+#include <string.h>
+
+static const struct cli_option options[] = {
+    {"model", "FILE", "the model", .required = true},
+    {"out", "FILE", "CSV: row,time,score,state and per detector score and threshold", "-"},
+    {"false-alarms-per-day", "N", "budget from which the threshold follows (default: the model's)",
+     NULL, CLI_NUMBER, 0.001, 10000},
+    {0}};
+
+struct table {
+    FILE *out;
+    const struct model *model;
+    bool timed;
+    size_t evaluated, alerts;
+};
+
+static void print_header(const struct table *table)
+{
+    fputs("row,time,score,state", table->out);
+    for (size_t d = 0; d < table->model->detectors; d++)
+        fprintf(table->out, ",score:%s,threshold:%s", table->model->detector[d].name,
+                table->model->detector[d].name);
+    fputc('\n', table->out);
+}
+
+/* What the robot's state would be after this row, as far as a recording shows it. */
+static const char *state_of(const struct runner_row *row)
+{
+    if (row->hole)
+        return "hole";
+    if (row->result.outcome == HISTORY_DUPLICATE || row->result.outcome == HISTORY_LATE)
+        return "dropped";
+    if (row->monitor->alert.episode.open)
+        return "alert";
+    return row->result.evaluated ? "ok" : "warming";
+}
+
+static int print_row(const struct runner_row *row, void *user)
+{
+    struct table *table = user;
+    char time[CLOCK_RFC3339_MAX];
+    if (table->timed)
+        clock_format_rfc3339(row->time_ns, time);
+    else
+        snprintf(time, sizeof time, "%.3f", (double)row->time_ns / 1e9);
+    bool evaluated = !row->hole && row->result.evaluated;
+    fprintf(table->out, "%zu,%s,", row->row, time);
+    if (evaluated)
+        fprintf(table->out, "%.9g", row->result.ratio);
+    fprintf(table->out, ",%s", state_of(row));
+    for (size_t d = 0; d < table->model->detectors; d++) {
+        if (evaluated && row->result.score.detector[d].evaluated)
+            fprintf(table->out, ",%.9g", row->result.score.detector[d].score);
+        else
+            fputc(',', table->out);
+        fprintf(table->out, ",%.9g", row->monitor->thresholds[d]);
+    }
+    fputc('\n', table->out);
+    table->evaluated += evaluated;
+    table->alerts += !row->hole && row->result.transition == ALERT_RAISED;
+    return 0;
+}
+
+static int score_file(const struct cli *cli, struct model *model, struct sessions *sessions,
+                      struct diag *diag)
+{
+    struct cli_output output;
+    int r = sessions_load_file(cli, cli->args[0], model, sessions, diag);
+    if (r < 0)
+        return r;
+    sessions_check_period(cli, sessions, model->period_s);
+    r = cli_output_open(&output, cli_text(cli, "out"), diag);
+    if (r < 0)
+        return r;
+    struct table table = {
+        .out = output.stream, .model = model, .timed = sessions->item[0]->time_ns != NULL};
+    double budget = cli_given(cli, "false-alarms-per-day") ? cli_number(cli, "false-alarms-per-day")
+                                                           : model->false_alarms_per_day;
+    print_header(&table);
+    r = runner_run(sessions->item[0], model, budget, print_row, &table);
+    if (r < 0) {
+        cli_output_discard(&output);
+        return diag_errno(diag, r, "scoring");
+    }
+    cli_note(cli, "%zu rows, %zu evaluated, %zu alerts raised", sessions->item[0]->rows,
+             table.evaluated, table.alerts);
+    return cli_output_commit(&output, diag);
+}
+
+static int run(const struct cli *cli)
+{
+    struct sessions sessions = {0};
+    struct model *model = NULL;
+    struct diag diag = DIAG_INIT;
+    int r = sessions_load_model(cli_text(cli, "model"), &model, &diag);
+    if (r == 0)
+        r = score_file(cli, model, &sessions, &diag);
+    sessions_free(&sessions);
+    model_unref(model);
+    return r < 0 ? cli_fail(cli, r, &diag) : CLI_DONE;
+}
+
+const struct cli_command command_score = {
+    .name = "score",
+    .summary = "score every row of a recording, as the daemon would live",
+    .arguments = "FILE",
+    .least = 1,
+    .most = 1,
+    .description = "A row that is not evaluated has an empty score. 1 is always the limit.",
+    .options = {options, data_options},
+    .run = run,
+};

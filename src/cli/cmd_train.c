@@ -1,0 +1,243 @@
+#include "cli/commands.h"
+#include "cli/data.h"
+#include "cli/model_text.h"
+#include "cli/progress.h"
+#include "cli/sessions.h"
+#include "lab/fit.h"
+#include "nn/blas.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const struct cli_option options[] = {
+    {"normal", "FILE", "recording of the healthy robot; one file is one session", .required = true,
+     .repeatable = true},
+    {"out", "FILE", "the model, NAME.safetensors", .required = true},
+    {"name", "NAME", "of the model (default: the file's)", NULL, CLI_NAME},
+    {"version-number", "N", "of the model", "1", CLI_INTEGER, 1, 1e9},
+    {"rate-hz", "HZ", "samples per second (default: from the recording's times, else 10)", NULL,
+     CLI_NUMBER, 0.001, 10000},
+    {"false-alarms-per-day", "N", "target for the threshold", "1", CLI_NUMBER, 0.001, 10000},
+    {.help = "method"},
+    {"detectors", "LIST", "which detectors (this version: autoencoder)", "default"},
+    {"arch", "basic|deep", "the paper's autoencoder 1 or 2", "deep", CLI_CHOICE},
+    {"decoder-layers", "1|2", "hidden layers of the decoder: the paper can be read both ways", "1",
+     CLI_CHOICE},
+    {"adversary", "none|paper|stable", "discriminator: none, as written, or the stable recipe",
+     "stable", CLI_CHOICE},
+    {"scaler", "minmax|standard|robust|maxabs|signed-sqrt",
+     "default: standard; minmax with --adversary paper"},
+    {"output", "linear|sigmoid", "default: linear; sigmoid with the minmax scaler", NULL,
+     CLI_CHOICE},
+    {"window", "ROWS", "rows in a window", "5", CLI_INTEGER, 1, 512},
+    {"spacing", "ROWS", "from one row of a window to the next", "1", CLI_INTEGER, 1, 64},
+    {"epochs", "N", "at most", "40", CLI_INTEGER, 1, 10000},
+    {"seed", "N", "same seed, same recordings, same machine: same bytes", "1", CLI_INTEGER, 0,
+     9e15},
+    {.help = "other"},
+    {"simulated", NULL, "mark the model as made from simulated data"},
+    {"json", NULL, "the model's configuration as JSON on stdout"},
+    {0}};
+
+/* Everything that main has to free. */
+struct work {
+    struct sessions sessions;
+    struct draft *draft;
+    struct fit_report report;
+    struct progress progress;
+    size_t epochs;
+};
+
+static int on_progress(size_t epoch, size_t batch, size_t batches, void *user)
+{
+    struct work *work = user;
+    progress_update(&work->progress,
+                    ((double)epoch + (double)batch / (double)batches) / (double)work->epochs);
+    return 0;
+}
+
+/* "cell7.safetensors" in any directory is the model "cell7". */
+static int name_from_path(const char *path, char ret_name[NAME_MAX_LENGTH + 1])
+{
+    static const char ending[] = ".safetensors";
+    const char *slash = strrchr(path, '/');
+    const char *base = slash ? slash + 1 : path;
+    size_t length = strlen(base), tail = strlen(ending);
+    if (length <= tail || strcmp(base + length - tail, ending) != 0 ||
+        length - tail > NAME_MAX_LENGTH)
+        return -EINVAL;
+    memcpy(ret_name, base, length - tail);
+    ret_name[length - tail] = '\0';
+    return name_valid(ret_name) ? 0 : -EINVAL;
+}
+
+static int choose_scaler(const struct cli *cli, struct fit_options *fit, struct diag *diag)
+{
+    const char *scaler = cli_text(cli, "scaler");
+    if (!scaler)
+        return 0;
+    int r = scaler_kind_parse(scaler, &fit->scaler.kind, diag);
+    bool minmax = r == 0 && fit->scaler.kind == SCALER_MINMAX;
+    fit->architecture.sigmoid = minmax;
+    /* Two spikes of a gyro would otherwise rule the range. */
+    fit->scaler.tail = minmax && fit->train.adversary.kind != ADVERSARY_PAPER ? 0.001 : 0;
+    fit->scaler.clip = minmax && fit->train.adversary.kind == ADVERSARY_PAPER ? (double)INFINITY
+                       : minmax                                               ? 0.5
+                                                                              : 5;
+    return r;
+}
+
+static double choose_period(const struct cli *cli, const struct sessions *sessions)
+{
+    double from_times_s = fit_period_of(sessions->item, sessions->count);
+    if (cli_given(cli, "rate-hz"))
+        return 1 / cli_number(cli, "rate-hz");
+    if (from_times_s > 0)
+        return from_times_s;
+    cli_note(cli, "the recordings have no times: 10 samples a second are assumed (--rate-hz)");
+    return 0.1;
+}
+
+static int choose_options(const struct cli *cli, const struct work *work, const char *name,
+                          struct fit_options *ret_fit, struct diag *diag)
+{
+    *ret_fit = fit_defaults((enum adversary_kind)cli_choice(cli, "adversary"));
+    ret_fit->name = name;
+    ret_fit->version = cli_integer(cli, "version-number");
+    ret_fit->period_s = choose_period(cli, &work->sessions);
+    ret_fit->architecture.kind = (enum architecture_kind)cli_choice(cli, "arch");
+    ret_fit->architecture.second_decoder_layer = cli_choice(cli, "decoder-layers") == 1;
+    ret_fit->window = (size_t)cli_integer(cli, "window");
+    ret_fit->spacing = (size_t)cli_integer(cli, "spacing");
+    ret_fit->false_alarms_per_day = cli_number(cli, "false-alarms-per-day");
+    ret_fit->train.epochs = (size_t)cli_integer(cli, "epochs");
+    ret_fit->train.seed = (uint64_t)cli_integer(cli, "seed");
+    const char *detectors = cli_text(cli, "detectors");
+    if (strcmp(detectors, "default") != 0 && strcmp(detectors, "autoencoder") != 0)
+        return diag_set(diag, "--detectors %s: this version has autoencoder", detectors);
+    int r = choose_scaler(cli, ret_fit, diag);
+    if (cli_given(cli, "output"))
+        ret_fit->architecture.sigmoid = cli_choice(cli, "output") == 1;
+    return r;
+}
+
+static int hash_file(const char *path, char ret_hex[HASH_HEX_SIZE])
+{
+    void *data;
+    size_t size;
+    int r = file_read(path, SIZE_MAX / 2, &data, &size, NULL);
+    if (r < 0)
+        return r;
+    const struct hash_part part = {data, size};
+    r = hash_sha256(&part, 1, ret_hex);
+    free(data);
+    return r;
+}
+
+/* No time of day in it: the same command gives the same bytes. SOURCE_DATE_EPOCH adds one. */
+static void add_provenance(const struct cli *cli, const struct work *work, cJSON *config)
+{
+    cJSON *provenance = cJSON_AddObjectToObject(config, "provenance");
+    cJSON *data = cJSON_AddArrayToObject(provenance, "data");
+    const char *const *paths = cli_list(cli, "normal");
+    for (size_t i = 0; i < work->sessions.count; i++) {
+        char hex[HASH_HEX_SIZE];
+        const char *slash = strrchr(paths[i], '/');
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "file", slash ? slash + 1 : paths[i]);
+        cJSON_AddNumberToObject(entry, "rows", (double)work->sessions.item[i]->rows);
+        cJSON_AddNumberToObject(entry, "holes", (double)work->sessions.item[i]->holes);
+        if (hash_file(paths[i], hex) == 0)
+            cJSON_AddStringToObject(entry, "sha256", hex);
+        cJSON_AddItemToArray(data, entry);
+    }
+    cJSON_AddStringToObject(provenance, "tool", "armwatch " ARMWATCH_VERSION);
+    cJSON_AddBoolToObject(provenance, "simulated", cli_given(cli, "simulated"));
+    const char *epoch = getenv("SOURCE_DATE_EPOCH");
+    if (epoch && strtoll(epoch, NULL, 10) > 0)
+        cJSON_AddNumberToObject(provenance, "created", (double)strtoll(epoch, NULL, 10));
+}
+
+static int write_model(struct work *work, const char *path, struct diag *diag)
+{
+    void *data;
+    size_t size;
+    int r = draft_format(work->draft, &data, &size, diag);
+    if (r < 0)
+        return r;
+    r = file_write(path, data, size, diag);
+    free(data);
+    return r;
+}
+
+/* 1: everything was done. */
+static int train_model(const struct cli *cli, struct work *work, struct diag *diag)
+{
+    char name[NAME_MAX_LENGTH + 1];
+    const char *given = cli_text(cli, "name"), *out = cli_text(cli, "out");
+    if (given)
+        strcpy(name, given);
+    else if (name_from_path(out, name) < 0)
+        return diag_set(diag,
+                        "--out %s: must end in NAME.safetensors, where NAME is %s; or give --name",
+                        out, NAME_RULE);
+    struct fit_options fit_options;
+    int r = sessions_load(cli, "normal", NULL, &work->sessions, diag);
+    if (r == 0)
+        r = choose_options(cli, work, name, &fit_options, diag);
+    if (r < 0)
+        return r;
+    work->epochs = fit_options.train.epochs;
+    fit_options.train.progress = on_progress;
+    fit_options.train.user = work;
+    blas_init();
+    progress_begin(&work->progress, "training");
+    r = fit(work->sessions.item, work->sessions.count, &fit_options, &work->draft, &work->report,
+            diag);
+    progress_end(&work->progress);
+    if (r < 0)
+        return r;
+    add_provenance(cli, work, draft_config(work->draft));
+    return write_model(work, out, diag);
+}
+
+static void print_result(const struct cli *cli, const struct work *work)
+{
+    const char *out = cli_text(cli, "out");
+    model_text_print(work->report.model, stdout);
+    model_text_print_promise(work->report.model, cli_number(cli, "false-alarms-per-day"), stdout);
+    printf("written      %s (self-test passed)\n", out);
+}
+
+static int run(const struct cli *cli)
+{
+    struct work work = {0};
+    struct diag diag = DIAG_INIT;
+    int r = train_model(cli, &work, &diag);
+    int code = CLI_DONE;
+    if (r < 0)
+        code = cli_fail(cli, r, &diag);
+    else if (cli_given(cli, "json"))
+        code = cli_print_json(cli, cJSON_Duplicate(draft_config(work.draft), true));
+    else
+        print_result(cli, &work);
+    sessions_free(&work.sessions);
+    draft_free(work.draft);
+    fit_report_deinit(&work.report);
+    return code;
+}
+
+const struct cli_command command_train = {
+    .name = "train",
+    .summary = "learn what healthy movement looks like, and calibrate the alert threshold",
+    .description = "Reads recordings of the healthy robot, keeps parts of them aside, trains the "
+                   "autoencoder on "
+                   "the rest, and sets the threshold on healthy data that training never saw. With "
+                   "three or more "
+                   "--normal files whole sessions are kept aside, else contiguous blocks.",
+    .options = {options, data_options},
+    .run = run,
+};

@@ -1,0 +1,119 @@
+#include "cli/model_text.h"
+
+#include <math.h>
+
+static double number_of(const cJSON *object, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
+}
+
+static const char *text_of(const cJSON *object, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsString(item) ? item->valuestring : "?";
+}
+
+static void print_training(const cJSON *training, FILE *out)
+{
+    fprintf(out,
+            "  training     %.0f windows, %.0f held out; epoch %.0f of %.0f is the best, held-out "
+            "loss %.4g\n",
+            number_of(training, "windows"), number_of(training, "held_out_windows"),
+            number_of(training, "best_epoch"), number_of(training, "epochs"),
+            number_of(training, "held_out_loss"));
+    const cJSON *discriminator = cJSON_GetObjectItemCaseSensitive(training, "discriminator");
+    if (!discriminator) {
+        fprintf(out, "  adversary    none\n");
+        return;
+    }
+    fprintf(out,
+            "  adversary    %s; discriminator %s: AUC %.3f, balanced accuracy %.3f; loss %.3f of "
+            "the twin "
+            "without it\n",
+            text_of(training, "adversary"), text_of(discriminator, "state"),
+            number_of(discriminator, "auc"), number_of(discriminator, "balanced_accuracy"),
+            number_of(discriminator, "loss_to_twin"));
+}
+
+/* The widths of the dense layers, "-" between them. */
+static void print_layers(const cJSON *layers, FILE *out)
+{
+    const cJSON *layer;
+    cJSON_ArrayForEach(layer, layers)
+    {
+        double outputs = number_of(layer, "outputs");
+        if (isfinite(outputs))
+            fprintf(out, "-%.0f", outputs);
+    }
+}
+
+static void print_detector(const struct model *model, const struct detector *detector,
+                           const cJSON *entry, FILE *out)
+{
+    const cJSON *scaler = cJSON_GetObjectItemCaseSensitive(entry, "scaler");
+    const cJSON *architecture = cJSON_GetObjectItemCaseSensitive(entry, "architecture");
+    const cJSON *training = cJSON_GetObjectItemCaseSensitive(entry, "training");
+    fprintf(out, "detector %s\n", detector->name);
+    fprintf(out, "  windows      %zu rows", detector->window);
+    if (detector->spacing > 1)
+        fprintf(out, ", every %zu", detector->spacing);
+    fprintf(out, " (%.3g s)\n", (double)(detector_span(detector) - 1) * model->period_s);
+    fprintf(out, "  scaler       %s", text_of(scaler, "kind"));
+    if (isfinite(number_of(scaler, "clip")))
+        fprintf(out, ", clipped at %g", number_of(scaler, "clip"));
+    fprintf(out, "\n  network      %s: %zu", text_of(architecture, "name"),
+            detector->window * model->channels);
+    print_layers(cJSON_GetObjectItemCaseSensitive(architecture, "encoder"), out);
+    print_layers(cJSON_GetObjectItemCaseSensitive(architecture, "decoder"), out);
+    fprintf(out, ", score %s\n", text_of(entry, "score"));
+    if (training)
+        print_training(training, out);
+    fprintf(
+        out,
+        "  alert filter %u of %u windows over the threshold; clear under %.2g of it for %.3g s\n",
+        detector->filter.k, detector->filter.n, detector->filter.clear_ratio,
+        detector->filter.clear_s);
+}
+
+void model_text_print(const struct model *model, FILE *out)
+{
+    fprintf(out, "model %s, version %lld\n", model->name, (long long)model->version);
+    fprintf(out, "  channels     %zu in %zu groups, a sample every %.4g s\n", model->channels,
+            model->groups, model->period_s);
+    const cJSON *provenance = cJSON_GetObjectItemCaseSensitive(model->config, "provenance");
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(provenance, "simulated")))
+        fprintf(out, "  data         simulated: nothing here is a claim about a real arm\n");
+    const cJSON *entry, *list = cJSON_GetObjectItemCaseSensitive(model->config, "detectors");
+    size_t d = 0;
+    cJSON_ArrayForEach(entry, list) print_detector(model, &model->detector[d++], entry, out);
+}
+
+void model_text_print_promise(const struct model *model, double false_alarms_per_day, FILE *out)
+{
+    for (size_t d = 0; d < model->detectors; d++) {
+        const struct detector *detector = &model->detector[d];
+        if (!detector->calibrated) {
+            fprintf(out, "%s is not calibrated: it scores, but raises nothing\n", detector->name);
+            continue;
+        }
+        const struct calibration *calibration = &detector->calibration;
+        double supported = calibration_supported_per_day(calibration);
+        fprintf(out, "calibration of %s\n", detector->name);
+        fprintf(out, "  target       %.4g false alarms a day: threshold %.4g\n",
+                false_alarms_per_day, model_threshold(model, d, false_alarms_per_day));
+        fprintf(out,
+                "  supported    %.3g a day at 95 %%, by %.2f h in %zu session%s (%zu blocks of %g "
+                "s, %s tail)\n",
+                supported, calibration->hours, calibration->sessions,
+                calibration->sessions == 1 ? "" : "s", calibration->blocks, calibration->block_s,
+                calibration_tail_name(calibration->tail));
+        if (supported > false_alarms_per_day)
+            fprintf(out,
+                    "  so           the target is an extrapolation: %.0f clean hours would support "
+                    "it\n",
+                    3 * 24 / false_alarms_per_day);
+        fprintf(out, "  new session  may be unlike all %zu seen with a chance of up to %.0f %%\n",
+                calibration->sessions, 100 * calibration_new_session_risk(calibration));
+    }
+}

@@ -1,0 +1,32 @@
+/*
+ * sessions: several recordings as input of a subcommand, all with the same channels.
+ */
+#ifndef ARMWATCH_CLI_SESSIONS_H
+#define ARMWATCH_CLI_SESSIONS_H
+
+#include "cli/cli.h"
+#include "lab/recording.h"
+#include "model/model.h"
+
+struct sessions {
+    size_t count;
+    struct recording **item;
+};
+
+/* Loads the files of an option ("normal"; one file is one session) and appends them. With a model,
+ * each is brought to its channels in its order; else the first file sets the channels. Errors: for
+ * cli_fail; what was loaded stays. */
+int sessions_load(const struct cli *cli, const char *option, const struct model *model,
+                  struct sessions *sessions, struct diag *diag);
+/* The same for one file. */
+int sessions_load_file(const struct cli *cli, const char *path, const struct model *model,
+                       struct sessions *sessions, struct diag *diag);
+void sessions_free(struct sessions *sessions);
+
+/* Loads a model and runs its self-test. */
+int sessions_load_model(const char *path, struct model **ret_model, struct diag *diag);
+
+/* A warning on stderr if the recordings' usual step is not the model's sample period. */
+void sessions_check_period(const struct cli *cli, const struct sessions *sessions, double period_s);
+
+#endif
