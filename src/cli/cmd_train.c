@@ -173,7 +173,23 @@ static int write_model(struct work *work, const char *path, struct diag *diag)
     return r;
 }
 
-/* 1: everything was done. */
+/* What somebody labelled as an anomaly is nothing to learn from. */
+static void leave_out_labelled(const struct cli *cli, struct sessions *sessions)
+{
+    size_t count = 0;
+    for (size_t s = 0; s < sessions->count; s++) {
+        struct recording *recording = sessions->item[s];
+        for (size_t i = 0; recording->label && i < recording->rows; i++) {
+            bool labelled = recording->label[i] != 0 && recording->valid[i];
+            recording->valid[i] &= !labelled;
+            recording->holes += labelled;
+            count += labelled;
+        }
+    }
+    if (count > 0)
+        cli_note(cli, "%zu labelled rows are left out", count);
+}
+
 static int train_model(const struct cli *cli, struct work *work, struct diag *diag)
 {
     char name[NAME_MAX_LENGTH + 1];
@@ -190,6 +206,7 @@ static int train_model(const struct cli *cli, struct work *work, struct diag *di
         r = choose_options(cli, work, name, &fit_options, diag);
     if (r < 0)
         return r;
+    leave_out_labelled(cli, &work->sessions);
     work->epochs = fit_options.train.epochs;
     fit_options.train.progress = on_progress;
     fit_options.train.user = work;

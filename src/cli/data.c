@@ -1,5 +1,9 @@
 #include "cli/data.h"
 
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
 const struct cli_option data_options[] = {
     {.help = "Recordings"},
     {"columns", "FILE", "names of the channels (.npy of strings), for .npy data"},
@@ -10,8 +14,43 @@ const struct cli_option data_options[] = {
      .repeatable = true},
     {"exclude", "NAME", "leave this channel out; \"*\" at an end stands for the rest of a name",
      .repeatable = true},
+    {"rows", "FIRST:END", "only these rows, counted from 0, or in percent (0:60%)"},
     {"strict", NULL, "a single bad row is an error"},
     {0}};
+
+/* One end of "FIRST:END": a number of rows, or percent of them. */
+static bool parse_bound(const char *text, const char *end, size_t rows, size_t *ret_row)
+{
+    char *rest;
+    double value = strtod(text, &rest);
+    if (rest == text || !(value >= 0))
+        return false;
+    if (*rest == '%' && rest + 1 == end && value <= 100) {
+        *ret_row = (size_t)(value / 100 * (double)rows);
+        return true;
+    }
+    *ret_row = (size_t)value;
+    return rest == end && value == floor(value) && *ret_row <= rows;
+}
+
+/* Puts the rows that --rows names in the place of the whole recording. */
+static int cut_rows(const char *range, struct recording **recording, struct diag *diag)
+{
+    size_t rows = (*recording)->rows, first = 0, end = rows;
+    const char *colon = strchr(range, ':');
+    if (!colon || (colon > range && !parse_bound(range, colon, rows, &first)) ||
+        (colon[1] && !parse_bound(colon + 1, range + strlen(range), rows, &end)) || first >= end)
+        return diag_set(diag,
+                        "--rows %s: must be FIRST:END with 0 <= FIRST < END <= %zu, or in percent",
+                        range, rows);
+    struct recording *cut;
+    int r = recording_cut(*recording, first, end, &cut);
+    if (r < 0)
+        return diag_errno(diag, r, "--rows");
+    recording_free(*recording);
+    *recording = cut;
+    return 0;
+}
 
 int data_load(const struct cli *cli, const char *path, struct recording **ret_recording,
               struct diag *diag)
@@ -24,6 +63,9 @@ int data_load(const struct cli *cli, const char *path, struct recording **ret_re
         .strict = cli_given(cli, "strict"),
     };
     int r = recording_load(path, &options, ret_recording, diag);
+    if (r == 0 && cli_given(cli, "rows") &&
+        (r = cut_rows(cli_text(cli, "rows"), ret_recording, diag)) < 0)
+        recording_free(*ret_recording);
     if (r == 0 && (*ret_recording)->holes > 0)
         cli_note(cli, "%s: %zu of %zu rows are holes; the first: %s", path, (*ret_recording)->holes,
                  (*ret_recording)->rows, (*ret_recording)->hole_reason);

@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 #include "lab/recording.h"
 
-/* --columns, --time-column, --label-column, --exclude, --strict */
+/* --columns, --time-column, --label-column, --exclude, --rows, --strict */
 extern const struct cli_option data_options[];
 
 /* Loads a recording as these options say, and notes on stderr how many holes it has. path "-" is

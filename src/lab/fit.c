@@ -397,9 +397,11 @@ static int calibrate(struct draft *draft, const struct fitting *fitting, struct 
     size_t count = 0;
     int r = parts ? draft_build(draft, &model, diag) : diag_errno(diag, ENOMEM, "calibration");
     for (size_t b = 0; r == 0 && b < report->split.count; b++) {
-        if (report->split.block[b].part != SPLIT_CALIBRATION)
+        const struct split_block *block = &report->split.block[b];
+        if (block->part != SPLIT_CALIBRATION)
             continue;
-        r = split_cut(&report->split.block[b], fitting->sessions, &parts[count]);
+        r = recording_cut(fitting->sessions[block->session], block->first, block->end,
+                          &parts[count]);
         count += r == 0;
     }
     if (r == 0)

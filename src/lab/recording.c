@@ -290,3 +290,29 @@ int recording_select(const struct recording *recording, const char *const *names
     *ret_recording = selected;
     return 0;
 }
+
+int recording_cut(const struct recording *recording, size_t first, size_t end,
+                  struct recording **ret_recording)
+{
+    size_t rows = end - first, channels = recording->channels;
+    struct recording *cut = recording_new(rows, channels, (const char *const *)recording->names,
+                                          recording->time_ns != NULL, recording->label != NULL);
+    if (!cut)
+        return -ENOMEM;
+    cut->named = recording->named;
+    memcpy(cut->values, recording->values + first * channels, rows * channels * sizeof(float));
+    memcpy(cut->valid, recording->valid + first, rows);
+    if (recording->time_ns)
+        memcpy(cut->time_ns, recording->time_ns + first, rows * sizeof *cut->time_ns);
+    if (recording->label)
+        memcpy(cut->label, recording->label + first, rows * sizeof *cut->label);
+    for (size_t i = rows; i-- > 0;) {
+        if (!cut->valid[i]) {
+            cut->holes++;
+            cut->hole_row = i;
+        }
+    }
+    memcpy(cut->hole_reason, recording->hole_reason, sizeof cut->hole_reason);
+    *ret_recording = cut;
+    return 0;
+}

@@ -61,6 +61,10 @@ struct recording *recording_new(size_t rows, size_t channels, const char *const 
 int recording_select(const struct recording *recording, const char *const *names, size_t count,
                      struct recording **ret_recording, struct diag *diag);
 
+/* Rows [first, end) as a recording of its own. Errors: -ENOMEM. */
+int recording_cut(const struct recording *recording, size_t first, size_t end,
+                  struct recording **ret_recording);
+
 /* Writes values as .npy float64 [rows][channels] or, where path ends in ".csv" or is "-" (stdout),
  * as CSV with a column "time" (Unix seconds, to the microsecond) where there are times. Beside a
  * .npy, FILE.time.npy (float64 Unix seconds) is written where there are times. A hole is written as

@@ -130,25 +130,3 @@ int split_collect(const struct split *split, enum split_part part,
     *ret_count = count;
     return 0;
 }
-
-int split_cut(const struct split_block *block, struct recording *const *sessions,
-              struct recording **ret_recording)
-{
-    const struct recording *from = sessions[block->session];
-    size_t rows = block->end - block->first;
-    struct recording *cut = recording_new(rows, from->channels, (const char *const *)from->names,
-                                          from->time_ns != NULL, from->label != NULL);
-    if (!cut)
-        return -ENOMEM;
-    memcpy(cut->values, from->values + block->first * from->channels,
-           rows * from->channels * sizeof *cut->values);
-    memcpy(cut->valid, from->valid + block->first, rows);
-    for (size_t i = 0; i < rows; i++)
-        cut->holes += !cut->valid[i];
-    if (from->time_ns)
-        memcpy(cut->time_ns, from->time_ns + block->first, rows * sizeof *cut->time_ns);
-    if (from->label)
-        memcpy(cut->label, from->label + block->first, rows * sizeof *cut->label);
-    *ret_recording = cut;
-    return 0;
-}

@@ -47,8 +47,4 @@ struct split_windows {
 int split_collect(const struct split *split, enum split_part part,
                   const struct split_windows *windows, size_t **ret_ends, size_t *ret_count);
 
-/* A block as a recording of its own. Errors: -ENOMEM. */
-int split_cut(const struct split_block *block, struct recording *const *sessions,
-              struct recording **ret_recording);
-
 #endif
