@@ -32,13 +32,17 @@ static struct assignment *add(struct assignments *assignments, const char *key)
     return assignment;
 }
 
-static void drop_last(struct assignments *assignments)
+static void free_assignment(struct assignment *assignment)
 {
-    struct assignment *assignment = assignments->item[--assignments->count];
     model_unref(assignment->model);
     model_unref(assignment->previous);
     sample_decoder_free(assignment->decoder);
     free(assignment);
+}
+
+static void drop_last(struct assignments *assignments)
+{
+    free_assignment(assignments->item[--assignments->count]);
 }
 
 static struct assignment *find_exact(const struct assignments *assignments, const char *key)
@@ -201,6 +205,17 @@ struct assignment *assignments_own(struct assignments *assignments, const char *
         return NULL;
     }
     return own;
+}
+
+void assignments_drop(struct assignments *assignments, struct assignment *assignment)
+{
+    size_t at = 0;
+    while (assignments->item[at] != assignment)
+        at++;
+    assignments->count--;
+    memmove(&assignments->item[at], &assignments->item[at + 1],
+            (assignments->count - at) * sizeof assignments->item[0]);
+    free_assignment(assignment);
 }
 
 void assignment_activate(struct assignment *assignment, const char *name, struct model *model)

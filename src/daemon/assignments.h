@@ -53,6 +53,9 @@ struct assignment *assignments_find(const struct assignments *assignments, const
  * default. */
 struct assignment *assignments_own(struct assignments *assignments, const char *robot);
 
+/* Undoes assignments_own: no robot may hold it any more. */
+void assignments_drop(struct assignments *assignments, struct assignment *assignment);
+
 /* The model that was active becomes the one before; `model` is taken. */
 void assignment_activate(struct assignment *assignment, const char *name, struct model *model);
 

@@ -125,11 +125,24 @@ void fleet_post_if_dirty(struct fleet *fleet)
 
 static void reconcile(struct fleet *fleet);
 
+/* An assignment that was made for a command that failed must not part its robot from the default.
+ * Its model is still the default's, which only a swap could have changed. */
+static void drop_own(struct fleet *fleet, struct assignment *own)
+{
+    for (size_t i = 0; i < fleet->count; i++) {
+        if (fleet->robot[i]->assignment == own)
+            fleet->robot[i]->assignment = assignments_find(&fleet->assignments, ASSIGNMENT_DEFAULT);
+    }
+    assignments_drop(&fleet->assignments, own);
+}
+
 static void end_swap(struct fleet *fleet, const struct swap_outcome *outcome)
 {
     struct swap *swap = &fleet->swap;
     swap_done *done = swap->done;
     void *user = swap->user;
+    if (swap->made_own && *outcome->code)
+        drop_own(fleet, swap->assignment);
     model_unref(swap->candidate);
     free(swap->path);
     bool stopping = swap->stopping;
@@ -214,18 +227,19 @@ static void post_candidate(struct fleet *fleet)
 static void load_in_pool(uv_work_t *work)
 {
     struct swap *swap = work->data;
-    swap->result = model_load(swap->path, &swap->candidate, &swap->diag);
+    swap->loaded.result = model_load(swap->path, &swap->loaded.model, &swap->loaded.diag);
 }
 
 static void on_loaded(uv_work_t *work, int status)
 {
     struct swap *swap = work->data;
     struct fleet *fleet = swap->fleet;
+    swap->candidate = swap->loaded.model;
     if (swap->stopping)
         fail_swap(fleet, "stopping", "the daemon is stopping");
-    else if (status < 0 || swap->result < 0)
-        fail_swap(fleet, swap->result == -ENOENT ? "model_not_found" : "model_invalid",
-                  swap->diag.text);
+    else if (status < 0 || swap->loaded.result < 0)
+        fail_swap(fleet, swap->loaded.result == -ENOENT ? "model_not_found" : "model_invalid",
+                  swap->loaded.diag.text);
     else
         post_candidate(fleet);
 }
@@ -268,9 +282,11 @@ static const char *configured_name(const struct config *config, const char *key)
     return name ? name : "";
 }
 
-/* The assignment that a command is about; a robot that has none of its own gets one. */
-static int find_target(struct fleet *fleet, const char *robot, struct assignment **ret_assignment)
+/* The assignment that a command is about; a robot that has none of its own gets one (made_own). */
+static int find_target(struct fleet *fleet, const char *robot, struct assignment **ret_assignment,
+                       bool *ret_made_own)
 {
+    *ret_made_own = false;
     if (!*robot) {
         *ret_assignment = assignments_find(&fleet->assignments, ASSIGNMENT_DEFAULT);
         return *ret_assignment ? 0 : -ENOENT;
@@ -278,7 +294,8 @@ static int find_target(struct fleet *fleet, const char *robot, struct assignment
     struct robot *known = fleet_find(fleet, robot);
     struct assignment *own = assignments_find(&fleet->assignments, robot);
     bool configured = *configured_name(fleet->config, robot) != '\0';
-    if (!known && !configured && (!own || !*own->key))
+    bool has_own = own && *own->key;
+    if (!known && !configured && !has_own)
         return -ENOENT;
     own = assignments_own(&fleet->assignments, robot);
     if (!own)
@@ -286,6 +303,7 @@ static int find_target(struct fleet *fleet, const char *robot, struct assignment
     if (known)
         known->assignment = own;
     *ret_assignment = own;
+    *ret_made_own = !has_own;
     return 0;
 }
 
@@ -293,11 +311,18 @@ int fleet_reload(struct fleet *fleet, const char *model, const char *robot, swap
                  void *user)
 {
     struct assignment *assignment = NULL;
+    bool made_own;
     if (fleet->swap.busy)
         return -EBUSY;
-    int r = find_target(fleet, robot, &assignment);
-    return r < 0 ? r
-                 : start_swap(fleet, assignment, *model ? model : assignment->active, done, user);
+    int r = find_target(fleet, robot, &assignment, &made_own);
+    if (r < 0)
+        return r;
+    r = start_swap(fleet, assignment, *model ? model : assignment->active, done, user);
+    if (r == 0)
+        fleet->swap.made_own = made_own;
+    else if (made_own)
+        drop_own(fleet, assignment);
+    return r;
 }
 
 int fleet_rollback(struct fleet *fleet, const char *robot, swap_done *done, void *user)
@@ -305,10 +330,13 @@ int fleet_rollback(struct fleet *fleet, const char *robot, swap_done *done, void
     struct assignment *assignment = NULL;
     if (fleet->swap.busy)
         return -EBUSY;
-    int r = find_target(fleet, robot, &assignment);
+    bool made_own;
+    int r = find_target(fleet, robot, &assignment, &made_own);
     if (r < 0)
         return r;
-    if (!*assignment->previous_name)
+    if (made_own)
+        drop_own(fleet, assignment); /* so there is no model before */
+    if (made_own || !*assignment->previous_name)
         return -ENODATA;
     if (!assignment->previous)
         return start_swap(fleet, assignment, assignment->previous_name, done, user);
@@ -332,8 +360,9 @@ static void reconcile(struct fleet *fleet)
 {
     for (size_t i = 0; i < fleet->config->models.robots.count; i++) {
         struct assignment *own;
+        bool made_own; /* it stays: the configuration wants it */
         const char *robot = fleet->config->models.robots.entry[i].key;
-        if (find_target(fleet, robot, &own) < 0)
+        if (find_target(fleet, robot, &own, &made_own) < 0)
             log_error("robot %s cannot have a model of its own: no default model, or no memory",
                       robot);
     }

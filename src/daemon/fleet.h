@@ -36,9 +36,13 @@ struct swap {
     struct assignment *assignment;
     char name[NAME_MAX_LENGTH + 1];
     char *path;
-    struct model *candidate;
-    int result;
-    struct diag diag;
+    struct model *candidate; /* part of every set that is posted */
+    bool made_own;           /* the assignment was made for this swap: it goes if the swap fails */
+    struct {                 /* of the pool while the file is read */
+        struct model *model;
+        int result;
+        struct diag diag;
+    } loaded;
     uint64_t generation; /* of the first set with the candidate; 0: not posted yet */
     swap_done *done;
     void *user;
