@@ -1,6 +1,7 @@
 #include "daemon/assignments.h"
 
 #include "base/json.h"
+#include "nn/blas.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -67,17 +68,45 @@ static int make_decoder(const struct assignments *assignments, struct assignment
     return assignment->decoder ? 0 : -ENOMEM;
 }
 
-static int load_model(const struct assignments *assignments, struct assignment *assignment,
-                      const char *name, struct diag *diag)
+/* The model of that name that another assignment has already, or NULL: a hundred robots with one
+ * model share its weights, and its batches. */
+static struct model *find_loaded(const struct assignments *assignments, const char *name)
+{
+    for (size_t i = 0; i < assignments->count; i++) {
+        struct assignment *item = assignments->item[i];
+        if (item->model && !strcmp(item->active, name))
+            return item->model;
+    }
+    return NULL;
+}
+
+static int load_tested(const struct assignments *assignments, const char *name,
+                       struct model **ret_model, struct diag *diag)
 {
     char *path = assignments_path(assignments, name);
     if (!path)
         return diag_errno(diag, ENOMEM, "%s", name);
-    int r = model_load(path, &assignment->model, diag);
+    int r = model_load(path, ret_model, diag);
+    if (r == 0 && (r = model_selftest(*ret_model, diag)) < 0) {
+        diag_prefix(diag, "%s", path);
+        model_unref(*ret_model);
+    }
     free(path);
-    if (r == 0)
-        strcpy(assignment->active, name);
     return r;
+}
+
+static int load_model(const struct assignments *assignments, struct assignment *assignment,
+                      const char *name, struct diag *diag)
+{
+    struct model *model = find_loaded(assignments, name);
+    if (model)
+        model_ref(model);
+    int r = model ? 0 : load_tested(assignments, name, &model, diag);
+    if (r < 0)
+        return r;
+    assignment->model = model;
+    strcpy(assignment->active, name);
+    return 0;
 }
 
 /* The saved entry of a key, if the configuration is still the one that it was made under. */
@@ -156,6 +185,7 @@ int assignments_start(struct assignments *assignments, const struct config *conf
     assignments->directory = strdup(config->models.directory);
     if (!assignments->directory)
         return diag_errno(diag, ENOMEM, "models");
+    blas_init();
     cJSON *saved = state ? json_parse(state, strlen(state), ret_warning) : NULL;
     if (state && !saved)
         diag_prefix(ret_warning, "the saved state is ignored");

@@ -3,7 +3,8 @@
  *
  * One assignment is the default's, others belong to single robots. What an operator changed by
  * reload or rollback is state: it survives a restart until that key of the configuration itself is
- * changed. Thread: the loop; assignments_start reads files and runs before it.
+ * changed. Thread: the loop; assignments_start reads files and runs before it, and before the
+ * scorer, for it calls BLAS.
  */
 #ifndef ARMWATCH_DAEMON_ASSIGNMENTS_H
 #define ARMWATCH_DAEMON_ASSIGNMENTS_H
@@ -38,7 +39,9 @@ struct assignments {
 /* Path of a model by its name. Memory: the caller frees it; NULL when memory is out. */
 char *assignments_path(const struct assignments *assignments, const char *model_name);
 
-/* Loads every model that is configured, or that the saved state says to be active. A model of the
+/* Loads every model that is configured, or that the saved state says to be active, and runs its
+ * self-test: one that fails later, in a scoring set, would keep every robot's set from adoption. A
+ * model of the
  * state that cannot be loaded falls back to the configured one with a warning in ret_warning (else
  * ""). state: the text of the saved state or NULL. Errors: -EINVAL and others of model_load, with
  * the reason. */
