@@ -227,7 +227,9 @@ cJSON *message_state_tree(struct robot *robot, int64_t now_ns)
     unsigned states = robot_states(robot, now_ns);
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "robot", robot->name);
-    cJSON_AddStringToObject(root, "state", robot_state_name(robot->state));
+    /* Not robot->state: that is what was published last, if anything was. */
+    enum robot_state first = (enum robot_state)__builtin_ctz(states);
+    cJSON_AddStringToObject(root, "state", robot_state_name(first));
     add_reasons(root, robot, states, now_ns);
     add_time(root, "since", robot->state_since_ns);
     if (robot->score >= 0)

@@ -38,6 +38,7 @@ struct robot *robot_new(const char *name, size_t number, struct model *model, do
     robot->model = model;
     robot->score = -1;
     robot->state = ROBOT_STATES; /* none was published yet */
+    robot->state_since_ns = clock_realtime_ns();
     alert_init(&robot->alert);
     return robot;
 }
