@@ -130,11 +130,12 @@ void outbox_flush(struct outbox *outbox, struct mqtt_client *client)
     while (outbox->unsent) {
         struct entry *entry = outbox->unsent;
         int r = mqtt_client_publish(client, &entry->message, &entry->token);
-        if (r == -ENOTCONN || r == -EAGAIN)
+        bool impossible = r == -EMSGSIZE || r == -EINVAL;
+        if (r < 0 && !impossible)
             return;
         outbox->unsent = entry->next;
         entry->sent = true;
-        if (r < 0) { /* it can never be sent: too large, or not valid */
+        if (impossible) {
             outbox->refused++;
             remove_entry(outbox, entry);
         } else if (entry->message.qos == 0) {
