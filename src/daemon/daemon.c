@@ -86,7 +86,7 @@ static void on_saved(uv_work_t *work, int status)
         log_error("state not saved: %s", daemon->save.diag.text);
         daemon->service.troubles |= bit;
     }
-    if (daemon->save.again && daemon->phase == PHASE_RUNNING)
+    if (daemon->save.again)
         save_state(daemon);
 }
 
@@ -164,6 +164,10 @@ static void on_online(void *user)
     struct daemon *daemon = user;
     int64_t now_ns = clock_monotonic_ns();
     log_info("broker: connected");
+    if (daemon->phase != PHASE_RUNNING) { /* only what is left is to be told */
+        outbox_flush(daemon->publisher.outbox, daemon->client);
+        return;
+    }
     service_publish(&daemon->service, true, now_ns);
     /* The broker may have lost what it retained. */
     for (size_t i = 0; i < daemon->fleet.count; i++)
@@ -293,8 +297,11 @@ static void tick_robot(struct daemon *daemon, struct robot *robot, int64_t now_n
     double limit_s = daemon->config->input.stale_periods * robot->model->period_s;
     double quiet_s = (double)(now_ns - robot->last_arrival_ns) / 1e9;
     robot->stale = quiet_s > (limit_s > 1 ? limit_s : 1);
+    /* Without a broker the message that waits says it all; hours of repetitions would fill the
+     * outbox and leave no room for the next alert. */
     double asserted_s = (double)(now_ns - robot->last_assert_ns) / 1e9;
-    if (robot->alert.episode.open && asserted_s >= daemon->config->alerts.reassert_s)
+    if (robot->alert.episode.open && asserted_s >= daemon->config->alerts.reassert_s &&
+        mqtt_client_online(daemon->client))
         publisher_alert(&daemon->publisher, robot, ALERT_UPDATED, now_ns);
     publisher_state(&daemon->publisher, robot, false, now_ns);
 }
@@ -389,11 +396,10 @@ static void on_farewell(uv_timer_t *handle)
 }
 
 /* A job in libuv's pool cannot be stopped: a name look-up can hang for long. Nothing is lost by not
- * waiting for it. */
+ * waiting for it, nor for a scorer that no longer answers. */
 static void on_stop_guard(uv_timer_t *handle)
 {
-    log_error("stopping took over %d ms: something hangs in the thread pool; ending anyway",
-              STOP_MS);
+    log_error("stopping took over %d ms: a thread hangs; ending anyway", STOP_MS);
     _exit(0);
 }
 
