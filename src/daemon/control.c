@@ -49,7 +49,17 @@ static void remember(struct control *control, const struct control_request *requ
     entry->reply = strdup(text);
 }
 
-/* Completes the answer with id and command, sends and remembers it. The tree is taken. */
+static bool is_remembered(const struct control *control, const char *id)
+{
+    for (size_t i = 0; i < CONTROL_REMEMBERED; i++) {
+        if (control->remembered[i].reply && !strcmp(control->remembered[i].id, id))
+            return true;
+    }
+    return false;
+}
+
+/* Completes the answer with id and command, sends and remembers it, the first one of an id. The
+ * tree is taken. */
 static void answer(struct control *control, const struct control_request *request, bool ok,
                    cJSON *tree)
 {
@@ -62,7 +72,7 @@ static void answer(struct control *control, const struct control_request *reques
     char *text = message_print(tree);
     if (!text)
         return;
-    if (*request->id && request->command)
+    if (*request->id && request->command && !is_remembered(control, request->id))
         remember(control, request, text);
     send_reply(control, request, text);
     cJSON_free(text);
