@@ -36,6 +36,8 @@ void alert_set_model(struct alert *alert, const struct model *model, const doubl
     }
     alert_set_thresholds(alert, thresholds);
     alert_restart(alert);
+    /* Its detectors and groups are those of the model before. */
+    alert->episode.last = (struct score){0};
 }
 
 void alert_set_thresholds(struct alert *alert, const double *thresholds)
@@ -134,11 +136,12 @@ static void open_episode(struct alert *alert, const struct score *score, double 
     alert->below = false;
 }
 
-/* Under the clear ratio for clear_s of sample time, by the strictest of the detectors' filters. */
+/* Under the clear ratio for clear_s of sample time, by the strictest of the detectors' filters. A
+ * score that overflowed is not under anything. */
 static bool has_cleared(struct alert *alert, const struct score *score)
 {
     double clear_s = 0;
-    bool below = true;
+    bool below = !score->nonfinite;
     for (size_t d = 0; d < alert->detectors; d++) {
         const struct alert_trigger *trigger = &alert->trigger[d];
         clear_s = fmax(clear_s, trigger->filter.clear_s);

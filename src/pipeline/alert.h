@@ -55,7 +55,7 @@ struct alert {
 void alert_init(struct alert *alert);
 
 /* Takes filters and thresholds [model->detectors] over; forgets the scores in the filters, keeps an
- * open episode. */
+ * open episode, but not the window in it that the model before has explained. */
 void alert_set_model(struct alert *alert, const struct model *model, const double *thresholds);
 
 /* Other thresholds for the same model. */
