@@ -20,18 +20,24 @@ static size_t rows_for(size_t span)
     return span * 4 > 32 ? span * 4 : 32;
 }
 
+static void set_period(struct history *history, double period_s)
+{
+    double gap_s =
+        history->max_gap_s > 0 ? history->max_gap_s : HISTORY_DEFAULT_GAP_PERIODS * period_s;
+    history->period_ns = (int64_t)llround(period_s * 1e9);
+    history->max_gap_ns = (int64_t)llround(gap_s * 1e9);
+}
+
 int history_init(struct history *history, const struct history_options *options)
 {
     assert(options->channels > 0 && options->span > 0 && options->period_s > 0);
-    double gap_s = options->max_gap_s > 0 ? options->max_gap_s
-                                          : HISTORY_DEFAULT_GAP_PERIODS * options->period_s;
     *history = (struct history){
         .channels = options->channels,
         .span = options->span,
         .capacity = rows_for(options->span),
-        .period_ns = (int64_t)llround(options->period_s * 1e9),
-        .max_gap_ns = (int64_t)llround(gap_s * 1e9),
+        .max_gap_s = options->max_gap_s,
     };
+    set_period(history, options->period_s);
     history->rows = calloc(history->capacity * history->channels, sizeof *history->rows);
     return history->rows ? 0 : -ENOMEM;
 }
@@ -53,7 +59,7 @@ int history_set_span(struct history *history, size_t span, double period_s)
         history->capacity = capacity;
     }
     history->span = span;
-    history->period_ns = (int64_t)llround(period_s * 1e9);
+    set_period(history, period_s);
     return 0;
 }
 
@@ -88,7 +94,7 @@ static enum step classify_by_time(const struct history *history, int64_t step_ns
         return STEP_DUPLICATE;
     if (step_ns < 0)
         return step_ns >= -HISTORY_LATE_MAX_NS ? STEP_LATE : STEP_RESTART;
-    return step_ns * 2 > history->period_ns * 3 ? STEP_MISSING : STEP_NEXT;
+    return step_ns > history->period_ns * 3 / 2 ? STEP_MISSING : STEP_NEXT;
 }
 
 static enum step classify(const struct history *history, const struct sample *sample)

@@ -23,6 +23,7 @@ struct history {
     float *rows;       /* [capacity][channels] */
     int64_t period_ns; /* nominal */
     int64_t max_gap_ns;
+    double max_gap_s; /* as it was given */
     int64_t last_time_ns;
     uint64_t last_seq;
     bool started, last_has_seq;
