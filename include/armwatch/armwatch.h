@@ -51,8 +51,9 @@ struct armwatch_score {
     int alert;                 /* an episode is open */
 };
 
-/* values [armwatch_model_channels], all finite. Errors: -EINVAL a value is not finite: the sample
- * counts as missing; -EEXIST a duplicate or late sample, which is dropped. */
+/* values [armwatch_model_channels], all finite. Errors: -EINVAL a value is not finite, or the time
+ * is before 1970: the sample counts as missing; -EEXIST a duplicate or late sample, which is
+ * dropped. */
 int armwatch_monitor_push(armwatch_monitor *monitor, int64_t time_ns, const float *values,
                           struct armwatch_score *ret_score);
 

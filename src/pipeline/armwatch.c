@@ -107,6 +107,10 @@ API int armwatch_monitor_push(armwatch_monitor *monitor, int64_t time_ns, const 
 {
     struct monitor *m = &monitor->monitor;
     *ret_score = (struct armwatch_score){.alert = m->alert.episode.open};
+    if (time_ns < 0) {
+        monitor_break(m);
+        return -EINVAL;
+    }
     for (size_t c = 0; c < m->model->channels; c++) {
         if (!isfinite(values[c])) {
             monitor_break(m);
