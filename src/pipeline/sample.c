@@ -171,38 +171,43 @@ static enum sample_refusal read_channels(const struct sample_decoder *decoder, c
     return SAMPLE_MISSING_CHANNEL;
 }
 
-/* The unit that a number of today's size must be in. */
-static const char *likely_time_unit(double value)
+static const struct time_unit {
+    const char *name;
+    double ns;
+} time_units[] = {
+    [SAMPLE_TIME_S] = {"s", 1e9}, [SAMPLE_TIME_MS] = {"ms", 1e6}, [SAMPLE_TIME_NS] = {"ns", 1}};
+
+/* The unit in which a number is a date of this century; NULL if there is none. */
+static const char *find_dated_unit(double value)
 {
-    return value < 9e9 ? "s" : value < 9e12 ? "ms" : value < 9e15 ? "us" : "ns";
+    static const struct time_unit units[] = {{"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}};
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        double seconds = value * units[i].ns / 1e9;
+        if (seconds >= 9.8e8 && seconds < 4.2e9)
+            return units[i].name;
+    }
+    return NULL;
 }
 
 /* A time in another unit than the configured one would be a jump of centuries: it is refused in
- * those words. Small numbers are accepted in every unit, because some sources count from their own
- * start. */
-static bool read_numeric_time(double value, enum sample_time_unit unit, int64_t *ret_time_ns,
+ * those words. Other numbers are accepted, because some sources count from their own start. */
+static bool read_numeric_time(double value, enum sample_time_unit time_unit, int64_t *ret_time_ns,
                               struct diag *diag)
 {
-    static const struct {
-        const char *name;
-        double ns;
-    } units[] = {
-        [SAMPLE_TIME_S] = {"s", 1e9}, [SAMPLE_TIME_MS] = {"ms", 1e6}, [SAMPLE_TIME_NS] = {"ns", 1}};
-    const char *likely = likely_time_unit(value);
-    if (value < 0 || value * units[unit].ns > 9e18) {
-        diag_set(diag, "time %.17g is out of range for time_unit %s%s%s", value, units[unit].name,
-                 value < 0 ? "" : "; it looks like ", value < 0 ? "" : likely);
+    const struct time_unit *unit = &time_units[time_unit];
+    const char *dated = find_dated_unit(value);
+    if (dated && strcmp(dated, unit->name) != 0) {
+        diag_set(diag, "time %.17g is in %s, time_unit is %s", value, dated, unit->name);
         return false;
     }
-    if (value >= 1e8 && strcmp(likely, units[unit].name) != 0) {
-        diag_set(diag, "time %.17g looks like %s, time_unit is %s", value, likely,
-                 units[unit].name);
+    if (value < 0 || value * unit->ns > 9e18) {
+        diag_set(diag, "time %.17g is out of range for time_unit %s", value, unit->name);
         return false;
     }
-    double whole = floor(value * units[unit].ns / 1e9);
-    double rest_ns = value * units[unit].ns - whole * 1e9;
-    *ret_time_ns = unit == SAMPLE_TIME_NS ? (int64_t)value
-                                          : (int64_t)whole * CLOCK_NS_PER_S + llround(rest_ns);
+    double whole = floor(value * unit->ns / 1e9);
+    double rest_ns = value * unit->ns - whole * 1e9;
+    *ret_time_ns = time_unit == SAMPLE_TIME_NS ? (int64_t)value
+                                               : (int64_t)whole * CLOCK_NS_PER_S + llround(rest_ns);
     return true;
 }
 

@@ -56,7 +56,7 @@ struct sample_decoder *sample_decoder_new(const char *const *names, size_t chann
 void sample_decoder_free(struct sample_decoder *decoder);
 size_t sample_decoder_channels(const struct sample_decoder *decoder);
 
-/* Decodes one payload. ret_values: [channels], written only if the sample is accepted.
+/* Decodes one payload. ret_values: [channels], of no meaning unless the sample is accepted.
  * Returns SAMPLE_ACCEPTED, or the reason with a text for the log in diag. */
 enum sample_refusal sample_decode(const struct sample_decoder *decoder, const void *payload,
                                   size_t size, struct sample *ret_sample, float *ret_values,
