@@ -47,6 +47,10 @@ struct window_record {
     float values[];
 };
 
+_Static_assert(sizeof(struct window_record) + MODEL_WINDOW_MAX * sizeof(float) <=
+                   SCORER_WINDOW_RING / 4 - 16,
+               "the ring must take the longest window that a model may have");
+
 struct set_report {
     uint64_t generation;
     struct scoring_set *retired; /* to be freed by the loop */

@@ -156,12 +156,20 @@ static int load_detectors(struct model *model, const struct safetensors *tensors
             diag_prefix(diag, "detector %zu", detector->index);
             return r;
         }
+        for (size_t d = 0; d < detector->index; d++) {
+            if (!strcmp(model->detector[d].name, detector->name))
+                return diag_set(diag, "detectors: \"%s\" appears twice", detector->name);
+        }
         if (detector_span(detector) > model->span)
             model->span = detector_span(detector);
     }
     if (model->span > MODEL_SPAN_MAX)
         return diag_set(diag, "a window spans %zu rows, at most %d are allowed", model->span,
                         MODEL_SPAN_MAX);
+    if (model->span * model->channels > MODEL_WINDOW_MAX)
+        return diag_set(diag,
+                        "a window spans %zu rows of %zu channels, at most %zu values are allowed",
+                        model->span, model->channels, MODEL_WINDOW_MAX);
     return 0;
 }
 

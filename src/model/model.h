@@ -23,6 +23,7 @@
 #define MODEL_CHANNELS_MAX 4096
 #define MODEL_DETECTORS_MAX 8
 #define MODEL_SPAN_MAX 1024                /* rows */
+#define MODEL_WINDOW_MAX ((size_t)1 << 18) /* values: rows of the longest window x channels */
 #define MODEL_FILE_MAX ((size_t)256 << 20) /* bytes */
 #define MODEL_SELFTEST_TOLERANCE                                                                   \
     1e-4 /* relative: single against double summation order, other BLAS kernels */
