@@ -108,7 +108,9 @@ static const struct config_key keys[] = {
 
 static bool choice_allowed(const char *allowed, const char *text)
 {
-    size_t length = strlen(text);
+    size_t length = strcspn(text, "|");
+    if (text[length])
+        return false;
     for (const char *at = allowed; at; at = strchr(at, '|')) {
         at += *at == '|';
         if (!strncmp(at, text, length) && (at[length] == '|' || at[length] == '\0'))
@@ -154,8 +156,19 @@ static int set_list(struct config_list *list, const cJSON *array, struct diag *d
     return 0;
 }
 
+static void names_clear(struct config_map *map)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        free(map->entry[i].key);
+        free(map->entry[i].value);
+    }
+    free(map->entry);
+    *map = (struct config_map){0};
+}
+
 static int set_names(struct config_map *map, const cJSON *object, struct diag *diag)
 {
+    names_clear(map);
     map->entry = calloc((size_t)cJSON_GetArraySize(object) + 1, sizeof *map->entry);
     if (!map->entry)
         return -ENOMEM;
@@ -299,16 +312,18 @@ static int read_object(struct config *config, const char *prefix, const cJSON *o
     {
         char path[256];
         snprintf(path, sizeof path, "%s%s%.100s", prefix, *prefix ? "." : "", item->string);
-        const struct config_key *key = find_key(path);
+        /* A dot parts the levels in `path`: within a key it would mean another one. */
+        bool dotted_key = strchr(item->string, '.');
+        const struct config_key *key = dotted_key ? NULL : find_key(path);
         int r;
         if (key) {
             given[key - keys] = true;
             r = set_key(config, key, item, diag);
             if (r < 0)
                 diag_prefix(diag, "%s", path);
-        } else if (is_section(path) && cJSON_IsObject(item)) {
+        } else if (!dotted_key && is_section(path) && cJSON_IsObject(item)) {
             r = read_object(config, path, item, given, diag);
-        } else if (is_section(path)) {
+        } else if (!dotted_key && is_section(path)) {
             r = diag_set(diag, "%s: %s, must be an object", path, json_type_name(item));
         } else {
             char known[300], dotted[260];
@@ -446,12 +461,9 @@ void config_free(struct config *config)
             free(*(char **)slot);
         else if (keys[i].type == CONFIG_LIST)
             list_clear(slot);
+        else if (keys[i].type == CONFIG_NAMES)
+            names_clear(slot);
     }
-    for (size_t i = 0; i < config->models.robots.count; i++) {
-        free(config->models.robots.entry[i].key);
-        free(config->models.robots.entry[i].value);
-    }
-    free(config->models.robots.entry);
     free(config->path);
     free(config);
 }
