@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* Length of the UTF-8 sequence at `text`, or 0 if there is no valid one (RFC 3629: no overlong
  * forms, no surrogates, nothing above U+10FFFF). */
 static size_t utf8_sequence(const unsigned char *text, size_t length)
@@ -24,38 +29,87 @@ static size_t utf8_sequence(const unsigned char *text, size_t length)
     return need;
 }
 
-/* Nesting is counted before cJSON recurses, and an escaped NUL is found before cJSON cuts a string
- * at it. */
+static size_t count_digits(const char *text, size_t length)
+{
+    size_t count = 0;
+    while (count < length && text[count] >= '0' && text[count] <= '9')
+        count++;
+    return count;
+}
+
+/* Length of the number at `text` (RFC 8259, section 6), or 0 if there is no valid one: cJSON takes
+ * whatever strtod takes, "01", "1." and "-.5" too. */
+static size_t number_length(const char *text, size_t length)
+{
+    size_t at = length > 0 && text[0] == '-';
+    size_t digits = count_digits(text + at, length - at);
+    if (digits == 0 || (digits > 1 && text[at] == '0'))
+        return 0;
+    at += digits;
+    if (at < length && text[at] == '.') {
+        digits = count_digits(text + at + 1, length - at - 1);
+        if (digits == 0)
+            return 0;
+        at += 1 + digits;
+    }
+    if (at < length && (text[at] == 'e' || text[at] == 'E')) {
+        at++;
+        at += at < length && (text[at] == '+' || text[at] == '-');
+        digits = count_digits(text + at, length - at);
+        if (digits == 0)
+            return 0;
+        at += digits;
+    }
+    return at;
+}
+
+/* From behind the opening quote at *at to the closing one. An escaped NUL is found before cJSON
+ * cuts a string at it. A string without an end is left to cJSON. */
+static int scan_string(const char *text, size_t length, size_t *at, struct diag *diag)
+{
+    size_t i = *at;
+    for (; i < length && text[i] != '"'; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c == '\\') {
+            if (length - i >= 6 && !memcmp(text + i, "\\u0000", 6))
+                return diag_set(diag, "byte %zu: \\u0000 is not allowed", i);
+            i++;
+        } else if (c < 0x20) {
+            return diag_set(diag, "byte %zu: a control character in a string", i);
+        } else if (c >= 0x80) {
+            size_t sequence = utf8_sequence((const unsigned char *)text + i, length - i);
+            if (sequence == 0)
+                return diag_set(diag, "byte %zu: not valid UTF-8", i);
+            i += sequence - 1;
+        }
+    }
+    *at = i;
+    return 0;
+}
+
+/* What cJSON would let pass. Nesting is counted before it recurses. */
 static int scan_text(const char *text, size_t length, struct diag *diag)
 {
     int depth = 0;
-    bool in_string = false;
     for (size_t i = 0; i < length; i++) {
         char c = text[i];
-        if (c == '\0')
-            return diag_set(diag, "byte %zu: a NUL byte is not allowed in JSON", i);
-        if (in_string) {
-            if (c == '\\') {
-                if (length - i >= 6 && !memcmp(text + i, "\\u0000", 6))
-                    return diag_set(diag, "byte %zu: \\u0000 is not allowed", i);
-                i++;
-            } else if (c == '"') {
-                in_string = false;
-            } else if ((unsigned char)c < 0x20) {
-                return diag_set(diag, "byte %zu: a control character in a string", i);
-            } else if ((unsigned char)c >= 0x80) {
-                size_t sequence = utf8_sequence((const unsigned char *)text + i, length - i);
-                if (sequence == 0)
-                    return diag_set(diag, "byte %zu: not valid UTF-8", i);
-                i += sequence - 1;
-            }
-        } else if (c == '"') {
-            in_string = true;
+        if (c == '"') {
+            i++;
+            int r = scan_string(text, length, &i, diag);
+            if (r < 0)
+                return r;
         } else if (c == '{' || c == '[') {
             if (++depth > JSON_MAX_DEPTH)
                 return diag_set(diag, "byte %zu: nested deeper than %d", i, JSON_MAX_DEPTH);
         } else if (c == '}' || c == ']') {
             depth--;
+        } else if (c == '-' || (c >= '0' && c <= '9')) {
+            size_t number = number_length(text + i, length - i);
+            if (number == 0)
+                return diag_set(diag, "byte %zu: not a JSON number", i);
+            i += number - 1;
+        } else if ((unsigned char)c < 0x20 && !is_space(c)) {
+            return diag_set(diag, "byte %zu: a control character", i);
         }
     }
     return 0;
@@ -111,7 +165,7 @@ static int check_tree(const cJSON *item, struct diag *diag)
 
 static size_t skip_space(const char *text, size_t length, size_t at)
 {
-    while (at < length && strchr(" \t\r\n", text[at]) && text[at])
+    while (at < length && is_space(text[at]))
         at++;
     return at;
 }

@@ -2,9 +2,9 @@
  * json: strict reading on top of cJSON, and the only place that includes cJSON.h for the others.
  *
  * cJSON accepts what JSON forbids or what is unsafe to act on: trailing bytes, 1e999, "\u0000" in a
- * key, two keys of one name, depth 1000, bytes that are not UTF-8. json_parse refuses all of these,
- * so a tree that it returns can be trusted. Numbers are read through valuedouble only (valueint
- * saturates). Arrays are walked, never indexed.
+ * key, two keys of one name, depth 1000, bytes that are not UTF-8, "01". json_parse refuses all of
+ * these, so a tree that it returns can be trusted. Numbers are read through valuedouble only
+ * (valueint saturates). Arrays are walked, never indexed.
  */
 #ifndef ARMWATCH_BASE_JSON_H
 #define ARMWATCH_BASE_JSON_H
