@@ -10,6 +10,7 @@ extern const struct cli_command command_evaluate;
 extern const struct cli_command command_model_show;
 extern const struct cli_command command_model_verify;
 extern const struct cli_command command_score;
+extern const struct cli_command command_simulate;
 extern const struct cli_command command_train;
 
 #endif

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* In the order of the help. */
+/* clang-format off */
 static const struct cli_command *const commands[] = {
+    &command_simulate,
     &command_train,
     &command_calibrate,
     &command_evaluate,
@@ -16,6 +19,7 @@ static const struct cli_command *const commands[] = {
     &command_model_verify,
     &command_check_config,
 };
+/* clang-format on */
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
 static void print_help(FILE *out)
@@ -23,11 +27,13 @@ static void print_help(FILE *out)
     const char *bold = terminal_style(out, TERMINAL_BOLD),
                *plain = terminal_style(out, TERMINAL_PLAIN);
     fputs("Usage: armwatch COMMAND [OPTION]... [ARGUMENT]...\n"
-          "Learns how a robot arm moves when it is healthy, and watches live whether it still "
-          "does.\n\nCommands:\n",
+          "Learns how a robot arm moves when it is healthy, and watches live whether it\n"
+          "still does.\n\nCommands:\n",
           out);
-    for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %s%-13s%s %s\n", bold, commands[i]->name, plain, commands[i]->summary);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        fprintf(out, "  %s%-12s%s  ", bold, commands[i]->name, plain);
+        cli_put_wrapped(out, commands[i]->summary, 16, 16);
+    }
     fputs("\n\"armwatch COMMAND --help\" explains a command and its options.\n"
           "Exit codes: 0 done, 1 failed, 2 usage, 65 bad input data, 66 input file missing,\n"
           "69 broker unreachable, 78 bad configuration.\n",

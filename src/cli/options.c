@@ -279,11 +279,11 @@ const char *const *cli_list(const struct cli *cli, const char *name)
 
 /* ---- help */
 
-/* Words of a text from column `indent` on; the cursor is at `column`. */
-static void put_wrapped(FILE *out, const char *text, int column, int indent)
+void cli_put_wrapped(FILE *out, const char *text, int column, int indent)
 {
     while (*text) {
-        size_t length = strcspn(text, " \n");
+        size_t length =
+            column == 0 && indent == 0 && *text == ' ' ? strcspn(text, "\n") : strcspn(text, " \n");
         if (column > indent && column + 1 + (int)length > HELP_COLUMNS) {
             fputc('\n', out);
             column = 0;
@@ -291,12 +291,11 @@ static void put_wrapped(FILE *out, const char *text, int column, int indent)
         int blanks = column < indent ? indent - column : column > indent;
         fprintf(out, "%*s%.*s", blanks, "", (int)length, text);
         column += blanks + (int)length;
-        text += length;
-        for (; *text == ' ' || *text == '\n'; text++) {
-            if (*text == '\n') {
-                fputc('\n', out);
-                column = 0;
-            }
+        for (text += length; *text == ' ' && column > 0; text++)
+            ;
+        for (; *text == '\n'; text++) {
+            fputc('\n', out);
+            column = 0;
         }
     }
     fputc('\n', out);
@@ -335,7 +334,7 @@ static void put_option(FILE *out, const struct cli_option *option, int indent)
         fputc('\n', out);
         column = 0;
     }
-    put_wrapped(out, text, column, indent);
+    cli_put_wrapped(out, text, column, indent);
 }
 
 static void put_required(FILE *out, const struct cli_command *command)
@@ -357,7 +356,7 @@ void cli_print_help(const struct cli_command *command, FILE *out)
     fprintf(out, "%c%s.\n", toupper((unsigned char)command->summary[0]), command->summary + 1);
     if (command->description) {
         fputc('\n', out);
-        put_wrapped(out, command->description, 0, 0);
+        cli_put_wrapped(out, command->description, 0, 0);
     }
     int indent = help_indent(command);
     for (size_t t = 0; t < CLI_TABLES_MAX && command->options[t]; t++) {
