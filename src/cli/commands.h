@@ -9,6 +9,8 @@ extern const struct cli_command command_check_config;
 extern const struct cli_command command_evaluate;
 extern const struct cli_command command_model_show;
 extern const struct cli_command command_model_verify;
+extern const struct cli_command command_record;
+extern const struct cli_command command_replay;
 extern const struct cli_command command_score;
 extern const struct cli_command command_simulate;
 extern const struct cli_command command_train;

@@ -11,10 +11,12 @@
 /* clang-format off */
 static const struct cli_command *const commands[] = {
     &command_simulate,
+    &command_record,
     &command_train,
     &command_calibrate,
     &command_evaluate,
     &command_score,
+    &command_replay,
     &command_model_show,
     &command_model_verify,
     &command_check_config,

@@ -1,0 +1,60 @@
+/*
+ * intake: the samples of one stream, decoded and collected for a recording.
+ *
+ * The first sample that can be read fixes the channels: with names (JSON "channels") those that
+ * hold numbers, in their order there; else as many as there are values, named from a list or
+ * "channel_<i>". A sequence number that jumps leaves holes in its place, a sample that is refused
+ * and bears none leaves one: what is recorded has the rhythm of the robot.
+ * Memory: everything is kept as float32; intake_deinit frees it. Nothing is printed.
+ */
+#ifndef ARMWATCH_CLI_INTAKE_H
+#define ARMWATCH_CLI_INTAKE_H
+
+#include "base/diag.h"
+#include "lab/recording.h"
+#include "pipeline/sample.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define INTAKE_GAP_MAX 600 /* rows; a larger gap is one in the times only */
+
+struct intake_options {
+    enum sample_time_unit time_unit;
+    char **names; /* or NULL: borrowed list of channels to take */
+    size_t name_count;
+    bool all_modes; /* else only mode "auto" or none */
+};
+
+struct intake {
+    struct intake_options options;
+    struct sample_decoder *decoder; /* NULL before the first sample */
+    char **names;
+    bool named;
+    char left_out[128]; /* channels of the first sample that are no numbers: "a, b" */
+    size_t left_out_count;
+    struct recording *recording; /* with room for `capacity` rows; rows counts those in use */
+    size_t capacity;
+    float *values; /* one row */
+    uint64_t last_seq;
+    bool has_last_seq;
+    uint64_t refused[SAMPLE_REFUSALS];
+    char refused_text[DIAG_TEXT_MAX]; /* of the first refused sample */
+    uint64_t repeated;                /* the same sequence number again */
+    uint64_t restarts;                /* of the sequence numbers */
+    uint64_t gaps;                    /* larger than INTAKE_GAP_MAX */
+    uint64_t back_steps;              /* of the time */
+    uint64_t other_modes;
+};
+
+void intake_init(struct intake *intake, const struct intake_options *options);
+void intake_deinit(struct intake *intake);
+
+/* Takes one message. Errors: -ENOMEM: the row is not there, all before it are. */
+int intake_take(struct intake *intake, const void *payload, size_t size, int64_t arrival_ns);
+
+/* Rows a second in the middle of the distribution; 0 for less than two rows. */
+double intake_rate_hz(const struct intake *intake);
+
+#endif
