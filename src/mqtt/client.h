@@ -5,10 +5,10 @@
  * connect run in libuv's pool with the connection exclusively theirs. Memory: options and strings
  * are copied. Messages are borrowed for the time of the handler. Process: SIGPIPE is ignored.
  *
- * A lost broker is noticed within 11 s; the next attempt comes after backoff_min_s to
- * backoff_max_s, doubling and with jitter; after a takeover by a client with the same id, after 30
- * s. A broker name with several addresses should reach the broker with the first: the others are
- * tried only where that one fails at once.
+ * A lost broker is noticed within 11 s. The next attempt comes after backoff_min_s to
+ * backoff_max_s, doubling and with jitter, or after 30 s when the broker says that another client
+ * with this id has taken the session. A broker's name with several addresses should lead to it by
+ * the first: others are tried only where that one fails at once.
  */
 #ifndef ARMWATCH_MQTT_CLIENT_H
 #define ARMWATCH_MQTT_CLIENT_H
@@ -21,8 +21,8 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define MQTT_PACKET_MAX                                                                            \
-    65536 /* bytes; larger messages are withheld by an MQTT 5 broker, dropped by us otherwise */
+/* Bytes; larger messages are withheld by an MQTT 5 broker, dropped by us otherwise. */
+#define MQTT_PACKET_MAX 65536
 #define MQTT_INFLIGHT_MAX 16
 
 struct mqtt_message {

@@ -10,23 +10,18 @@
  * - While TLS is being negotiated only a read advances it, the library's want_write means nothing,
  *   and an error of the socket reads as "in progress" for ever: hence the check of the peer, the
  *   limit on rounds and the deadline.
- * - The end of a connection lingers: closing a socket with unread input sends a reset, the broker
- * may then throw away the DISCONNECT in front of it and send the last will. So the library gets to
- *   close its descriptor, a duplicate keeps the connection open for writing out and reading until
- *   the broker has closed it, too.
  */
 #include "mqtt/connection.h"
 
+#include "mqtt/linger.h"
 #include "mqtt/reason.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define TICK_MS 500
 #define CONNECT_TIMEOUT_MS 5000
@@ -34,8 +29,6 @@
 #define READS_MAX 64
 #define DRAINS_MAX 4096
 #define HANDSHAKE_ROUNDS_MAX 100
-#define DISCARD_BYTES 16384
-#define DISCARDS_MAX 64
 
 struct mqtt_connection {
     uv_loop_t *loop;
@@ -45,13 +38,13 @@ struct mqtt_connection {
 
     uv_work_t work; /* look-up and connect */
     uv_timer_t tick;
-    uv_poll_t poll;   /* on fd */
-    uv_poll_t linger; /* on linger_fd */
+    uv_poll_t poll; /* on fd */
+    struct mqtt_linger linger;
     unsigned handles; /* that libuv still knows */
-    bool working, polling, lingering, closing;
+    bool working, polling, closing;
     bool driving; /* inside the library on the loop's behalf */
     bool lost;
-    int fd, linger_fd;
+    int fd;
     uint64_t deadline_ms; /* for CONNACK */
     unsigned handshake_rounds;
     char reason[MQTT_REASON_MAX];
@@ -199,7 +192,7 @@ static int connection_handshake(struct mqtt_connection *c, SSL *ssl)
         if (c->handshake_rounds > 0 || error)
             connection_fail_library(c, error ? MOSQ_ERR_ERRNO : MOSQ_ERR_CONN_LOST, error);
         else /* OpenSSL has met the error, and swallowed it */
-            connection_fail(c, "the broker cannot be reached");
+            connection_fail(c, "no connection to the broker (refused, or closed at once)");
         return 0;
     }
     if (++c->handshake_rounds > HANDSHAKE_ROUNDS_MAX) {
@@ -338,7 +331,7 @@ int mqtt_connection_open(uv_loop_t *loop, struct mqtt_session *session,
     c->session = session;
     c->events = *events;
     c->user = user;
-    c->fd = c->linger_fd = -1;
+    c->fd = -1;
     c->work.data = c;
     mqtt_session_begin(session);
     int r = uv_queue_work(loop, &c->work, work_connect, after_connect);
@@ -354,23 +347,12 @@ int mqtt_connection_open(uv_loop_t *loop, struct mqtt_session *session,
     return 0;
 }
 
-static void connection_stop_lingering(struct mqtt_connection *c)
-{
-    if (!c->lingering)
-        return;
-    c->lingering = false;
-    uv_poll_stop(&c->linger);
-    uv_close((uv_handle_t *)&c->linger, on_handle_closed);
-    close(c->linger_fd);
-}
-
 void mqtt_connection_close(struct mqtt_connection *c)
 {
     if (c->closing)
         return;
     c->closing = true;
     connection_stop_polling(c);
-    connection_stop_lingering(c);
     if (c->working) {
         uv_cancel((uv_req_t *)&c->work); /* fails when it runs; then its end is awaited */
     } else {
@@ -382,78 +364,21 @@ void mqtt_connection_close(struct mqtt_connection *c)
     uv_close((uv_handle_t *)&c->tick, on_handle_closed);
 }
 
-static void on_linger(uv_poll_t *poll, int status, int events);
-
-/* DISCONNECT is out, or cannot be written: no more output, and wait for the broker's end. */
-static void linger_shut(struct mqtt_connection *c)
+static void on_lingered(void *user)
 {
-    shutdown(c->linger_fd, SHUT_WR);
-    if (uv_poll_start(&c->linger, UV_READABLE, on_linger) < 0)
-        mqtt_connection_close(c);
-}
-
-/* Reads on and throws it away; true when the broker has closed its side. */
-static bool linger_discard(int fd)
-{
-    char buffer[DISCARD_BYTES];
-    for (int i = 0; i < DISCARDS_MAX; i++) {
-        ssize_t count = read(fd, buffer, sizeof buffer);
-        if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR))
-            return true;
-        if (count < 0)
-            return false;
-    }
-    return false;
-}
-
-static void on_linger(uv_poll_t *poll, int status, int events)
-{
-    struct mqtt_connection *c = poll->data;
-    if (status < 0) {
-        mqtt_connection_close(c);
-        return;
-    }
-    if (mosquitto_socket(c->session->mosq) >= 0) {
-        int rc = mosquitto_loop_write(c->session->mosq, 1);
-        if (!rc && mosquitto_socket(c->session->mosq) >= 0)
-            return;
-        linger_shut(c);
-    } else if (linger_discard(c->linger_fd)) {
-        mqtt_connection_close(c);
-    }
-}
-
-static void on_linger_timeout(uv_timer_t *timer)
-{
-    mqtt_connection_close(timer->data);
+    struct mqtt_connection *c = user;
+    c->handles--;
+    mqtt_connection_close(c);
 }
 
 void mqtt_connection_finish(struct mqtt_connection *c)
 {
-    if (c->lost || !connection_attached(c)) {
-        mqtt_connection_close(c);
-        return;
-    }
-    /* The poll goes first: epoll would keep the closed descriptor as long as the duplicate lives.
-     */
+    bool connected = !c->lost && connection_attached(c);
     connection_stop_polling(c);
-    c->linger_fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
-    mosquitto_disconnect(c->session->mosq);
-    if (c->linger_fd < 0) {
-        mqtt_connection_close(c);
-        return;
-    }
-    if (uv_poll_init(c->loop, &c->linger, c->linger_fd) < 0) {
-        close(c->linger_fd);
-        mqtt_connection_close(c);
-        return;
-    }
-    c->linger.data = c;
-    c->lingering = true;
-    c->handles++;
-    uv_timer_start(&c->tick, on_linger_timeout, FINISH_TIMEOUT_MS, 0);
-    if (mosquitto_socket(c->session->mosq) < 0)
-        linger_shut(c);
-    else if (uv_poll_start(&c->linger, UV_WRITABLE, on_linger) < 0)
+    uv_timer_stop(&c->tick);
+    if (connected && mqtt_linger_start(&c->linger, c->loop, c->session->mosq, c->fd,
+                                       FINISH_TIMEOUT_MS, on_lingered, c) == 0)
+        c->handles++;
+    else
         mqtt_connection_close(c);
 }

@@ -55,6 +55,11 @@ int mqtt_session_init(struct mqtt_session *session, const struct mqtt_options *o
                       struct diag *diag);
 void mqtt_session_deinit(struct mqtt_session *session);
 
+/* Part of init (session_options.c): everything that the library keeps in the handle: protocol,
+ * credentials, TLS, last will, CONNECT properties. Errors: as init. */
+int mqtt_session_set_options(struct mqtt_session *session, const struct mqtt_options *options,
+                             struct diag *diag);
+
 /* Before a connection attempt. The library's error texts are collected until mqtt_session_quiet. */
 void mqtt_session_begin(struct mqtt_session *session);
 void mqtt_session_quiet(struct mqtt_session *session);

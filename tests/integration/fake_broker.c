@@ -39,11 +39,13 @@ static void fake_send(struct fake_peer *peer, const void *bytes, size_t size)
         free(request);
 }
 
-static void fake_answer(struct fake_peer *peer, const unsigned char *packet)
+static void fake_answer(struct fake_peer *peer, const unsigned char *packet, size_t size)
 {
     static const unsigned char connack[] = {0x20, 0x03, 0, 0, 0}, pingresp[] = {0xd0, 0};
     switch (packet[0] >> 4) {
     case 1: /* CONNECT */
+        memcpy(peer->fake->connect, packet,
+               size < sizeof peer->fake->connect ? size : sizeof peer->fake->connect);
         fake_send(peer, connack, sizeof connack);
         if (peer->fake->mode == FAKE_JUNK_LATER)
             fake_send(peer, junk, sizeof junk);
@@ -75,7 +77,7 @@ static void fake_parse(struct fake_peer *peer)
         }
         if (!complete || left < head + length)
             break;
-        fake_answer(peer, packet);
+        fake_answer(peer, packet, head + length);
         at += head + length;
     }
     memmove(peer->input, peer->input + at, peer->used - at);

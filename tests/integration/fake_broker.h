@@ -21,6 +21,7 @@ struct fake_broker {
     int port;
     unsigned accepted;
     char url[64], tls_url[64];
+    unsigned char connect[256]; /* the first bytes of the last CONNECT */
     struct fake_peer *peers;
 };
 

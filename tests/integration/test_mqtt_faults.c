@@ -147,6 +147,25 @@ static void test_junk(void **state)
     }
 }
 
+/* What the broker is told about us; the asynchronous connect has no argument for it. */
+static void test_connect_packet(void **state)
+{
+    struct harness *harness = *state;
+    fake_broker_start(&harness->fakes[0], &harness->loop, FAKE_NO_ACKS);
+    struct peer *peer = &harness->peers[0];
+    struct mqtt_options options = peer_options(harness->fakes[0].url, "packet");
+    peer_start(peer, &harness->loop, &options);
+    wait_until(&harness->loop, mqtt_client_online(peer->client), 5000);
+    const unsigned char *packet = harness->fakes[0].connect;
+    static const unsigned char header[] = {0, 4, 'M', 'Q', 'T', 'T', 5, 0x02, 0, 5};
+    assert_memory_equal(packet + 2, header, sizeof header); /* version, clean start, keepalive */
+    static const unsigned char expiry[] = {0x11, 0, 0, 0, 0};
+    static const unsigned char packet_max[] = {0x27, 0, 1, 0, 0};
+    size_t size = sizeof harness->fakes[0].connect;
+    assert_non_null(memmem(packet, size, expiry, sizeof expiry));
+    assert_non_null(memmem(packet, size, packet_max, sizeof packet_max));
+}
+
 static void test_refused_subscription(void **state)
 {
     struct harness *harness = *state;
@@ -339,6 +358,7 @@ int main(int argc, char **argv)
         TEST(test_unacknowledged_survives_a_kill),
         TEST(test_silence_is_noticed),
         TEST(test_junk),
+        TEST(test_connect_packet),
         TEST(test_refused_subscription),
         TEST(test_takeover_is_not_fought),
         TEST(test_silent_takeover_is_suspected),
