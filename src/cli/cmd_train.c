@@ -32,6 +32,9 @@ static const struct cli_option options[] = {
      "default: standard; minmax with --adversary paper"},
     {"output", "linear|sigmoid", "default: linear; sigmoid with the minmax scaler", NULL,
      CLI_CHOICE},
+    {"ignore", "NAME",
+     "a channel of the samples that the detector does not look at; \"*\" at an end",
+     .repeatable = true},
     {"window", "ROWS", "rows in a window", "5", CLI_INTEGER, 1, 512},
     {"spacing", "ROWS", "from one row of a window to the next", "1", CLI_INTEGER, 1, 64},
     {"epochs", "N", "at most", "40", CLI_INTEGER, 1, 10000},
@@ -111,6 +114,7 @@ static int choose_options(const struct cli *cli, const struct work *work, const 
     ret_fit->architecture.kind = (enum architecture_kind)cli_choice(cli, "arch");
     ret_fit->architecture.second_decoder_layer = cli_choice(cli, "decoder-layers") == 1;
     ret_fit->window = (size_t)cli_integer(cli, "window");
+    ret_fit->ignore = cli_list(cli, "ignore");
     ret_fit->spacing = (size_t)cli_integer(cli, "spacing");
     ret_fit->false_alarms_per_day = cli_number(cli, "false-alarms-per-day");
     ret_fit->train.epochs = (size_t)cli_integer(cli, "epochs");

@@ -59,11 +59,14 @@ static void print_detector(const struct model *model, const struct detector *det
     if (detector->spacing > 1)
         fprintf(out, ", every %zu", detector->spacing);
     fprintf(out, " (%.3g s)\n", (double)(detector_span(detector) - 1) * model->period_s);
+    const cJSON *used = cJSON_GetObjectItemCaseSensitive(entry, "channels");
+    size_t channels = used ? (size_t)cJSON_GetArraySize(used) : model->channels;
+    fprintf(out, "  looks at     %zu of the channels\n", channels);
     fprintf(out, "  scaler       %s", text_of(scaler, "kind"));
     if (isfinite(number_of(scaler, "clip")))
         fprintf(out, ", clipped at %g", number_of(scaler, "clip"));
     fprintf(out, "\n  network      %s: %zu", text_of(architecture, "name"),
-            detector->window * model->channels);
+            detector->window * channels);
     print_layers(cJSON_GetObjectItemCaseSensitive(architecture, "encoder"), out);
     print_layers(cJSON_GetObjectItemCaseSensitive(architecture, "decoder"), out);
     fprintf(out, ", score %s\n", text_of(entry, "score"));

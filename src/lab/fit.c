@@ -20,7 +20,9 @@ struct fitting {
     struct recording *const *sessions;
     size_t count;
     const struct fit_options *options;
-    size_t channels, row_count, span;
+    size_t row_count, span;
+    size_t channels; /* that the detector looks at */
+    size_t *channel; /* [channels] their places in a sample */
     float *rows; /* [row_count][channels] all sessions one after the other; scaled once the scaler
                     is fitted */
     double *spread; /* [channels] standard deviation of the training rows, in the channel's units */
@@ -112,6 +114,37 @@ static void measure_spread(struct fitting *fitting, const unsigned char *mark)
     }
 }
 
+static bool name_matches(const char *pattern, const char *name)
+{
+    size_t length = strlen(pattern);
+    bool open = length > 0 && pattern[length - 1] == '*';
+    return open ? !strncmp(pattern, name, length - 1) : !strcmp(pattern, name);
+}
+
+static int choose_channels(struct fitting *fitting, struct diag *diag)
+{
+    const struct recording *first = fitting->sessions[0];
+    const char *const *ignore = fitting->options->ignore;
+    fitting->channel = calloc(first->channels, sizeof *fitting->channel);
+    if (!fitting->channel)
+        return diag_errno(diag, ENOMEM, "channels");
+    for (size_t i = 0; ignore && ignore[i]; i++) {
+        bool known = false;
+        for (size_t c = 0; !known && c < first->channels; c++)
+            known = name_matches(ignore[i], first->names[c]);
+        if (!known)
+            return diag_set(diag, "no channel is named %s, which is to be ignored", ignore[i]);
+    }
+    for (size_t c = 0; c < first->channels; c++) {
+        bool ignored = false;
+        for (size_t i = 0; ignore && ignore[i]; i++)
+            ignored |= name_matches(ignore[i], first->names[c]);
+        if (!ignored)
+            fitting->channel[fitting->channels++] = c;
+    }
+    return fitting->channels > 0 ? 0 : diag_set(diag, "every channel is ignored");
+}
+
 static int join_rows(struct fitting *fitting, const struct split *split, struct diag *diag)
 {
     size_t cells = fitting->row_count * fitting->channels, used = 0;
@@ -124,9 +157,12 @@ static int join_rows(struct fitting *fitting, const struct split *split, struct 
         return diag_errno(diag, ENOMEM, "training rows");
     }
     for (size_t s = 0; s < fitting->count; s++) {
-        size_t size = fitting->sessions[s]->rows * fitting->channels;
-        memcpy(fitting->rows + used, fitting->sessions[s]->values, size * sizeof *fitting->rows);
-        used += size;
+        const struct recording *session = fitting->sessions[s];
+        for (size_t i = 0; i < session->rows; i++) {
+            const float *row = session->values + i * session->channels;
+            for (size_t c = 0; c < fitting->channels; c++)
+                fitting->rows[used++] = row[fitting->channel[c]];
+        }
     }
     mark_training(fitting, split, mark);
     const struct scaler_rows rows = {.rows = fitting->row_count,
@@ -306,6 +342,11 @@ static cJSON *detector_json(const struct fitting *fitting, const struct fit_repo
     cJSON_AddStringToObject(entry, "name", "autoencoder");
     cJSON_AddNumberToObject(entry, "window", (double)options->window);
     cJSON_AddNumberToObject(entry, "spacing", (double)options->spacing);
+    if (fitting->channels < fitting->sessions[0]->channels) {
+        cJSON *channels = cJSON_AddArrayToObject(entry, "channels");
+        for (size_t c = 0; c < fitting->channels; c++)
+            cJSON_AddItemToArray(channels, cJSON_CreateNumber((double)fitting->channel[c]));
+    }
     cJSON *scaler = cJSON_AddObjectToObject(entry, "scaler");
     cJSON_AddStringToObject(scaler, "kind", scaler_kind_name(options->scaler.kind));
     if (isfinite(options->scaler.clip))
@@ -447,16 +488,17 @@ int fit(struct recording *const *sessions, size_t count, const struct fit_option
     struct fitting fitting = {.sessions = sessions,
                               .count = count,
                               .options = options,
-                              .channels = sessions[0]->channels,
                               .span = (options->window - 1) * options->spacing + 1};
     for (size_t s = 0; s < count; s++) {
-        assert(sessions[s]->channels == fitting.channels);
+        assert(sessions[s]->channels == sessions[0]->channels);
         fitting.row_count += sessions[s]->rows;
     }
     *ret_report = (struct fit_report){0};
     size_t gap = (size_t)(GAP_S / options->period_s);
     int r = split_make(sessions, count, gap > fitting.span ? gap : fitting.span, &ret_report->split,
                        diag);
+    if (r == 0)
+        r = choose_channels(&fitting, diag);
     if (r == 0)
         r = join_rows(&fitting, &ret_report->split, diag);
     if (r == 0)
@@ -466,6 +508,7 @@ int fit(struct recording *const *sessions, size_t count, const struct fit_option
     if (r == 0)
         r = assemble(&fitting, ret_draft, ret_report, diag);
     free(fitting.rows);
+    free(fitting.channel);
     free(fitting.spread);
     free(fitting.floor);
     free(fitting.training);

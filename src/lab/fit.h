@@ -25,6 +25,9 @@ struct fit_options {
     struct architecture_options architecture;
     struct scaler_options scaler;
     size_t window, spacing;
+    /* Channels of the samples that the detector does not look at; "*" at an end matches the rest of
+     * a name. Ends with NULL; may be NULL. */
+    const char *const *ignore;
     struct alert_filter filter;
     double false_alarms_per_day; /* target */
     struct train_options train;  /* layers are filled in by fit */
