@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STATUS_ROBOTS_MAX 49152 /* bytes of all robots in a status: a packet has 64 KiB */
+
 static void free_request(struct control_request *request)
 {
     if (request)
@@ -49,8 +51,11 @@ static void remember(struct control *control, const struct control_request *requ
     entry->reply = strdup(text);
 }
 
-static bool is_remembered(const struct control *control, const char *id)
+/* The id has its answer, or the command that will give it is running. */
+static bool is_taken(const struct control *control, const char *id)
 {
+    if (control->running && !strcmp(control->running->id, id))
+        return true;
     for (size_t i = 0; i < CONTROL_REMEMBERED; i++) {
         if (control->remembered[i].reply && !strcmp(control->remembered[i].id, id))
             return true;
@@ -72,7 +77,7 @@ static void answer(struct control *control, const struct control_request *reques
     char *text = message_print(tree);
     if (!text)
         return;
-    if (*request->id && request->command && !is_remembered(control, request->id))
+    if (*request->id && request->command && !is_taken(control, request->id))
         remember(control, request, text);
     send_reply(control, request, text);
     cJSON_free(text);
@@ -94,14 +99,55 @@ static void answer_error(struct control *control, const struct control_request *
  * ------------------------------------------------------------------------------------------------
  */
 
+/* An optional name; false if it is there and is none (answered). */
+static bool get_name(struct control *control, const struct control_request *request,
+                     const cJSON *arguments, const char *key, const char **ret_name)
+{
+    struct diag diag = DIAG_INIT;
+    *ret_name = "";
+    int r = json_get_string(arguments, key, false, 4 * NAME_MAX_LENGTH, ret_name, &diag);
+    if (r == 0 && **ret_name && !name_valid(*ret_name))
+        r = diag_set(&diag, "%s: \"%.80s\" is no name: %s; a model is named, never given as a path",
+                     key, *ret_name, NAME_RULE);
+    if (r < 0)
+        answer_error(control, request, "invalid_argument", diag.text);
+    return r == 0;
+}
+
+/* As many robots as one MQTT packet takes; the rest is counted, and can be asked for by name. */
+static void add_robots(struct control *control, cJSON *tree, const char *only)
+{
+    cJSON *list = cJSON_AddArrayToObject(tree, "robot_states");
+    int64_t now_ns = clock_monotonic_ns();
+    size_t used = 0, omitted = 0;
+    for (size_t i = 0; i < control->fleet->count; i++) {
+        struct robot *robot = control->fleet->robot[i];
+        if (*only && strcmp(only, robot->name) != 0)
+            continue;
+        char *text = used < STATUS_ROBOTS_MAX ? message_robot(robot, now_ns) : NULL;
+        used += text ? strlen(text) + 1 : 0;
+        if (text && used < STATUS_ROBOTS_MAX)
+            cJSON_AddItemToArray(list, cJSON_CreateRaw(text));
+        else
+            omitted++;
+        cJSON_free(text);
+    }
+    if (omitted > 0)
+        cJSON_AddNumberToObject(tree, "robots_omitted", (double)omitted);
+}
+
 static void run_status(struct control *control, struct control_request *request,
                        const cJSON *arguments)
 {
+    const char *robot;
+    if (!get_name(control, request, arguments, "robot", &robot))
+        return;
+    if (*robot && !fleet_find(control->fleet, robot)) {
+        answer_error(control, request, "unknown_robot", "no such robot");
+        return;
+    }
     cJSON *tree = control->status(control->user);
-    cJSON *robots = cJSON_AddArrayToObject(tree, "robot_states");
-    int64_t now_ns = clock_monotonic_ns();
-    for (size_t i = 0; i < control->fleet->count; i++)
-        cJSON_AddItemToArray(robots, message_state_tree(control->fleet->robot[i], now_ns));
+    add_robots(control, tree, robot);
     answer(control, request, true, tree);
 }
 
@@ -132,21 +178,6 @@ static struct control_request *copy_request(const struct control_request *reques
     *copy = *request;
     copy->topic = request->topic ? strdup(request->topic) : NULL;
     return copy;
-}
-
-/* An optional name; false if it is there and is none (answered). */
-static bool get_name(struct control *control, const struct control_request *request,
-                     const cJSON *arguments, const char *key, const char **ret_name)
-{
-    struct diag diag = DIAG_INIT;
-    *ret_name = "";
-    int r = json_get_string(arguments, key, false, 4 * NAME_MAX_LENGTH, ret_name, &diag);
-    if (r == 0 && **ret_name && !name_valid(*ret_name))
-        r = diag_set(&diag, "%s: \"%.80s\" is no name: %s; a model is named, never given as a path",
-                     key, *ret_name, NAME_RULE);
-    if (r < 0)
-        answer_error(control, request, "invalid_argument", diag.text);
-    return r == 0;
 }
 
 static void start_swap(struct control *control, struct control_request *request,
@@ -212,8 +243,11 @@ static bool is_repeated(struct control *control, const struct control_request *r
     if (!*request->id)
         return false;
     const struct control_request *running = control->running;
-    if (running && !strcmp(running->id, request->id) && !strcmp(running->digest, request->digest))
-        return true; /* its answer will come */
+    if (running && !strcmp(running->id, request->id)) {
+        if (strcmp(running->digest, request->digest) != 0)
+            answer_error(control, request, "id_reused", "this id stands for another command");
+        return true; /* its own answer will come */
+    }
     for (size_t i = 0; i < CONTROL_REMEMBERED; i++) {
         const struct remembered *entry = &control->remembered[i];
         if (!entry->reply || strcmp(entry->id, request->id) != 0)

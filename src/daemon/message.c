@@ -222,7 +222,7 @@ static void add_open_alerts(cJSON *root, const struct robot *robot)
     cJSON_AddItemToArray(alerts, entry);
 }
 
-cJSON *message_state_tree(struct robot *robot, int64_t now_ns)
+static cJSON *state_tree(struct robot *robot, int64_t now_ns)
 {
     unsigned states = robot_states(robot, now_ns);
     cJSON *root = cJSON_CreateObject();
@@ -245,5 +245,42 @@ cJSON *message_state_tree(struct robot *robot, int64_t now_ns)
 
 char *message_state(struct robot *robot, int64_t now_ns)
 {
-    return message_print(message_state_tree(robot, now_ns));
+    return message_print(state_tree(robot, now_ns));
+}
+
+/* What every sample came to: received = rejected + retained + gated + duplicates + late + those
+ * that became a row; a row that completed a window is in windows or in overload. */
+static cJSON *counters_tree(const struct robot_counters *counters)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } single[] = {{"received", counters->received},
+                  {"retained", counters->retained},
+                  {"duplicates", counters->duplicates},
+                  {"late", counters->late},
+                  {"gaps", counters->gaps},
+                  {"gated", counters->gated},
+                  {"windows", counters->windows},
+                  {"scored", counters->scored},
+                  {"overload", counters->overload},
+                  {"nonfinite", counters->nonfinite},
+                  {"alerts", counters->alerts}};
+    cJSON *root = cJSON_CreateObject();
+    for (size_t i = 0; i < sizeof single / sizeof single[0]; i++)
+        cJSON_AddNumberToObject(root, single[i].name, (double)single[i].value);
+    cJSON *rejected = cJSON_AddObjectToObject(root, "rejected");
+    for (int r = SAMPLE_ACCEPTED + 1; r < SAMPLE_REFUSALS; r++) {
+        if (counters->rejected[r] > 0)
+            cJSON_AddNumberToObject(rejected, sample_refusal_name((enum sample_refusal)r),
+                                    (double)counters->rejected[r]);
+    }
+    return root;
+}
+
+char *message_robot(struct robot *robot, int64_t now_ns)
+{
+    cJSON *root = state_tree(robot, now_ns);
+    cJSON_AddItemToObject(root, "counters", counters_tree(&robot->counters));
+    return message_print(root);
 }

@@ -25,8 +25,8 @@ char *message_alert(const struct robot *robot, const struct message_alert *alert
 
 /* The retained state of a robot. now_ns: monotonic. */
 char *message_state(struct robot *robot, int64_t now_ns);
-/* The same as a tree, for the reply to `status`. */
-cJSON *message_state_tree(struct robot *robot, int64_t now_ns);
+/* The same with the robot's counters, for the reply to `status`. */
+char *message_robot(struct robot *robot, int64_t now_ns);
 
 /* Of an episode: hash of instance, robot, kind, start and first sequence number: the same wherever
  * it is computed. */
