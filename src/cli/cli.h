@@ -131,9 +131,6 @@ int cli_print_json(const struct cli *cli, cJSON *tree);
 /* ---- for main */
 
 void cli_print_help(const struct cli_command *command, FILE *out);
-/* The words of a text from column `indent` on, the cursor being at `column`, and a line feed. A
- * line that begins with a blank is kept as it is, where indent is 0. */
-void cli_put_wrapped(FILE *out, const char *text, int column, int indent);
 /* The candidate that was probably meant, or NULL. */
 const char *cli_closest(const char *word, const char *const *candidates, size_t count);
 

@@ -27,12 +27,19 @@ const struct cli_option cli_mqtt_options[] = {
 
 /* ---- handlers */
 
+static void note(struct cli_mqtt *mqtt, const char *text, const char *reason)
+{
+    if (mqtt->handlers.before_note)
+        mqtt->handlers.before_note(mqtt->user);
+    cli_note(mqtt->cli, "%s%s", text, reason);
+}
+
 static void on_online(void *user)
 {
     struct cli_mqtt *mqtt = user;
     uv_timer_stop(&mqtt->connect_limit);
     if (mqtt->was_online)
-        cli_note(mqtt->cli, "connected again");
+        note(mqtt, "connected again", "");
     mqtt->was_online = true;
     if (mqtt->handlers.on_online)
         mqtt->handlers.on_online(mqtt->user);
@@ -54,7 +61,7 @@ static void on_offline(void *user, const char *reason)
         return;
     }
     mqtt->losses++;
-    cli_note(mqtt->cli, "connection lost: %s; trying again", reason);
+    note(mqtt, "connection lost, trying again: ", reason);
 }
 
 static void on_message(void *user, const struct mqtt_message *message)

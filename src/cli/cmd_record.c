@@ -57,8 +57,7 @@ struct recorder {
 static void say_channels(struct recorder *recorder)
 {
     const struct intake *intake = &recorder->intake;
-    progress_end(&recorder->progress);
-    progress_begin(&recorder->progress, "recording");
+    progress_clear(&recorder->progress);
     cli_note(recorder->cli, "%zu channels%s from %s", intake->recording->channels,
              intake->named ? "" : " without names", recorder->topic);
     if (intake->left_out_count > 0)
@@ -103,9 +102,11 @@ static void on_message(void *user, const struct mqtt_message *message)
 static void warn_of_silence(struct recorder *recorder, int64_t now_ns)
 {
     bool silent = now_ns - recorder->heard_ns > PATIENCE_NS;
-    if (silent && !recorder->warned)
+    if (silent && !recorder->warned) {
+        progress_clear(&recorder->progress);
         cli_note(recorder->cli, "nothing has come on %s for %d s", recorder->filter,
                  (int)(PATIENCE_NS / CLOCK_NS_PER_S));
+    }
     recorder->warned = silent;
 }
 
@@ -134,6 +135,12 @@ static void on_online(void *user)
     recorder->start_ns = recorder->heard_ns = clock_monotonic_ns();
     uv_timer_start(&recorder->tick, on_tick, TICK_MS, TICK_MS);
     progress_begin(&recorder->progress, "recording");
+}
+
+static void before_note(void *user)
+{
+    struct recorder *recorder = user;
+    progress_clear(&recorder->progress);
 }
 
 static void on_interrupt(void *user)
@@ -288,8 +295,10 @@ static int read_names(const struct cli *cli, char ***ret_names, size_t *ret_coun
 
 static int record(struct recorder *recorder)
 {
-    static const struct cli_mqtt_handlers handlers = {
-        .on_online = on_online, .on_message = on_message, .on_interrupt = on_interrupt};
+    static const struct cli_mqtt_handlers handlers = {.on_online = on_online,
+                                                      .on_message = on_message,
+                                                      .before_note = before_note,
+                                                      .on_interrupt = on_interrupt};
     const struct cli *cli = recorder->cli;
     int code = cli_mqtt_start(&recorder->mqtt, cli, &handlers, recorder);
     if (code != CLI_DONE)

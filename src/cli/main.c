@@ -19,6 +19,7 @@ static const struct cli_command *const commands[] = {
     &command_replay,
     &command_model_show,
     &command_model_verify,
+    &command_ctl,
     &command_check_config,
 };
 /* clang-format on */
@@ -34,7 +35,7 @@ static void print_help(FILE *out)
           out);
     for (size_t i = 0; i < COMMANDS; i++) {
         fprintf(out, "  %s%-12s%s  ", bold, commands[i]->name, plain);
-        cli_put_wrapped(out, commands[i]->summary, 16, 16);
+        terminal_put_wrapped(out, commands[i]->summary, 16, 16, TERMINAL_COLUMNS);
     }
     fputs("\n\"armwatch COMMAND --help\" explains a command and its options.\n"
           "Exit codes: 0 done, 1 failed, 2 usage, 65 bad input data, 66 input file missing,\n"

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/name.h"
+#include "cli/terminal.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -17,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HELP_COLUMNS 80
+#define HELP_COLUMNS TERMINAL_COLUMNS
 #define HELP_INDENT_MAX 30
 #define FIRST_VALUE 256 /* of getopt's codes: above any character */
 
@@ -279,28 +280,6 @@ const char *const *cli_list(const struct cli *cli, const char *name)
 
 /* ---- help */
 
-void cli_put_wrapped(FILE *out, const char *text, int column, int indent)
-{
-    while (*text) {
-        size_t length =
-            column == 0 && indent == 0 && *text == ' ' ? strcspn(text, "\n") : strcspn(text, " \n");
-        if (column > indent && column + 1 + (int)length > HELP_COLUMNS) {
-            fputc('\n', out);
-            column = 0;
-        }
-        int blanks = column < indent ? indent - column : column > indent;
-        fprintf(out, "%*s%.*s", blanks, "", (int)length, text);
-        column += blanks + (int)length;
-        for (text += length; *text == ' ' && column > 0; text++)
-            ;
-        for (; *text == '\n'; text++) {
-            fputc('\n', out);
-            column = 0;
-        }
-    }
-    fputc('\n', out);
-}
-
 static int option_width(const struct cli_option *option)
 {
     return 2 + 2 + (int)strlen(option->name) +
@@ -334,7 +313,7 @@ static void put_option(FILE *out, const struct cli_option *option, int indent)
         fputc('\n', out);
         column = 0;
     }
-    cli_put_wrapped(out, text, column, indent);
+    terminal_put_wrapped(out, text, column, indent, HELP_COLUMNS);
 }
 
 static void put_required(FILE *out, const struct cli_command *command)
@@ -356,7 +335,7 @@ void cli_print_help(const struct cli_command *command, FILE *out)
     fprintf(out, "%c%s.\n", toupper((unsigned char)command->summary[0]), command->summary + 1);
     if (command->description) {
         fputc('\n', out);
-        cli_put_wrapped(out, command->description, 0, 0);
+        terminal_put_wrapped(out, command->description, 0, 0, HELP_COLUMNS);
     }
     int indent = help_indent(command);
     for (size_t t = 0; t < CLI_TABLES_MAX && command->options[t]; t++) {

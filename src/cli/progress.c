@@ -51,9 +51,15 @@ void progress_update(struct progress *progress, double share)
     fflush(stderr);
 }
 
-void progress_end(struct progress *progress)
+void progress_clear(struct progress *progress)
 {
     if (progress->drawn)
         fputs("\r\033[K", stderr);
-    progress->drawn = progress->enabled = false;
+    progress->drawn = false;
+}
+
+void progress_end(struct progress *progress)
+{
+    progress_clear(progress);
+    progress->enabled = false;
 }

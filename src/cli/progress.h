@@ -20,6 +20,8 @@ struct progress {
 void progress_begin(struct progress *progress, const char *what);
 /* share: 0 to 1 of the work; anything outside is clamped. */
 void progress_update(struct progress *progress, double share);
+/* Wipes the bar until the next update, so that a line can be printed. */
+void progress_clear(struct progress *progress);
 void progress_end(struct progress *progress);
 
 #endif

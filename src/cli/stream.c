@@ -220,6 +220,12 @@ static void on_ack(void *user, uint64_t token, int reason)
         cli_mqtt_stop(&stream->mqtt, CLI_DONE);
 }
 
+static void before_note(void *user)
+{
+    struct stream *stream = user;
+    progress_clear(&stream->progress);
+}
+
 static void on_interrupt(void *user)
 {
     struct stream *stream = user;
@@ -235,8 +241,10 @@ static void on_interrupt(void *user)
 
 static int run(struct stream *stream, const struct cli *cli)
 {
-    static const struct cli_mqtt_handlers handlers = {
-        .on_online = on_online, .on_ack = on_ack, .on_interrupt = on_interrupt};
+    static const struct cli_mqtt_handlers handlers = {.on_online = on_online,
+                                                      .on_ack = on_ack,
+                                                      .before_note = before_note,
+                                                      .on_interrupt = on_interrupt};
     int code = cli_mqtt_start(&stream->mqtt, cli, &handlers, stream);
     if (code != CLI_DONE)
         return code;

@@ -26,6 +26,40 @@ void terminal_size(FILE *stream, int *ret_columns, int *ret_lines)
 {
     struct winsize size;
     bool known = ioctl(fileno(stream), TIOCGWINSZ, &size) == 0;
-    *ret_columns = known && size.ws_col > 0 ? size.ws_col : 80;
+    *ret_columns = known && size.ws_col > 0 ? size.ws_col : TERMINAL_COLUMNS;
     *ret_lines = known && size.ws_row > 0 ? size.ws_row : 24;
+}
+
+void terminal_put_wrapped(FILE *out, const char *text, int column, int indent, int columns)
+{
+    while (*text) {
+        size_t length =
+            column == 0 && indent == 0 && *text == ' ' ? strcspn(text, "\n") : strcspn(text, " \n");
+        if (column > indent && column + 1 + (int)length > columns) {
+            fputc('\n', out);
+            column = 0;
+        }
+        int blanks = column < indent ? indent - column : column > indent;
+        fprintf(out, "%*s%.*s", blanks, "", (int)length, text);
+        column += blanks + (int)length;
+        for (text += length; *text == ' ' && column > 0; text++)
+            ;
+        for (; *text == '\n'; text++) {
+            fputc('\n', out);
+            column = 0;
+        }
+    }
+    fputc('\n', out);
+}
+
+void terminal_clean(char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        bool c1 = c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0;
+        if (c1)
+            *text++ = '?';
+        if (c1 || c < ' ' || c == 0x7f)
+            *text = '?';
+    }
 }

@@ -1,0 +1,315 @@
+/*
+ * With MQTT 5 the answer comes on a topic of our own; with 3.1.1 on the instance's control/reply,
+ * told from those to others by the id. After a reconnect the command is sent again: an instance
+ * that has seen its id does not run it twice.
+ */
+#include "base/name.h"
+#include "base/rng.h"
+#include "cli/cli_mqtt.h"
+#include "cli/commands.h"
+#include "cli/fields.h"
+#include "cli/terminal.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ID_SIZE 17
+
+static const struct cli_option options[] = {
+    {"instance", "NAME", "the instance of armwatchd to command", .type = CLI_NAME,
+     .required = true},
+    {"robot", "NAME", "for this robot only", .type = CLI_NAME},
+    {"timeout", "TIME", "to wait for the answer", "10s", CLI_DURATION, 0.1, 3600},
+    {"root", "TOPIC", "root of the topics", CLI_MQTT_ROOT},
+    {"json", NULL, "the answer as one JSON object on stdout"},
+    {0}};
+
+struct control {
+    const struct cli *cli;
+    struct cli_mqtt mqtt;
+    uv_timer_t limit;
+    char id[ID_SIZE];
+    char *request;
+    char command_topic[CLI_MQTT_TOPIC_MAX], reply_topic[CLI_MQTT_TOPIC_MAX],
+        status_topic[CLI_MQTT_TOPIC_MAX];
+    char state[32]; /* in the instance's retained status; "" if there is none */
+};
+
+/* ---- the request */
+
+/* Arguments that stay text even if they look like something else. */
+static bool is_text_argument(const char *name, size_t length)
+{
+    static const char *const names[] = {"model", "robot", "alert_id", "verdict", "note"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strlen(names[i]) == length && !strncmp(names[i], name, length))
+            return true;
+    }
+    return false;
+}
+
+/* NAME=VALUE; the value is JSON where it can be read as that, else a text. */
+static int add_argument(const struct cli *cli, cJSON *root, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    size_t length = equals ? (size_t)(equals - text) : 0;
+    if (length == 0 || length > NAME_MAX_LENGTH)
+        return cli_usage(cli, "\"%s\" must be NAME=VALUE", text);
+    char name[NAME_MAX_LENGTH + 1];
+    memcpy(name, text, length);
+    name[length] = '\0';
+    if (cJSON_HasObjectItem(root, name))
+        return cli_usage(cli, "%s is given twice", name);
+    cJSON *value =
+        is_text_argument(name, length) ? NULL : json_parse(equals + 1, strlen(equals + 1), NULL);
+    cJSON_AddItemToObject(root, name, value ? value : cJSON_CreateString(equals + 1));
+    return CLI_DONE;
+}
+
+static int build_request(struct control *control)
+{
+    const struct cli *cli = control->cli;
+    const char *command = cli->args[0];
+    size_t next = 1;
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "id", control->id);
+    cJSON_AddStringToObject(root, "command", command);
+    bool takes_model = !strcmp(command, "reload") || !strcmp(command, "shadow");
+    if (takes_model && cli->arg_count > 1 && !strchr(cli->args[1], '='))
+        cJSON_AddStringToObject(root, "model", cli->args[next++]);
+    if (cli_given(cli, "robot"))
+        cJSON_AddStringToObject(root, "robot", cli_text(cli, "robot"));
+    int code = CLI_DONE;
+    for (; code == CLI_DONE && next < cli->arg_count; next++)
+        code = add_argument(cli, root, cli->args[next]);
+    control->request = code == CLI_DONE ? cJSON_PrintUnformatted(root) : NULL;
+    cJSON_Delete(root);
+    return code == CLI_DONE && !control->request ? cli_fail(cli, -ENOMEM, NULL) : code;
+}
+
+/* ---- the answer */
+
+static void print_robot(const cJSON *robot)
+{
+    char score[FIELDS_SCORE_MAX], reasons[256], coverage[16] = "-", model[NAME_MAX_LENGTH + 16],
+                                                since[FIELDS_TIME_MAX];
+    const char *state = fields_text(robot, "state", "-");
+    double covered = fields_number(robot, "coverage_1h", NAN);
+    fields_score(fields_number(robot, "score", NAN), score);
+    fields_join(robot, "reasons", reasons, sizeof reasons);
+    fields_local_time(fields_text(robot, "since", ""), since);
+    if (isfinite(covered))
+        snprintf(coverage, sizeof coverage, "%.1f %%", 100 * covered);
+    snprintf(model, sizeof model, "%s v%.0f", fields_text(robot, "model", "-"),
+             fields_number(robot, "model_version", 0));
+    enum terminal_style style = !strcmp(state, "ok")      ? TERMINAL_GOOD
+                                : !strcmp(state, "alert") ? TERMINAL_CRITICAL
+                                                          : TERMINAL_WARNING;
+    printf("%-16s %s%-13s%s %6s %8s  %-18s %s%s%s\n", fields_text(robot, "robot", "-"),
+           terminal_style(stdout, style), state, terminal_style(stdout, TERMINAL_PLAIN), score,
+           coverage, model, since, *reasons ? "  also " : "", reasons);
+}
+
+static void print_status(const cJSON *reply)
+{
+    char up[FIELDS_SPAN_MAX], reasons[256];
+    const char *state = fields_text(reply, "state", "-");
+    const cJSON *robot, *robots = cJSON_GetObjectItemCaseSensitive(reply, "robot_states");
+    fields_span(fields_number(reply, "uptime", 0), up);
+    fields_join(reply, "reasons", reasons, sizeof reasons);
+    printf("%s%s%s is %s%s%s%s%s, up %s, version %s\n", terminal_style(stdout, TERMINAL_BOLD),
+           fields_text(reply, "instance", "-"), terminal_style(stdout, TERMINAL_PLAIN),
+           terminal_style(stdout, !strcmp(state, "online") ? TERMINAL_GOOD : TERMINAL_WARNING),
+           state, terminal_style(stdout, TERMINAL_PLAIN), *reasons ? ": " : "", reasons, up,
+           fields_text(reply, "version", "-"));
+    printf("model %s v%.0f; %.0f samples, %.0f rejected; %.0f alerts, %.0f open\n",
+           fields_text(reply, "model", "-"), fields_number(reply, "model_version", 0),
+           fields_number(reply, "samples", 0), fields_number(reply, "rejected", 0),
+           fields_number(reply, "alerts", 0), fields_number(reply, "open_alerts", 0));
+    if (cJSON_GetArraySize(robots) == 0) {
+        puts("no robot has sent samples yet");
+        return;
+    }
+    printf("\n%s%-16s %-13s %6s %8s  %-18s %s%s\n", terminal_style(stdout, TERMINAL_DIM), "ROBOT",
+           "STATE", "SCORE", "COVERAGE", "MODEL", "SINCE", terminal_style(stdout, TERMINAL_PLAIN));
+    cJSON_ArrayForEach(robot, robots) print_robot(robot);
+}
+
+static int print_answer(const struct control *control, const cJSON *reply)
+{
+    const char *command = control->cli->args[0], *instance = cli_text(control->cli, "instance");
+    if (!strcmp(command, "status")) {
+        print_status(reply);
+    } else if (fields_text(reply, "model", NULL)) {
+        printf("%s: %s: %s version %.0f is in use\n", instance, command,
+               fields_text(reply, "model", "-"), fields_number(reply, "model_version", 0));
+    } else {
+        printf("%s: %s: done\n", instance, command);
+    }
+    return CLI_DONE;
+}
+
+static int take_answer(const struct control *control, cJSON *reply)
+{
+    const cJSON *error = cJSON_GetObjectItemCaseSensitive(reply, "error");
+    bool ok = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply, "ok"));
+    if (cli_given(control->cli, "json")) {
+        int code = cli_print_json(control->cli, cJSON_Duplicate(reply, true));
+        return ok ? code : CLI_FAILED;
+    }
+    fields_clean(reply);
+    if (!ok)
+        return cli_error(control->cli, CLI_FAILED, "%s refused %s: %s (%s)",
+                         cli_text(control->cli, "instance"), control->cli->args[0],
+                         fields_text(error, "message", "no reason given"),
+                         fields_text(error, "code", "no code"));
+    return print_answer(control, reply);
+}
+
+/* ---- handlers */
+
+static void on_status(struct control *control, const cJSON *status)
+{
+    snprintf(control->state, sizeof control->state, "%s", fields_text(status, "state", ""));
+    terminal_clean(control->state);
+}
+
+static void on_message(void *user, const struct mqtt_message *message)
+{
+    struct control *control = user;
+    cJSON *tree = json_parse(message->payload, message->size, NULL);
+    if (!strcmp(message->topic, control->status_topic))
+        on_status(control, tree);
+    else if (!message->retained && !strcmp(fields_text(tree, "id", ""), control->id))
+        cli_mqtt_stop(&control->mqtt, take_answer(control, tree));
+    cJSON_Delete(tree);
+}
+
+static void on_online(void *user)
+{
+    struct control *control = user;
+    const struct mqtt_message message = {.topic = control->command_topic,
+                                         .payload = control->request,
+                                         .size = strlen(control->request),
+                                         .qos = 1,
+                                         .response_topic = control->reply_topic,
+                                         .correlation = control->id,
+                                         .correlation_size = strlen(control->id),
+                                         .content_type = "application/json"};
+    int r = mqtt_client_publish(control->mqtt.client, &message, NULL);
+    if (r < 0 && r != -EAGAIN) /* then the one before the reconnect is still on its way */
+        cli_mqtt_stop(&control->mqtt, cli_fail(control->cli, -abs(r) == -EINVAL ? -EIO : r, NULL));
+}
+
+static void on_ack(void *user, uint64_t token, int reason)
+{
+    struct control *control = user;
+    if (reason != 0)
+        cli_mqtt_stop(&control->mqtt,
+                      cli_error(control->cli, CLI_FAILED, "the broker refused %s (reason %d)",
+                                control->command_topic, reason));
+}
+
+static void on_limit(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+    const char *instance = cli_text(control->cli, "instance");
+    double limit_s = (double)cli_duration_ns(control->cli, "timeout") / 1e9;
+    int code;
+    if (*control->state)
+        code = cli_error(control->cli, CLI_FAILED, "no answer from %s in %g s; its state is \"%s\"",
+                         instance, limit_s, control->state);
+    else
+        code = cli_error(control->cli, CLI_FAILED,
+                         "no answer from %s in %g s; no instance of that name is known at %s",
+                         instance, limit_s, cli_text(control->cli, "broker"));
+    cli_mqtt_stop(&control->mqtt, code);
+}
+
+static void on_interrupt(void *user)
+{
+    struct control *control = user;
+    cli_mqtt_stop(&control->mqtt,
+                  cli_error(control->cli, CLI_FAILED, "interrupted before the answer"));
+}
+
+/* ---- the start */
+
+static bool name_topics(struct control *control)
+{
+    const struct cli *cli = control->cli;
+    const char *root = cli_text(cli, "root"), *instance = cli_text(cli, "instance");
+    bool own = cli_choice(cli, "protocol") == 0;
+    const struct {
+        char *topic;
+        const char *leaf, *id;
+    } topics[] = {
+        {control->command_topic, "control", ""},
+        {control->status_topic, "status", ""},
+        {control->reply_topic, own ? "control/reply/" : "control/reply", own ? control->id : ""},
+    };
+    for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
+        if (snprintf(topics[i].topic, CLI_MQTT_TOPIC_MAX, "%s/service/%s/%s%s", root, instance,
+                     topics[i].leaf, topics[i].id) >= CLI_MQTT_TOPIC_MAX)
+            return false;
+    }
+    return true;
+}
+
+static int talk(struct control *control)
+{
+    static const struct cli_mqtt_handlers handlers = {.on_online = on_online,
+                                                      .on_message = on_message,
+                                                      .on_ack = on_ack,
+                                                      .on_interrupt = on_interrupt};
+    int code = cli_mqtt_start(&control->mqtt, control->cli, &handlers, control);
+    if (code != CLI_DONE)
+        return code;
+    uv_timer_init(&control->mqtt.loop, &control->limit);
+    control->limit.data = control;
+    uv_timer_start(&control->limit, on_limit,
+                   (uint64_t)cli_duration_ns(control->cli, "timeout") / 1000000, 0);
+    cli_mqtt_subscribe(&control->mqtt, control->reply_topic, 1);
+    cli_mqtt_subscribe(&control->mqtt, control->status_topic, 1);
+    return cli_mqtt_run(&control->mqtt);
+}
+
+static int run(const struct cli *cli)
+{
+    struct control control = {.cli = cli};
+    struct rng rng;
+    rng_init(&rng, uv_hrtime() ^ (uint64_t)getpid() << 32);
+    snprintf(control.id, sizeof control.id, "%016llx", (unsigned long long)rng_next(&rng));
+    if (!name_topics(&control) || strpbrk(cli_text(cli, "root"), "+#"))
+        return cli_usage(cli, "--root \"%.80s\" is no topic", cli_text(cli, "root"));
+    int code = build_request(&control);
+    if (code == CLI_DONE)
+        code = talk(&control);
+    cJSON_free(control.request);
+    return code;
+}
+
+const struct cli_command command_ctl = {
+    .name = "ctl",
+    .summary = "command a running armwatchd: its state, its models, its alerts",
+    .arguments = "COMMAND [MODEL] [NAME=VALUE]...",
+    .description = "  status                              how it is, and each of its robots\n"
+                   "  reload [MODEL]                      use this model of its directory, or the\n"
+                   "                                      present one again\n"
+                   "  rollback                            back to the model before\n"
+                   "  threshold false_alarms_per_day=N    another budget of false alarms\n"
+                   "  suspend minutes=N                   no alerts during maintenance\n"
+                   "  resume                              alerts again\n"
+                   "  ack alert_id=ID verdict=true        true, false or maintenance; note=TEXT\n"
+                   "  shadow MODEL, promote, unshadow     try a model beside the live one\n"
+                   "\n"
+                   "Which of them there are is for the instance to say.\n\n"
+                   "  armwatch ctl --broker mqtt://localhost --instance cell7 reload cell7-v2",
+    .least = 1,
+    .most = 16,
+    .options = {options, cli_mqtt_options},
+    .run = run,
+};
