@@ -37,6 +37,10 @@ static const struct cli_option options[] = {
      .repeatable = true},
     {"window", "ROWS", "rows in a window", "5", CLI_INTEGER, 1, 512},
     {"spacing", "ROWS", "from one row of a window to the next", "1", CLI_INTEGER, 1, 64},
+    {"filter", "K/N",
+     "an alert needs K of the last N windows over the threshold; with K over --window a "
+     "glitch of one row cannot raise one",
+     "3/5"},
     {"epochs", "N", "at most", "40", CLI_INTEGER, 1, 10000},
     {"seed", "N", "same seed, same recordings, same machine: same bytes", "1", CLI_INTEGER, 0,
      9e15},
@@ -93,6 +97,17 @@ static int choose_scaler(const struct cli *cli, struct fit_options *fit, struct 
     return r;
 }
 
+static int choose_filter(const struct cli *cli, struct alert_filter *filter, struct diag *diag)
+{
+    const char *text = cli_text(cli, "filter");
+    int end = 0;
+    if (sscanf(text, "%u/%u%n", &filter->k, &filter->n, &end) != 2 || text[end] || filter->k < 1 ||
+        filter->k > filter->n || filter->n > ALERT_FILTER_N_MAX)
+        return diag_set(diag, "--filter %s: must be K/N with 1 <= K <= N <= %d", text,
+                        ALERT_FILTER_N_MAX);
+    return 0;
+}
+
 static double choose_period(const struct cli *cli, const struct sessions *sessions)
 {
     double from_times_s = fit_period_of(sessions->item, sessions->count);
@@ -123,6 +138,8 @@ static int choose_options(const struct cli *cli, const struct work *work, const 
     if (strcmp(detectors, "default") != 0 && strcmp(detectors, "autoencoder") != 0)
         return diag_set(diag, "--detectors %s: this version has autoencoder", detectors);
     int r = choose_scaler(cli, ret_fit, diag);
+    if (r == 0)
+        r = choose_filter(cli, &ret_fit->filter, diag);
     if (cli_given(cli, "output"))
         ret_fit->architecture.sigmoid = cli_choice(cli, "output") == 1;
     return r;
