@@ -6,6 +6,7 @@
 #include "lab/runner.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const struct cli_option options[] = {
     {"model", "FILE", "the model to calibrate", .required = true},
@@ -28,8 +29,26 @@ static int put_calibrations(struct draft *draft, const struct model *model,
     return 0;
 }
 
+/* Which recordings the promise rests on. */
+static void add_provenance(const struct cli *cli, const struct sessions *sessions, cJSON *config)
+{
+    cJSON *provenance = cJSON_GetObjectItemCaseSensitive(config, "provenance");
+    if (!cJSON_IsObject(provenance))
+        provenance = cJSON_AddObjectToObject(config, "provenance");
+    cJSON_DeleteItemFromObjectCaseSensitive(provenance, "calibration");
+    cJSON *list = cJSON_AddArrayToObject(provenance, "calibration");
+    for (size_t i = 0; i < sessions->count; i++) {
+        const char *path = cli_list(cli, "normal")[i], *slash = strrchr(path, '/');
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "file", slash ? slash + 1 : path);
+        cJSON_AddNumberToObject(entry, "rows", (double)sessions->item[i]->rows);
+        cJSON_AddItemToArray(list, entry);
+    }
+}
+
 static int write_calibrated(const struct cli *cli, const struct model *model,
-                            struct calibration *calibrations, struct diag *diag)
+                            const struct sessions *sessions, struct calibration *calibrations,
+                            struct diag *diag)
 {
     void *data = NULL;
     size_t size;
@@ -41,6 +60,8 @@ static int write_calibrated(const struct cli *cli, const struct model *model,
     data = NULL;
     if (r == 0)
         r = put_calibrations(draft, model, calibrations, diag);
+    if (r == 0)
+        add_provenance(cli, sessions, draft_config(draft));
     if (r == 0)
         r = draft_format(draft, &data, &size, diag);
     if (r == 0)
@@ -61,7 +82,7 @@ static int calibrate(const struct cli *cli, struct model *model, struct sessions
     r = runner_calibrate(sessions->item, sessions->count, model, calibrations, diag);
     if (r < 0)
         return r;
-    r = write_calibrated(cli, model, calibrations, diag);
+    r = write_calibrated(cli, model, sessions, calibrations, diag);
     for (size_t d = 0; d < model->detectors; d++)
         calibration_deinit(&calibrations[d]);
     return r;

@@ -312,7 +312,10 @@ int recording_cut(const struct recording *recording, size_t first, size_t end,
             cut->hole_row = i;
         }
     }
-    memcpy(cut->hole_reason, recording->hole_reason, sizeof cut->hole_reason);
+    if (cut->holes > 0 && first + cut->hole_row == recording->hole_row)
+        memcpy(cut->hole_reason, recording->hole_reason, sizeof cut->hole_reason);
+    else if (cut->holes > 0)
+        snprintf(cut->hole_reason, sizeof cut->hole_reason, "row %zu of the part", cut->hole_row);
     *ret_recording = cut;
     return 0;
 }
