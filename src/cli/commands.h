@@ -15,5 +15,6 @@ extern const struct cli_command command_replay;
 extern const struct cli_command command_score;
 extern const struct cli_command command_simulate;
 extern const struct cli_command command_train;
+extern const struct cli_command command_watch;
 
 #endif

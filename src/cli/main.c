@@ -19,6 +19,7 @@ static const struct cli_command *const commands[] = {
     &command_replay,
     &command_model_show,
     &command_model_verify,
+    &command_watch,
     &command_ctl,
     &command_check_config,
 };
