@@ -13,14 +13,16 @@
 
 #define FOUND_AFTER_NS INT64_C(1000000000) /* an onset this soon after an event still finds it */
 #define ONSET_MERGE_NS INT64_C(1000000000) /* onsets closer than this are one */
-#define AFTERMATH_NS INT64_C(3000000000)   /* after an event the filter may still hold its windows \
-                                            */
+#define AFTERMATH_NS                                                                               \
+    INT64_C(3000000000) /* after an event the filter may still hold its windows                    \
+                         */
 #define LONG_EVENT_NS INT64_C(600000000000)
 #define VOLUME_TOLERANCE_S 5.0
 
 struct line {
     int64_t time_ns;
-    int label;
+    int label;        /* of the row */
+    int window_label; /* of the first labelled row in the window that ends here */
     int step;
     bool evaluated;
     bool triggered; /* k of the last n scores of some detector are over its threshold */
@@ -42,6 +44,10 @@ static int fill_line(const struct runner_row *row, void *user)
     struct line *line = &table->line[row->row];
     *line = (struct line){.time_ns = row->time_ns,
                           .label = recording->label ? recording->label[row->row] : 0};
+    for (size_t back = 0; back < row->monitor->model->span && back <= row->row; back++) {
+        int label = recording->label ? recording->label[row->row - back] : 0;
+        line->window_label = label ? label : line->window_label;
+    }
     if (table->step_channel >= 0)
         line->step = (int)lroundf(
             recording->values[row->row * recording->channels + (size_t)table->step_channel]);
@@ -91,7 +97,7 @@ static void append_series(const struct table *table, size_t d, struct series *se
         if (!line->evaluated)
             continue;
         series->score[series->count] = d < MODEL_DETECTORS_MAX ? line->score[d] : line->ratio;
-        series->label[series->count++] = line->label;
+        series->label[series->count++] = line->window_label;
     }
 }
 

@@ -2,8 +2,8 @@
  * evaluation: what a model is worth on labelled recordings, at the thresholds that it would run
  * with.
  *
- * Windows carry the label of their newest row. Rankings and the figures at the threshold are about
- * single windows; events and false alarms go through the alert filter. There is no point
+ * A window is anomalous if one of its rows is labelled. Rankings and the figures at the threshold
+ * are about single windows; events and false alarms go through the alert filter. There is no point
  * adjustment. An event of a passing fault is its run of labels; of a session-long one it is a
  * program step. It is found if the k-of-n condition *becomes* true inside it or within a second
  * after it: an alert carried over from before does not count. Source: design of the figures: Kim et
