@@ -19,7 +19,9 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define SCORER_PENDING_PER_ROBOT 32 /* windows that wait, at most; the loop keeps the count */
+/* Windows of one robot that wait, at most; the loop keeps the count. A link that stalled brings all
+ * samples of its stall in one turn of the loop: half a minute of them at 10 Hz has to fit. */
+#define SCORER_PENDING_PER_ROBOT 256
 
 struct scorer;
 
