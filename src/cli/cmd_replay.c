@@ -1,6 +1,7 @@
 /*
- * Holes are not sent, but they have a sequence number, so the receiver sees that a row is missing.
- * Where a recording is repeated, times and sequence numbers go on, one period after the last row.
+ * Holes are not sent. Sequence numbers leave out what is missing: a step over 1.5 periods, whether
+ * from a hole or from a gap in the recorded times, skips numbers, so that the receiver sees the gap
+ * by either. Where a recording is repeated, times and numbers go on, one period after the last row.
  */
 #include "base/clock.h"
 #include "cli/cli_mqtt.h"
@@ -36,12 +37,22 @@ struct replay {
     double speed;
     size_t row;
     uint64_t pass;
+    uint64_t seq;     /* of the row sent last; 0: none yet */
+    int64_t after_ns; /* when it was due, from the first row on */
 };
 
 static int64_t row_time_ns(const struct replay *replay, size_t row)
 {
     return replay->recording->time_ns ? replay->recording->time_ns[row]
                                       : replay->first_ns + (int64_t)row * replay->period_ns;
+}
+
+/* By how much the number grows: 1 unless rows are missing in between. A duplicate or a step back
+ * keeps or lowers no number: it is the time's to tell. */
+static uint64_t periods_between(const struct replay *replay, int64_t after_ns)
+{
+    double periods = (double)(after_ns - replay->after_ns) / (double)replay->period_ns;
+    return replay->seq == 0 || periods <= 1.5 ? 1 : (uint64_t)fmax(2, round(periods));
 }
 
 static void next_row(void *user, struct stream_row *ret_row)
@@ -53,15 +64,16 @@ static void next_row(void *user, struct stream_row *ret_row)
         replay->pass += replay->row == 0;
     }
     size_t row = replay->row;
-    uint64_t seq = replay->pass * recording->rows + row;
     int64_t after_ns =
         (int64_t)replay->pass * replay->length_ns + row_time_ns(replay, row) - replay->first_ns;
-    double due_s = replay->rate > 0    ? (double)seq / replay->rate
+    replay->seq += periods_between(replay, after_ns);
+    replay->after_ns = after_ns;
+    double due_s = replay->rate > 0 ? (double)(replay->pass * recording->rows + row) / replay->rate
                    : replay->speed > 0 ? (double)after_ns / 1e9 / replay->speed
                                        : 0;
     *ret_row =
         (struct stream_row){.sample = {.time_ns = replay->first_ns + replay->shift_ns + after_ns,
-                                       .seq = seq,
+                                       .seq = replay->seq,
                                        .has_time = true,
                                        .has_seq = true},
                             .due_ns = (int64_t)(due_s * 1e9),
