@@ -1,0 +1,276 @@
+#include "daemon/message.h"
+#include "golden.h"
+#include "nn/blas.h"
+#include "tiny_model.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+
+static const double thresholds[] = {1, 0.5};
+
+/* A robot in an episode that three bad windows raised: channel a is far off. */
+static struct robot *make_alerted(struct model *model)
+{
+    struct robot *robot = robot_new("kuka1", 0, model, 0);
+    alert_set_model(&robot->alert, model, thresholds);
+    float rows[4 * 3] = {0};
+    for (int i = 0; i < 12; i++)
+        rows[i] = i % 3 == 0 ? 4 : 0.5F;
+    const struct score_request request = {rows, 4, thresholds};
+    for (int i = 0; i < 3; i++) {
+        struct score score = {.time_ns = (INT64_C(1795453200000) + 100 * i) * CLOCK_NS_PER_MS,
+                              .seq = 4700 + (uint64_t)i};
+        score_windows(model, &request, 1, &score);
+        alert_push(&robot->alert, &score, false);
+        robot->last_score = score;
+    }
+    assert_true(robot->alert.episode.open);
+    assert_int_equal(
+        message_alert_id("cell7", robot->name, "anomaly", &robot->alert.episode, robot->alert_id),
+        0);
+    robot->alert_messages = 1;
+    robot->scored = true;
+    return robot;
+}
+
+static cJSON *parse_and_free(char *text)
+{
+    struct diag diag = DIAG_INIT;
+    assert_non_null(text);
+    cJSON *tree = json_parse(text, strlen(text), &diag);
+    if (!tree)
+        fail_msg("%s: %s", text, diag.text);
+    cJSON_free(text);
+    return tree;
+}
+
+static const cJSON *get(const cJSON *object, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    if (!item)
+        fail_msg("%s is missing", key);
+    return item;
+}
+
+static void expect_text(const cJSON *object, const char *key, const char *expected)
+{
+    const cJSON *item = get(object, key);
+    assert_true(cJSON_IsString(item));
+    assert_string_equal(item->valuestring, expected);
+}
+
+static void expect_number(const cJSON *object, const char *key, double expected)
+{
+    const cJSON *item = get(object, key);
+    assert_true(cJSON_IsNumber(item));
+    expect_near(item->valuedouble, expected, 1e-5 * (1 + fabs(expected)));
+}
+
+static cJSON *alert(const struct robot *robot, enum alert_transition transition)
+{
+    const struct message_alert about = {.source = "armwatch/service/cell7",
+                                        .transition = transition,
+                                        .now_ns = INT64_C(1795453201005) * CLOCK_NS_PER_MS};
+    return parse_and_free(message_alert(robot, &about));
+}
+
+static void test_alert_is_a_cloudevent(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){.name = "kuka-sim", .version = 3});
+    struct robot *robot = make_alerted(model);
+    robot->alert_messages = 2;
+    cJSON *event = alert(robot, ALERT_RAISED);
+    char id[80];
+    snprintf(id, sizeof id, "%s/2", robot->alert_id);
+    expect_text(event, "specversion", "1.0");
+    expect_text(event, "id", id);
+    expect_text(event, "source", "armwatch/service/cell7");
+    expect_text(event, "type", "armwatch.alert.raised");
+    expect_text(event, "subject", "robot/kuka1");
+    expect_text(event, "time", "2026-11-23T17:00:01.005Z");
+    expect_text(event, "datacontenttype", "application/json");
+    const cJSON *data = get(event, "data");
+    expect_text(data, "alert_id", robot->alert_id);
+    expect_text(data, "robot", "kuka1");
+    expect_text(data, "state", "raised");
+    expect_text(data, "severity", "critical");
+    expect_text(data, "kind", "anomaly");
+    expect_text(data, "started", "2026-11-23T17:00:00.000Z");
+    assert_true(cJSON_IsNull(get(data, "ended")));
+    expect_number(data, "windows", 3);
+    expect_number(data, "first_seq", 4700);
+    expect_number(data, "last_seq", 4702);
+    double score = (16 + 0.25 + 0.25) / 3;
+    expect_number(data, "score", score);
+    expect_number(data, "peak_score", score);
+    assert_true(get(data, "p_value")->valuedouble > 0);
+    assert_non_null(strstr(get(data, "text")->valuestring, "kuka1 moves unusually: arm"));
+    const cJSON *detector = get(data, "detectors")->child;
+    expect_text(detector, "name", "first");
+    expect_number(detector, "score", score);
+    expect_number(detector, "threshold", 1);
+    expect_number(detector, "ratio", score);
+    const cJSON *channel = get(data, "channels")->child;
+    expect_text(channel, "name", "a");
+    expect_text(channel, "unit", "deg/s");
+    expect_number(channel, "share", 16 / 16.5);
+    expect_number(channel, "observed", 4);
+    expect_number(channel, "expected", 0);
+    expect_number(channel, "z", 8);
+    const cJSON *group = get(data, "groups")->child;
+    expect_text(group, "name", "arm");
+    expect_number(group, "share", 16.25 / 16.5);
+    const cJSON *of = get(data, "model");
+    expect_text(of, "name", "kuka-sim");
+    expect_number(of, "version", 3);
+    expect_text(of, "sha256", model->sha256);
+    cJSON_Delete(event);
+    robot_free(robot);
+    model_unref(model);
+}
+
+static void test_cleared(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){0});
+    struct robot *robot = make_alerted(model);
+    robot->alert.episode.open = false;
+    robot->alert.episode.ended_ns = robot->alert.episode.started_ns + 2500 * CLOCK_NS_PER_MS;
+    cJSON *event = alert(robot, ALERT_CLEARED);
+    expect_text(event, "type", "armwatch.alert.cleared");
+    expect_text(get(event, "data"), "state", "cleared");
+    expect_text(get(event, "data"), "ended", "2026-11-23T17:00:02.500Z");
+    expect_text(get(event, "data"), "text", "kuka1 moves as usual again after 2.5 s");
+    cJSON_Delete(event);
+    robot_free(robot);
+    model_unref(model);
+}
+
+/* Between a swap and the next bad window, nothing is known in the words of the new model. */
+static void test_after_a_swap(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){.detectors = 2});
+    struct model *next = tiny_model_new(&(struct tiny_model){.name = "next"});
+    struct robot *robot = make_alerted(model);
+    assert_int_equal(robot_set_model(robot, next, thresholds), 0);
+    cJSON *event = alert(robot, ALERT_UPDATED);
+    const cJSON *data = get(event, "data");
+    expect_text(data, "alert_id", robot->alert_id);
+    assert_null(get(data, "detectors")->child);
+    assert_null(cJSON_GetObjectItemCaseSensitive(data, "groups"));
+    expect_text(data, "text", "kuka1 moves unusually");
+    expect_text(get(data, "model"), "name", "next");
+    cJSON_Delete(event);
+    robot_free(robot);
+    model_unref(model);
+    model_unref(next);
+}
+
+static void test_alert_id(void **state)
+{
+    const struct alert_episode episode = {.started_ns = 5, .first_seq = 7};
+    char a[HASH_HEX_SIZE], b[HASH_HEX_SIZE];
+    message_alert_id("cell7", "kuka1", "anomaly", &episode, a);
+    message_alert_id("cell7", "kuka1", "anomaly", &episode, b);
+    assert_string_equal(a, b);
+    assert_int_equal(strlen(a), 32);
+    message_alert_id("cell8", "kuka1", "anomaly", &episode, b);
+    assert_string_not_equal(a, b);
+    message_alert_id("cell7", "kuka2", "anomaly", &episode, b);
+    assert_string_not_equal(a, b);
+    const struct alert_episode later = {.started_ns = 6, .first_seq = 7};
+    message_alert_id("cell7", "kuka1", "anomaly", &later, b);
+    assert_string_not_equal(a, b);
+}
+
+static void test_score(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){.detectors = 2});
+    struct robot *robot = make_alerted(model);
+    struct score score = robot->last_score;
+    score.detector[1].evaluated = false;
+    cJSON *tree = parse_and_free(message_score(robot, &score, thresholds));
+    expect_text(tree, "robot", "kuka1");
+    expect_text(tree, "time", "2026-11-23T17:00:00.200Z");
+    expect_number(tree, "seq", 4702);
+    expect_number(tree, "score", 5.5);
+    assert_int_equal(cJSON_GetArraySize(get(tree, "detectors")), 1);
+    expect_text(tree, "model", "tiny");
+    expect_number(tree, "model_version", 1);
+    cJSON_Delete(tree);
+    /* Without a calibration the limit is no number, and the ratio 0. */
+    const double none[] = {(double)INFINITY, (double)INFINITY};
+    tree = parse_and_free(message_score(robot, &score, none));
+    expect_number(tree, "score", 0);
+    assert_true(cJSON_IsNull(get(get(tree, "detectors")->child, "threshold")));
+    cJSON_Delete(tree);
+    robot_free(robot);
+    model_unref(model);
+}
+
+static void test_state(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){0});
+    struct robot *robot = make_alerted(model);
+    int64_t now = 1000 * CLOCK_NS_PER_S;
+    robot->score = 5.5;
+    robot->alert_messages = 4;
+    robot_count_window(robot, true, now);
+    robot_count_window(robot, false, now);
+    robot_note_trouble(robot, ROBOT_OVERLOAD, now);
+    cJSON *tree = parse_and_free(message_state(robot, now));
+    expect_text(tree, "robot", "kuka1");
+    expect_text(tree, "state", "alert");
+    assert_int_equal(cJSON_GetArraySize(get(tree, "reasons")), 1);
+    assert_string_equal(get(tree, "reasons")->child->valuestring, "overload");
+    expect_number(tree, "score", 5.5);
+    expect_number(tree, "coverage_1h", 0.5);
+    const cJSON *open = get(tree, "alerts")->child;
+    expect_text(open, "alert_id", robot->alert_id);
+    expect_number(open, "n", 4);
+    expect_text(open, "kind", "anomaly");
+    expect_text(open, "severity", "critical");
+    expect_text(open, "started", "2026-11-23T17:00:00.000Z");
+    assert_true(cJSON_IsFalse(get(open, "acked")));
+    expect_text(tree, "model", "tiny");
+    expect_number(tree, "model_version", 1);
+    cJSON_Delete(tree);
+    robot->stale = true;
+    tree = parse_and_free(message_state(robot, now + 60 * CLOCK_NS_PER_S));
+    expect_text(tree, "state", "stale");
+    assert_string_equal(get(tree, "reasons")->child->valuestring, "alert");
+    cJSON_Delete(tree);
+    robot_free(robot);
+    model_unref(model);
+}
+
+static void test_state_of_a_robot_that_is_new(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){0});
+    struct robot *robot = robot_new("new", 0, model, 0);
+    alert_set_model(&robot->alert, model, thresholds);
+    cJSON *tree = parse_and_free(message_state(robot, CLOCK_NS_PER_S));
+    expect_text(tree, "state", "warming");
+    assert_true(cJSON_IsNull(get(tree, "score")));
+    expect_number(tree, "coverage_1h", 1);
+    assert_null(get(tree, "alerts")->child);
+    assert_true(strcmp(get(tree, "since")->valuestring, "2020") > 0);
+    cJSON_Delete(tree);
+    robot_free(robot);
+    model_unref(model);
+}
+
+int main(void)
+{
+    blas_init();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_alert_is_a_cloudevent),
+        cmocka_unit_test(test_cleared),
+        cmocka_unit_test(test_after_a_swap),
+        cmocka_unit_test(test_alert_id),
+        cmocka_unit_test(test_score),
+        cmocka_unit_test(test_state),
+        cmocka_unit_test(test_state_of_a_robot_that_is_new),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

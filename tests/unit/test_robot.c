@@ -1,0 +1,135 @@
+#include "daemon/robot.h"
+#include "golden.h"
+#include "tiny_model.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+
+#define SECOND CLOCK_NS_PER_S
+#define MINUTE (60 * CLOCK_NS_PER_S)
+#define START (1000 * MINUTE)
+
+static const double thresholds[] = {1, 1};
+
+static struct robot *make(struct model *model)
+{
+    struct robot *robot = robot_new("kuka1", 7, model, 0);
+    assert_non_null(robot);
+    alert_set_model(&robot->alert, model, thresholds);
+    return robot;
+}
+
+static void test_coverage_of_the_last_hour(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){0});
+    struct robot *robot = make(model);
+    expect_near(robot_coverage_1h(robot, START), 1, 0); /* nothing was due */
+    for (int i = 0; i < 10; i++)
+        robot_count_window(robot, i < 4, START);
+    expect_near(robot_coverage_1h(robot, START), 0.4, 1e-12);
+    for (int i = 0; i < 10; i++)
+        robot_count_window(robot, true, START + 30 * MINUTE);
+    expect_near(robot_coverage_1h(robot, START + 59 * MINUTE), 0.7, 1e-12);
+    expect_near(robot_coverage_1h(robot, START + 60 * MINUTE), 1, 0); /* the first minute is over */
+    expect_near(robot_coverage_1h(robot, START + 90 * MINUTE), 1, 0); /* and so is the second */
+    /* The place of a minute is used again an hour later. */
+    robot_count_window(robot, false, START + 60 * MINUTE);
+    robot_count_window(robot, true, START + 60 * MINUTE + SECOND);
+    expect_near(robot_coverage_1h(robot, START + 95 * MINUTE), 0.5, 1e-12);
+    robot_free(robot);
+    model_unref(model);
+}
+
+static void test_rejected_is_over_one_in_a_hundred(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){0});
+    struct robot *robot = make(model);
+    for (int i = 0; i < 100; i++)
+        robot_note_received(robot, START);
+    robot_note_trouble(robot, ROBOT_REJECTED, START);
+    assert_false(robot_has_trouble(robot, ROBOT_REJECTED, START));
+    robot_note_trouble(robot, ROBOT_REJECTED, START);
+    assert_true(robot_has_trouble(robot, ROBOT_REJECTED, START));
+    assert_true(robot_has_trouble(robot, ROBOT_REJECTED, START + 10 * SECOND));
+    assert_false(robot_has_trouble(robot, ROBOT_REJECTED, START + 20 * SECOND));
+    robot_free(robot);
+    model_unref(model);
+}
+
+static void test_other_troubles_show_for_ten_to_twenty_seconds(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){0});
+    for (int t = ROBOT_OVERLOAD; t < ROBOT_TROUBLES; t++) {
+        struct robot *robot = make(model);
+        enum robot_trouble trouble = (enum robot_trouble)t;
+        robot_note_trouble(robot, trouble, START);
+        assert_true(robot_has_trouble(robot, trouble, START + 19 * SECOND));
+        assert_false(robot_has_trouble(robot, trouble, START + 20 * SECOND));
+        robot_note_trouble(robot, trouble, START + 29 * SECOND);
+        assert_true(robot_has_trouble(robot, trouble, START + 39 * SECOND));
+        assert_false(robot_has_trouble(robot, trouble, START + 500 * SECOND));
+        robot_free(robot);
+    }
+    model_unref(model);
+}
+
+static void test_states_and_their_precedence(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){0});
+    struct model *raw = tiny_model_new(&(struct tiny_model){.uncalibrated = true});
+    struct robot *robot = make(model);
+    assert_int_equal(robot_states(robot, START), 1U << ROBOT_WARMING);
+    robot->scored = true;
+    assert_int_equal(robot_states(robot, START), 1U << ROBOT_OK);
+    robot->gated = true;
+    robot->alert.episode.open = true;
+    robot->stale = true;
+    robot_note_trouble(robot, ROBOT_OVERLOAD, START);
+    assert_int_equal(robot_states(robot, START), 1U << ROBOT_STALE | 1U << ROBOT_ALERT |
+                                                     1U << ROBOT_NOT_EVALUATED |
+                                                     1U << ROBOT_DEGRADED);
+    robot->gated = robot->alert.episode.open = robot->stale = false;
+    assert_int_equal(robot_set_model(robot, raw, thresholds), 0);
+    assert_int_equal(robot_states(robot, START + MINUTE), 1U << ROBOT_COMMISSIONING);
+    /* The order of the interface's description. */
+    static const char *const names[] = {
+        "stale", "alert", "not_evaluated", "degraded", "commissioning", "warming", "ok"};
+    for (int s = 0; s < ROBOT_STATES; s++)
+        assert_string_equal(robot_state_name((enum robot_state)s), names[s]);
+    robot_free(robot);
+    robot_free(NULL);
+    model_unref(model);
+    model_unref(raw);
+}
+
+static void test_a_model_with_a_longer_window(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){0});
+    struct model *longer = tiny_model_new(&(struct tiny_model){.window = {20}});
+    struct robot *robot = make(model);
+    for (int i = 0; i < 10; i++) {
+        memset(history_next_row(&robot->history), 0, 3 * sizeof(float));
+        const struct sample sample = {.time_ns = i * SECOND / 10, .has_time = true};
+        history_push(&robot->history, &sample);
+    }
+    assert_int_equal(history_valid_rows(&robot->history), 4);
+    assert_int_equal(robot_set_model(robot, longer, thresholds), 0);
+    assert_ptr_equal(robot->model, longer);
+    assert_int_equal(history_valid_rows(&robot->history), 10);
+    robot_free(robot);
+    model_unref(model);
+    model_unref(longer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_coverage_of_the_last_hour),
+        cmocka_unit_test(test_rejected_is_over_one_in_a_hundred),
+        cmocka_unit_test(test_other_troubles_show_for_ten_to_twenty_seconds),
+        cmocka_unit_test(test_states_and_their_precedence),
+        cmocka_unit_test(test_a_model_with_a_longer_window),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
