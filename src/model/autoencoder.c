@@ -78,7 +78,7 @@ static int load_scaler(struct autoencoder *ae, size_t index, const cJSON *config
     const cJSON *object;
     const char *name;
     enum scaler_kind kind;
-    double clip = INFINITY;
+    double clip = (double)INFINITY;
     int r = json_get_object(config, "scaler", true, &object, diag);
     if (r == 0)
         r = json_get_string(object, "kind", true, 32, &name, diag);
