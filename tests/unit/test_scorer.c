@@ -1,0 +1,339 @@
+#include "daemon/scorer.h"
+#include "golden.h"
+#include "tiny_model.h"
+
+#include "base/clock.h"
+#include "base/rng.h"
+
+#include <string.h>
+
+#define ROWS 4
+#define CHANNELS 3
+#define RESULTS_MAX 8192
+
+struct box {
+    uv_loop_t loop;
+    struct scorer *scorer;
+    bool stopped;
+    size_t results, sets;
+    struct scorer_result result[RESULTS_MAX];
+    struct {
+        uint64_t generation;
+        bool ok;
+        char reason[128];
+        size_t before; /* results that came before it */
+    } set[64];
+};
+
+static struct box box;
+
+static void on_result(void *user, const struct scorer_result *result)
+{
+    assert_ptr_equal(user, &box);
+    assert_true(box.results < RESULTS_MAX);
+    box.result[box.results++] = *result;
+}
+
+static void on_set(void *user, uint64_t generation, bool ok, const char *reason)
+{
+    assert_true(box.sets < 64);
+    box.set[box.sets].generation = generation;
+    box.set[box.sets].ok = ok;
+    box.set[box.sets].before = box.results;
+    snprintf(box.set[box.sets].reason, sizeof box.set[0].reason, "%s", reason);
+    box.sets++;
+}
+
+static const struct scorer_handlers handlers = {.on_result = on_result, .on_set = on_set};
+
+static int setup(void **state)
+{
+    memset(&box, 0, sizeof box);
+    uv_loop_init(&box.loop);
+    return scorer_start(&box.loop, &handlers, &box, &box.scorer);
+}
+
+static void on_stopped(void *user)
+{
+    assert_ptr_equal(user, &box);
+    box.stopped = true;
+}
+
+static void stop(void)
+{
+    scorer_stop(box.scorer, on_stopped, &box);
+    while (!box.stopped)
+        uv_run(&box.loop, UV_RUN_ONCE);
+    box.scorer = NULL;
+}
+
+static int teardown(void **state)
+{
+    if (box.scorer)
+        stop();
+    uv_run(&box.loop, UV_RUN_DEFAULT);
+    return uv_loop_close(&box.loop);
+}
+
+static void wait_for(size_t results, size_t sets)
+{
+    int64_t deadline_ns = clock_monotonic_ns() + 60 * CLOCK_NS_PER_S;
+    while ((box.results < results || box.sets < sets) && clock_monotonic_ns() < deadline_ns)
+        uv_run(&box.loop, UV_RUN_ONCE);
+    if (box.results < results || box.sets < sets)
+        fail_msg("%zu of %zu results, %zu of %zu sets", box.results, results, box.sets, sets);
+}
+
+/* All robots have this model. Its reference goes along. */
+static void post(uint64_t generation, size_t robots, struct model *model)
+{
+    struct scoring_set *set = scoring_set_new(generation, robots);
+    for (size_t r = 0; r < robots; r++)
+        scoring_set_assign(set, r, model, 1);
+    model_unref(model);
+    scorer_post(box.scorer, set);
+}
+
+static void fill_window(uint64_t seq, float values[ROWS * CHANNELS])
+{
+    struct rng rng;
+    rng_init(&rng, seq);
+    for (size_t i = 0; i < ROWS * CHANNELS; i++)
+        values[i] = (float)rng_normal(&rng);
+}
+
+/* The window of this number, of which content and time follow. */
+static bool push(size_t robot, uint64_t seq)
+{
+    float values[ROWS * CHANNELS];
+    fill_window(seq, values);
+    const struct scorer_window window = {.robot = robot,
+                                         .rows = ROWS,
+                                         .channels = CHANNELS,
+                                         .values = values,
+                                         .time_ns = (int64_t)seq * 10,
+                                         .seq = seq,
+                                         .epoch = 3,
+                                         .received_ns = (int64_t)seq * 7};
+    return scorer_push(box.scorer, &window);
+}
+
+static void expect_scored(const struct scorer_result *result, size_t robot, uint64_t seq,
+                          const struct tiny_model *tiny)
+{
+    float values[ROWS * CHANNELS];
+    fill_window(seq, values);
+    assert_int_equal(result->robot, robot);
+    assert_true(result->scored);
+    assert_int_equal(result->epoch, 3);
+    assert_int_equal(result->received_ns, seq * 7);
+    assert_int_equal(result->score.seq, seq);
+    assert_int_equal(result->score.time_ns, seq * 10);
+    double expected = tiny_model_score(tiny, 0, values);
+    expect_near(result->score.detector[0].score, expected, 1e-4 * (1 + expected));
+}
+
+/* Bursts of all sizes, of robots with two models: in the order of each robot, with the right
+ * scores. */
+static void test_windows_in_results_out(void **state)
+{
+    const struct tiny_model even = {.random = true}, odd = {.name = "odd"};
+    struct model *models[] = {tiny_model_new(&even), tiny_model_new(&odd)};
+    struct scoring_set *set = scoring_set_new(1, 10);
+    for (size_t r = 0; r < 10; r++)
+        scoring_set_assign(set, r, models[r % 2], 1);
+    model_unref(models[0]);
+    model_unref(models[1]);
+    scorer_post(box.scorer, set);
+    struct rng rng;
+    rng_init(&rng, 2);
+    uint64_t seq = 0;
+    while (seq < 2000) {
+        for (uint64_t n = 1 + rng_below(&rng, 150); n > 0; n--, seq++)
+            assert_true(push(seq % 10, seq));
+        scorer_wake(box.scorer);
+        uv_run(&box.loop, UV_RUN_NOWAIT);
+    }
+    wait_for(seq, 1);
+    uint64_t next[10];
+    for (size_t r = 0; r < 10; r++)
+        next[r] = r;
+    for (size_t i = 0; i < box.results; i++) {
+        size_t robot = box.result[i].robot;
+        assert_int_equal(box.result[i].generation, 1);
+        expect_scored(&box.result[i], robot, next[robot], robot % 2 ? &odd : &even);
+        next[robot] += 10;
+    }
+    assert_true(box.set[0].ok);
+}
+
+static void test_without_a_set_windows_come_back_unscored(void **state)
+{
+    assert_true(push(0, 1));
+    scorer_wake(box.scorer);
+    wait_for(1, 0);
+    assert_false(box.result[0].scored);
+    post(1, 1, tiny_model_new(&(struct tiny_model){0}));
+    assert_true(push(0, 2));
+    assert_true(push(1, 3)); /* in no set */
+    scorer_wake(box.scorer);
+    wait_for(3, 1);
+    assert_true(box.result[1].scored);
+    assert_int_equal(box.result[1].generation, 1);
+    assert_false(box.result[2].scored);
+}
+
+/* A window that was pushed after a set is scored with it or a later one, and no result of the old
+ * set follows the report. */
+static void test_swaps_under_load(void **state)
+{
+    uint64_t seq = 0, generation = 0;
+    struct rng rng;
+    rng_init(&rng, 5);
+    static uint64_t posted_at[RESULTS_MAX];
+    while (generation < 40) {
+        generation++;
+        post(generation, 2, tiny_model_new(&(struct tiny_model){.random = generation % 2}));
+        for (uint64_t n = rng_below(&rng, 100); n > 0; n--, seq++) {
+            assert_true(push(seq % 2, seq));
+            posted_at[seq] = generation;
+        }
+        scorer_wake(box.scorer);
+        if (generation % 3 == 0)
+            uv_run(&box.loop, UV_RUN_ONCE);
+        else
+            uv_run(&box.loop, UV_RUN_NOWAIT);
+    }
+    wait_for(seq, 1);
+    while (box.set[box.sets - 1].generation < generation)
+        wait_for(seq, box.sets + 1);
+    assert_int_equal(box.results, seq);
+    size_t report = 0;
+    for (size_t i = 0; i < seq; i++) {
+        while (report < box.sets && box.set[report].before <= i)
+            report++;
+        uint64_t reported = report ? box.set[report - 1].generation : 0;
+        const struct scorer_result *result = &box.result[i];
+        assert_true(result->scored);
+        assert_int_equal(result->generation, reported);
+        if (result->generation < posted_at[result->score.seq])
+            fail_msg("window %zu of generation %d was scored by %d", i,
+                     (int)posted_at[result->score.seq], (int)result->generation);
+    }
+}
+
+static void test_a_failing_selftest_keeps_the_old_set(void **state)
+{
+    const struct tiny_model good = {.random = true};
+    post(1, 1, tiny_model_new(&good));
+    wait_for(0, 1);
+    post(2, 1, tiny_model_new(&(struct tiny_model){.random = true, .wrong_selftest = 1.1}));
+    push(0, 0);
+    scorer_wake(box.scorer);
+    wait_for(1, 2);
+    assert_true(box.set[0].ok);
+    assert_false(box.set[1].ok);
+    assert_int_equal(box.set[1].generation, 2);
+    assert_non_null(strstr(box.set[1].reason, "self-test"));
+    assert_int_equal(box.result[0].generation, 1);
+    expect_scored(&box.result[0], 0, 0, &good);
+    post(3, 1, tiny_model_new(&(struct tiny_model){0}));
+    wait_for(1, 3);
+    assert_true(box.set[2].ok);
+}
+
+/* More distinct models than a small memory of passed ones would hold. */
+static void test_many_models(void **state)
+{
+    enum { MODELS = 40 };
+    for (uint64_t generation = 1; generation <= 2; generation++) {
+        struct scoring_set *set = scoring_set_new(generation, MODELS);
+        for (size_t r = 0; r < MODELS; r++) {
+            struct model *model = tiny_model_new(&(struct tiny_model){.random = r % 2});
+            scoring_set_assign(set, r, model, 1);
+            model_unref(model);
+        }
+        scorer_post(box.scorer, set);
+        for (size_t r = 0; r < MODELS; r++)
+            assert_true(push(r, r));
+        scorer_wake(box.scorer);
+        wait_for(generation * MODELS, generation);
+    }
+    for (size_t i = 0; i < 2 * MODELS; i++)
+        expect_scored(&box.result[i], i % MODELS, i % MODELS,
+                      &(struct tiny_model){.random = i % MODELS % 2});
+}
+
+static void test_overflow_is_refused_and_nothing_is_lost(void **state)
+{
+    post(1, 1, tiny_model_new(&(struct tiny_model){0}));
+    wait_for(0, 1);
+    uint64_t taken = 0;
+    while (push(0, taken) && taken < RESULTS_MAX) /* not woken, and the loop does not turn */
+        taken++;
+    assert_in_range(taken, 1000, RESULTS_MAX - 1);
+    assert_false(push(0, 0));
+    scorer_wake(box.scorer);
+    wait_for(taken, 1);
+    for (uint64_t seq = 0; seq < taken; seq++)
+        assert_int_equal(box.result[seq].score.seq, seq);
+    assert_true(push(0, taken)); /* there is room again */
+    scorer_wake(box.scorer);
+    wait_for(taken + 1, 1);
+}
+
+static void test_stop_scores_what_waits(void **state)
+{
+    post(1, 1, tiny_model_new(&(struct tiny_model){0}));
+    for (uint64_t seq = 0; seq < 1000; seq++)
+        assert_true(push(0, seq));
+    stop();
+    assert_int_equal(box.results, 1000);
+    assert_int_equal(box.sets, 1);
+    for (uint64_t seq = 0; seq < 1000; seq++) {
+        assert_true(box.result[seq].scored);
+        assert_int_equal(box.result[seq].score.seq, seq);
+    }
+}
+
+/* Sets that were not taken are freed with the scorer; a sanitizer sees the rest. */
+static void test_stop_with_sets_under_way(void **state)
+{
+    for (uint64_t generation = 1; generation <= 10; generation++)
+        post(generation, 3, tiny_model_new(&(struct tiny_model){0}));
+    stop();
+    for (size_t i = 0; i < box.sets; i++)
+        assert_true(box.set[i].ok);
+}
+
+static void test_stop_at_once(void **state)
+{
+    stop();
+    assert_int_equal(box.results, 0);
+}
+
+static void test_idle_is_not_stalled(void **state)
+{
+    post(1, 1, tiny_model_new(&(struct tiny_model){0}));
+    wait_for(0, 1);
+    expect_near(scorer_stalled_s(box.scorer), 0, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_windows_in_results_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_without_a_set_windows_come_back_unscored, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_swaps_under_load, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_failing_selftest_keeps_the_old_set, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_models, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_overflow_is_refused_and_nothing_is_lost, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_stop_scores_what_waits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stop_with_sets_under_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stop_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_idle_is_not_stalled, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
