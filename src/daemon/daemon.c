@@ -110,6 +110,15 @@ static void save_state(void *user)
     }
 }
 
+/* What was saved under another configuration must not come back with that configuration. */
+static void replace_outdated_state(struct daemon *daemon, const char *saved)
+{
+    char *present = assignments_format_state(&daemon->fleet.assignments);
+    if (present && strcmp(present, saved) != 0)
+        save_state(daemon);
+    free(present);
+}
+
 /* ---- results
  * -------------------------------------------------------------------------------------------------
  */
@@ -453,7 +462,6 @@ static int start_models(struct daemon *daemon, struct diag *diag)
     free(path);
     warning = DIAG_INIT;
     r = assignments_start(&assignments, daemon->config, state, &warning, diag);
-    free(state);
     if (*warning.text) {
         log_warning("%s", warning.text);
         daemon->service.troubles |= 1U << SERVICE_MODEL;
@@ -463,6 +471,9 @@ static int start_models(struct daemon *daemon, struct diag *diag)
         assignments_deinit(&assignments);
         diag_errno(diag, r, "fleet");
     }
+    if (r == 0 && state && !*warning.text)
+        replace_outdated_state(daemon, state);
+    free(state);
     return r;
 }
 
