@@ -325,9 +325,10 @@ void control_message(struct control *control, const struct mqtt_message *message
     else
         tree = json_parse(message->payload, message->size, &diag);
     read_reply_address(&request, message, tree);
+    bool good = tree && read_request(&request, message, tree, &diag) == 0;
     if (message->retained)
         answer_error(control, &request, "retained", "a command must not be retained");
-    else if (!tree || read_request(&request, message, tree, &diag) < 0)
+    else if (!good)
         answer_error(control, &request, "malformed", diag.text);
     else
         dispatch(control, &request, tree);
