@@ -93,6 +93,7 @@ int cell_setup(void **state)
 int cell_teardown(void **state)
 {
     struct cell *cell = *state;
+    cell_stream_stop(cell);
     if (cell->daemon && !cell->finished)
         daemon_process_print_log(cell->daemon);
     daemon_process_free(cell->daemon);
@@ -203,6 +204,34 @@ void cell_run(struct cell *cell, struct cell_robot *robot, size_t rows, double a
         if ((i + 1) % BURST == 0 || i + 1 == rows)
             cell_wait(cell, was_scored(cell, robot->name, seq), 5000);
     }
+}
+
+static void on_stream(uv_timer_t *timer)
+{
+    struct cell *cell = timer->data;
+    for (size_t i = 0; i < cell->stream.count; i++) {
+        if (mqtt_client_online(cell->sender->client))
+            cell_send(cell, &cell->stream.robots[i], 0);
+    }
+}
+
+void cell_stream_start(struct cell *cell, struct cell_robot *robots, size_t count)
+{
+    cell->stream.robots = robots;
+    cell->stream.count = count;
+    cell->stream.open = true;
+    cell->stream.timer.data = cell;
+    uv_timer_init(&cell->harness->loop, &cell->stream.timer);
+    uv_timer_start(&cell->stream.timer, on_stream, 0, 10);
+}
+
+void cell_stream_stop(struct cell *cell)
+{
+    if (!cell->stream.open)
+        return;
+    cell->stream.open = false;
+    uv_close((uv_handle_t *)&cell->stream.timer, NULL);
+    uv_run(&cell->harness->loop, UV_RUN_NOWAIT);
 }
 
 /* ---- what the daemon said

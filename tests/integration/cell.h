@@ -19,6 +19,12 @@
 #define CELL_REPLY CELL_CONTROL "/reply"
 #define CELL_FALSE_ALARMS 0.01 /* a day */
 
+/* One robot and its movement. */
+struct cell_robot {
+    const char *name;
+    struct toy_arm arm;
+};
+
 struct cell {
     struct harness *harness;
     struct daemon_process *daemon;
@@ -26,12 +32,12 @@ struct cell {
     cJSON *config;
     unsigned commands;
     bool finished; /* cell_stop was reached: the log is of no interest */
-};
-
-/* One robot and its movement. */
-struct cell_robot {
-    const char *name;
-    struct toy_arm arm;
+    struct {
+        uv_timer_t timer;
+        bool open;
+        struct cell_robot *robots;
+        size_t count;
+    } stream;
 };
 
 int cell_group_setup(void **state);
@@ -76,6 +82,10 @@ uint64_t cell_send(struct cell *cell, struct cell_robot *robot, double anomaly);
 /* Sends that many rows, a few at a time, and waits until the last one was scored (scores.rate_hz
  * -1). */
 void cell_run(struct cell *cell, struct cell_robot *robot, size_t rows, double anomaly);
+
+/* Every robot sends a row each 10 ms while the loop turns, until cell_stream_stop. */
+void cell_stream_start(struct cell *cell, struct cell_robot *robots, size_t count);
+void cell_stream_stop(struct cell *cell);
 
 /* ---- what the daemon said */
 
