@@ -133,6 +133,7 @@ static void on_online(void *user)
     if (recorder->start_ns > 0)
         return;
     recorder->start_ns = recorder->heard_ns = clock_monotonic_ns();
+    cli_note(recorder->cli, "waiting for samples on %s", recorder->filter);
     uv_timer_start(&recorder->tick, on_tick, TICK_MS, TICK_MS);
     progress_begin(&recorder->progress, "recording");
 }

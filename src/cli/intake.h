@@ -18,7 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INTAKE_GAP_MAX 600 /* rows; a larger gap is one in the times only */
+#define INTAKE_GAP_MAX                                                                             \
+    20 /* rows; a larger gap is one in the times only: its holes would be most of a file */
 
 struct intake_options {
     enum sample_time_unit time_unit;
