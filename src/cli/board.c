@@ -41,7 +41,7 @@ static size_t find_place(const void *items, size_t count, size_t size, const cha
     size_t low = 0, high = count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (strcmp(base + middle * size, name) < 0)
+        if (strverscmp(base + middle * size, name) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -148,30 +148,58 @@ static void put_alert(FILE *out, const char *robot, const cJSON *message)
     fputs(terminal_style(stdout, style), out);
     column += fprintf(out, "%s %s", severity, state);
     fputs(terminal_style(stdout, TERMINAL_PLAIN), out);
-    column += fprintf(out, " (score %s): ", score) - 1;
+    column += fprintf(out, " (score %s):", score);
     terminal_put_wrapped(out, fields_text(data, "text", ""), column, (int)strlen(time) + 2,
                          columns - 1);
 }
 
-int board_alert(struct board *board, const char *robot, const cJSON *message)
+struct event {
+    char *text;
+    size_t size;
+    FILE *stream; /* behind the events that wait already */
+};
+
+static int begin_event(struct event *event, const struct board *board)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    if (!stream)
-        return -ENOMEM;
-    if (board->events)
-        fwrite(board->events, 1, board->events_size, stream);
-    put_alert(stream, robot, message);
-    if (fclose(stream) != 0) {
-        free(text);
+    *event = (struct event){0};
+    event->stream = open_memstream(&event->text, &event->size);
+    if (event->stream && board->events)
+        fwrite(board->events, 1, board->events_size, event->stream);
+    return event->stream ? 0 : -ENOMEM;
+}
+
+static int end_event(struct event *event, struct board *board)
+{
+    if (fclose(event->stream) != 0) {
+        free(event->text);
         return -ENOMEM;
     }
     free(board->events);
-    board->events = text;
-    board->events_size = size;
+    board->events = event->text;
+    board->events_size = event->size;
     board->dirty = true;
     return 0;
+}
+
+int board_alert(struct board *board, const char *robot, const cJSON *message)
+{
+    struct event event;
+    int r = begin_event(&event, board);
+    if (r < 0)
+        return r;
+    put_alert(event.stream, robot, message);
+    return end_event(&event, board);
+}
+
+int board_note(struct board *board, const char *text)
+{
+    struct event event;
+    int r = begin_event(&event, board);
+    if (r < 0)
+        return r;
+    fprintf(event.stream, "%s%s%s\n", terminal_style(stdout, TERMINAL_BOLD), text,
+            terminal_style(stdout, TERMINAL_PLAIN));
+    return end_event(&event, board);
 }
 
 void board_tick(struct board *board)

@@ -32,9 +32,9 @@ struct board_service {
 
 struct board {
     FILE *out;
-    struct board_robot *robot; /* sorted by name */
+    struct board_robot *robot; /* sorted by name, numbers in it by size */
     size_t robots;
-    struct board_service *service; /* sorted by name */
+    struct board_service *service; /* sorted by name, numbers in it by size */
     size_t services;
     unsigned long second; /* of the history */
     char *events;         /* alerts that wait to be drawn, or NULL */
@@ -51,6 +51,8 @@ int board_score(struct board *board, const char *robot, const cJSON *message);
 int board_state(struct board *board, const char *robot, const cJSON *message);
 int board_alert(struct board *board, const char *robot, const cJSON *message);
 int board_status(struct board *board, const char *instance, const cJSON *message);
+/* A line of the user's own, among the alerts. */
+int board_note(struct board *board, const char *text);
 
 /* Another second of the history begins. */
 void board_tick(struct board *board);

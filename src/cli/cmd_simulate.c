@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "cli/cli_mqtt.h"
 #include "cli/commands.h"
+#include "cli/fields.h"
+#include "cli/injection_report.h"
 #include "cli/progress.h"
 #include "cli/schedule.h"
 #include "cli/stream.h"
@@ -19,6 +21,7 @@
 
 #define PERIOD_NS (CLOCK_NS_PER_S / SIMULATOR_RATE_HZ)
 #define ROWS_MAX 1e8
+#define LINGER_NS (800 * CLOCK_NS_PER_MS) /* after the last sample, for its alert */
 #define START "2026-01-01T00:00:00Z"
 
 static const struct cli_option options[] = {
@@ -47,7 +50,12 @@ static const struct cli_option options[] = {
      "end after it, such as 90s, 15min; else with the schedule or --minutes, "
      "or never",
      .type = CLI_DURATION, .min = 0.1, .max = 1e9},
-    {"json", NULL, "one line on stdout for each change of the anomaly"},
+    {"report", NULL,
+     "listen to the robot's alerts, and print in the end what was injected and what was found; "
+     "fails if nothing was"},
+    {"root", "TOPIC", "of the alerts: ROOT/robot/NAME/alert", CLI_MQTT_ROOT},
+    {"json", NULL,
+     "one line on stdout for each change of the anomaly, and the report as one JSON object"},
     {0}};
 
 struct session {
@@ -59,6 +67,8 @@ struct session {
     uint64_t row; /* the next one */
     double speed;
     bool json;
+    bool touched; /* an anomaly altered the row at hand */
+    struct injection_report report;
     float values[SIMULATOR_CHANNELS];
 };
 
@@ -189,6 +199,7 @@ static void next_row(void *user, struct stream_row *ret_row)
     int label;
     int64_t time_ns;
     simulator_next(session->simulator, session->values, &label, &time_ns);
+    session->touched = label != 0;
     *ret_row = (struct stream_row){
         .sample = {.time_ns = time_ns, .seq = session->row, .has_time = true, .has_seq = true},
         .due_ns = (int64_t)((double)session->row * (double)PERIOD_NS / session->speed),
@@ -200,7 +211,67 @@ static void on_sent(void *user, const struct stream_row *row)
     struct session *session = user;
     if (session->changed)
         announce(session, row->sample.time_ns);
+    const char *anomaly = session->schedule.count > 0 ? session->schedule.step[session->step].text
+                                                      : cli_text(session->cli, "anomaly");
+    bool healthy = !strcmp(anomaly, "healthy") || !strcmp(anomaly, "none");
+    injection_report_row(&session->report, healthy ? NULL : anomaly, session->touched);
     session->row++;
+}
+
+static void on_alert(void *user, const struct mqtt_message *message)
+{
+    struct session *session = user;
+    cJSON *event = json_parse(message->payload, message->size, NULL);
+    if (event)
+        fields_clean(event);
+    injection_report_alert(&session->report, event);
+    cJSON_Delete(event);
+}
+
+/* Tells the report also of a stream that was ended early. Returns the exit code. */
+static int tell_report(const struct session *session, int code)
+{
+    const struct injection_report *report = &session->report;
+    int printed = CLI_DONE;
+    if (session->json)
+        printed = cli_print_json(session->cli, injection_report_json(report));
+    else
+        injection_report_print(report, stdout);
+    if (code == CLI_DONE)
+        code = printed;
+    if (code == CLI_DONE && report->injections > 0 && injection_report_found(report) == 0)
+        code = cli_error(session->cli, CLI_FAILED, "nothing of what was injected was found");
+    return code;
+}
+
+static int stream_session(struct session *session)
+{
+    const struct cli *cli = session->cli;
+    const char *robot = cli_text(cli, "robot");
+    bool report = cli_given(cli, "report");
+    char alerts[CLI_MQTT_TOPIC_MAX];
+    if (report && !robot)
+        return cli_usage(cli, "--report needs --robot NAME, whose alerts it listens to");
+    snprintf(alerts, sizeof alerts, "%s/robot/%s/alert", cli_text(cli, "root"), robot);
+    const struct stream_source source = {.channels = SIMULATOR_CHANNELS,
+                                         .names = simulator_names(),
+                                         .next = next_row,
+                                         .on_sent = on_sent,
+                                         .user = session,
+                                         .what = session->schedule.count > 0 ? NULL : "simulating",
+                                         .rows = session_rows(session),
+                                         .listen = report ? alerts : NULL,
+                                         .on_message = on_alert,
+                                         .linger_ns = report ? LINGER_NS : 0};
+    uint64_t sent;
+    injection_report_init(&session->report, SIMULATOR_RATE_HZ);
+    int code = stream_run(cli, &source, &sent);
+    if (code == CLI_DONE)
+        cli_note(cli, "%llu samples sent", (unsigned long long)sent);
+    if (report && sent > 0)
+        code = tell_report(session, code);
+    injection_report_deinit(&session->report);
+    return code;
 }
 
 static int simulate_live(struct session *session)
@@ -214,18 +285,7 @@ static int simulate_live(struct session *session)
     const char *columns = cli_text(cli, "columns-out");
     if (columns && npy_write_strings(columns, simulator_names(), SIMULATOR_CHANNELS, &diag) < 0)
         return cli_error(cli, CLI_FAILED, "%s", diag.text);
-    const struct stream_source source = {.channels = SIMULATOR_CHANNELS,
-                                         .names = simulator_names(),
-                                         .next = next_row,
-                                         .on_sent = on_sent,
-                                         .user = session,
-                                         .what = session->schedule.count > 0 ? NULL : "simulating",
-                                         .rows = session_rows(session)};
-    uint64_t sent;
-    code = stream_run(cli, &source, &sent);
-    if (code == CLI_DONE)
-        cli_note(cli, "%llu samples sent", (unsigned long long)sent);
-    return code;
+    return stream_session(session);
 }
 
 static int run(const struct cli *cli)
@@ -235,6 +295,8 @@ static int run(const struct cli *cli)
     bool live = cli_given(cli, "broker");
     if (cli_given(cli, "anomaly") && cli_given(cli, "schedule"))
         return cli_usage(cli, "--anomaly and --schedule exclude each other");
+    if (!live && cli_given(cli, "report"))
+        return cli_usage(cli, "--report needs --broker URL");
     if (live == cli_given(cli, "out"))
         return cli_usage(cli, live ? "--out and --broker exclude each other"
                                    : "where to? --out FILE or --broker URL");

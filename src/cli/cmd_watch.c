@@ -4,6 +4,7 @@
 #include "cli/cli_mqtt.h"
 #include "cli/commands.h"
 #include "cli/fields.h"
+#include "cli/notes.h"
 #include "cli/terminal.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@ static const struct cli_option options[] = {
      .min = 0.1, .max = 1e9},
     {"root", "TOPIC", "root of the topics", CLI_MQTT_ROOT},
     {"no-scores", NULL, "alerts and states only"},
+    {"notes", NULL, "show lines from a pipe on stdin among the alerts, and end when it is closed"},
     {"json", NULL, "each message as one JSON object a line on stdout"},
     {0}};
 
@@ -32,6 +34,7 @@ struct watch {
     uv_timer_t draw, tick, limit;
     enum view view;
     struct board board;
+    struct notes notes;
 };
 
 /* ---- messages */
@@ -144,6 +147,35 @@ static void on_message(void *user, const struct mqtt_message *message)
     cJSON_Delete(tree);
 }
 
+/* ---- notes */
+
+static void on_note(void *user, char *line)
+{
+    struct watch *watch = user;
+    terminal_clean(line);
+    if (watch->view == VIEW_LINES) {
+        printf("note %s\n", line);
+        end_if_unheard(watch);
+    } else if (watch->view == VIEW_BOARD && watch->board.out) {
+        board_note(&watch->board, line);
+    }
+}
+
+static void on_notes_end(void *user)
+{
+    struct watch *watch = user;
+    cli_mqtt_stop(&watch->mqtt, CLI_DONE);
+}
+
+static void start_notes(struct watch *watch)
+{
+    watch->notes.on_line = on_note;
+    watch->notes.on_end = on_notes_end;
+    watch->notes.user = watch;
+    if (cli_given(watch->cli, "notes") && notes_start(&watch->notes, &watch->mqtt.loop) < 0)
+        cli_mqtt_stop(&watch->mqtt, cli_usage(watch->cli, "--notes: stdin is no pipe"));
+}
+
 /* ---- time */
 
 static void on_draw(uv_timer_t *timer)
@@ -224,6 +256,7 @@ static int run(const struct cli *cli)
         timers[i]->data = &watch;
     }
     subscribe(&watch);
+    start_notes(&watch);
     code = cli_mqtt_run(&watch.mqtt);
     if (watch.board.out)
         board_deinit(&watch.board);

@@ -29,7 +29,7 @@ const struct cli_option stream_options[] = {
 struct stream {
     const struct stream_source *source;
     struct cli_mqtt mqtt;
-    uv_timer_t timer;
+    uv_timer_t timer, linger;
     char topic[CLI_MQTT_TOPIC_MAX];
     enum format format;
     char *payload;
@@ -208,6 +208,19 @@ static void on_online(void *user)
     wake_after(stream, 0);
 }
 
+static void on_lingered(uv_timer_t *timer)
+{
+    struct stream *stream = timer->data;
+    cli_mqtt_stop(&stream->mqtt, CLI_DONE);
+}
+
+static void on_message(void *user, const struct mqtt_message *message)
+{
+    struct stream *stream = user;
+    if (stream->source->on_message)
+        stream->source->on_message(stream->source->user, message);
+}
+
 static void on_ack(void *user, uint64_t token, int reason)
 {
     struct stream *stream = user;
@@ -217,7 +230,8 @@ static void on_ack(void *user, uint64_t token, int reason)
                                                "the broker refused a sample on %s (reason %d)",
                                                stream->topic, reason));
     else if (all_sent(stream) && stream->unacked == 0)
-        cli_mqtt_stop(&stream->mqtt, CLI_DONE);
+        uv_timer_start(&stream->linger, on_lingered,
+                       (uint64_t)(stream->source->linger_ns / CLOCK_NS_PER_MS), 0);
 }
 
 static void before_note(void *user)
@@ -242,6 +256,7 @@ static void on_interrupt(void *user)
 static int run(struct stream *stream, const struct cli *cli)
 {
     static const struct cli_mqtt_handlers handlers = {.on_online = on_online,
+                                                      .on_message = on_message,
                                                       .on_ack = on_ack,
                                                       .before_note = before_note,
                                                       .on_interrupt = on_interrupt};
@@ -249,7 +264,10 @@ static int run(struct stream *stream, const struct cli *cli)
     if (code != CLI_DONE)
         return code;
     uv_timer_init(&stream->mqtt.loop, &stream->timer);
-    stream->timer.data = stream;
+    uv_timer_init(&stream->mqtt.loop, &stream->linger);
+    stream->timer.data = stream->linger.data = stream;
+    if (stream->source->listen)
+        cli_mqtt_subscribe(&stream->mqtt, stream->source->listen, 1);
     progress_begin(&stream->progress, stream->source->what);
     code = cli_mqtt_run(&stream->mqtt);
     progress_end(&stream->progress);
