@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # ./run bench: the benchmarks that meson knows.
 set -euo pipefail
 source scripts/common.sh

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # ./run build: install what is missing, configure, compile.
 set -euo pipefail
 source scripts/common.sh

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # common.sh: what the verbs of ./run share: messages, logged steps, packages, the build.
 # Sourced with the repository's root as the working directory.
 # shellcheck disable=SC2034,SC2119,SC2120 # colours and functions are used by those that source it

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # ./run test: the suites, case by case; the last line is the count.
 set -euo pipefail
 source scripts/common.sh
