@@ -6,9 +6,9 @@
 build_dir=build
 
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then
-    bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' plain=$'\e[0m'
+    bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' green=$'\e[32m' yellow=$'\e[33m' plain=$'\e[0m'
 else
-    bold='' dim='' red='' plain=''
+    bold='' dim='' red='' green='' yellow='' plain=''
 fi
 
 say() {

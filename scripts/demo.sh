@@ -101,7 +101,8 @@ show_arm() {
     local speed view=(--notes)
     speed=$(awk -v a="$(schedule_seconds)" -v b="$seconds" 'BEGIN { printf "%.3g", a / b }')
     [ -t 1 ] || view+=(--no-scores)
-    say "  arm         $robot, simulated, $speed times as fast as in truth; 1 is the limit of a score"
+    say "  arm         $robot, simulated, $speed times as fast as in truth"
+    say "  shown       scores and alerts; a score of 1 is the limit"
     say
     mkfifo "$work/notes"
     "$armwatch" simulate --broker "$url" --robot "$robot" --robot-seed "$robot_seed" \
@@ -115,10 +116,14 @@ show_arm() {
     return "$code"
 }
 
+colour_verdicts() {
+    sed -e "s/ found / ${green}found${plain} /" -e "s/ missed\$/ ${yellow}missed${plain}/"
+}
+
 explain_misses() {
     if grep -q 'slow.* missed' "$work/report"; then
-        say "  slow is missed: this score asks how well half a second of movement can be reconstructed, and"
-        say "  a slower movement is easier to reconstruct. Do not rely on it for slowness."
+        say "  slow is missed: the score tells how badly half a second of movement can be"
+        say "  reconstructed, and a slower movement is easier to reconstruct."
     fi
     if grep -q 'payload.* missed' "$work/report"; then
         say "  payload is missed: it does not show in how a position-controlled arm moves."
@@ -152,12 +157,12 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/armwatch-demo.XXXXXX")
 start_broker
 say "  broker      mosquitto, private, $url"
 start_daemon
-say "  daemon      armwatchd with models/kuka-sim.safetensors, made from simulated sessions"
+say "  daemon      armwatchd, model kuka-sim (learnt from simulated sessions)"
 code=0
 show_arm || code=$?
 say
 say "${bold}What was injected, and what was found (simulated arm; seconds of its own time)${plain}"
-cat "$work/report"
+colour_verdicts <"$work/report"
 explain_misses
 if $keep; then
     tell_how_to_look
