@@ -12,10 +12,13 @@
 #include <sys/types.h>
 
 /* Sanitizers slow everything down: limits of time are multiplied by this, rates divided. */
-#if defined(__SANITIZE_THREAD__)
+#ifndef __has_feature /* clang's way to say it */
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
 #define TIME_SCALE 4
 #define SANITIZED 1
-#elif defined(__SANITIZE_ADDRESS__)
+#elif defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
 #define TIME_SCALE 2
 #define SANITIZED 1
 #else
