@@ -64,7 +64,7 @@ static struct board_robot *get_robot(struct board *board, const char *name)
     board->robot = robots;
     memmove(&robots[at + 1], &robots[at], (board->robots - at) * sizeof *robots);
     board->robots++;
-    robots[at] = (struct board_robot){.state = "-", .score = NAN};
+    robots[at] = (struct board_robot){.state = "-", .score = (double)NAN};
     snprintf(robots[at].name, sizeof robots[at].name, "%s", name);
     for (size_t i = 0; i < BOARD_HISTORY; i++)
         robots[at].history[i] = NAN;
@@ -95,7 +95,7 @@ int board_score(struct board *board, const char *name, const cJSON *message)
     if (!robot)
         return -ENOMEM;
     float *present = &robot->history[board->second % BOARD_HISTORY];
-    robot->score = fields_number(message, "score", NAN);
+    robot->score = fields_number(message, "score", (double)NAN);
     *present = fmaxf(*present, (float)robot->score); /* a NAN gives way */
     board->dirty = true;
     return 0;
@@ -143,7 +143,7 @@ static void put_alert(FILE *out, const char *robot, const cJSON *message)
     int columns, lines;
     terminal_size(stdout, &columns, &lines);
     fields_local_time(fields_text(message, "time", ""), time);
-    fields_score(fields_number(data, "score", NAN), score);
+    fields_score(fields_number(data, "score", (double)NAN), score);
     int column = fprintf(out, "%s  %s ", time, robot);
     fputs(terminal_style(stdout, style), out);
     column += fprintf(out, "%s %s", severity, state);

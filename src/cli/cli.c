@@ -10,6 +10,9 @@
 /* ---- messages */
 
 static void put_message(const struct cli *cli, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+static void put_message(const struct cli *cli, const char *format, va_list args)
 {
     fprintf(stderr, "armwatch %s: ", cli->command->name);
     vfprintf(stderr, format, args);

@@ -97,8 +97,8 @@ static void print_robot(const cJSON *robot)
     char score[FIELDS_SCORE_MAX], reasons[256], coverage[16] = "-", model[NAME_MAX_LENGTH + 16],
                                                 since[FIELDS_TIME_MAX];
     const char *state = fields_text(robot, "state", "-");
-    double covered = fields_number(robot, "coverage_1h", NAN);
-    fields_score(fields_number(robot, "score", NAN), score);
+    double covered = fields_number(robot, "coverage_1h", (double)NAN);
+    fields_score(fields_number(robot, "score", (double)NAN), score);
     fields_join(robot, "reasons", reasons, sizeof reasons);
     fields_local_time(fields_text(robot, "since", ""), since);
     if (isfinite(covered))

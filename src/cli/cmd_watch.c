@@ -42,7 +42,7 @@ struct watch {
 static void line_score(const char *name, const cJSON *message)
 {
     char score[FIELDS_SCORE_MAX];
-    fields_score(fields_number(message, "score", NAN), score);
+    fields_score(fields_number(message, "score", (double)NAN), score);
     printf("%s %s score %s\n", fields_text(message, "time", "-"), name, score);
 }
 
@@ -58,7 +58,7 @@ static void line_alert(const char *name, const cJSON *message)
 {
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(message, "data");
     char score[FIELDS_SCORE_MAX];
-    fields_score(fields_number(data, "score", NAN), score);
+    fields_score(fields_number(data, "score", (double)NAN), score);
     printf("%s %s alert %s %s %s %s\n", fields_text(message, "time", "-"), name,
            fields_text(data, "state", "-"), fields_text(data, "severity", "-"), score,
            fields_text(data, "text", "-"));

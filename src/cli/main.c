@@ -50,12 +50,16 @@ static size_t first_word(const char *name)
     return strcspn(name, " ");
 }
 
+/* Whether a name begins with just this word, and goes on after it or not. */
+static bool has_first_word(const char *name, const char *word)
+{
+    return first_word(name) == strlen(word) && !strncmp(name, word, strlen(word));
+}
+
 static bool is_group(const char *word)
 {
-    size_t length = strlen(word);
     for (size_t i = 0; i < COMMANDS; i++) {
-        const char *name = commands[i]->name;
-        if (name[length] == ' ' && first_word(name) == length && !strncmp(name, word, length))
+        if (has_first_word(commands[i]->name, word) && strchr(commands[i]->name, ' '))
             return true;
     }
     return false;
@@ -64,9 +68,8 @@ static bool is_group(const char *word)
 static void print_group(const char *word, FILE *out)
 {
     fprintf(out, "Usage: armwatch %s COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n", word);
-    size_t length = strlen(word);
     for (size_t i = 0; i < COMMANDS; i++) {
-        if (first_word(commands[i]->name) == length && !strncmp(commands[i]->name, word, length))
+        if (has_first_word(commands[i]->name, word))
             fprintf(out, "  %-20s %s\n", commands[i]->name, commands[i]->summary);
     }
 }
@@ -77,7 +80,7 @@ static const struct cli_command *find_command(int argc, char **argv, int *ret_wo
     for (size_t i = 0; i < COMMANDS; i++) {
         const char *name = commands[i]->name;
         size_t first = first_word(name);
-        if (argc < 1 || strncmp(argv[0], name, first) != 0 || argv[0][first] != '\0')
+        if (argc < 1 || !has_first_word(name, argv[0]))
             continue;
         *ret_words = name[first] ? 2 : 1;
         if (!name[first] || (argc > 1 && !strcmp(argv[1], name + first + 1)))

@@ -242,7 +242,7 @@ const char *cli_text(const struct cli *cli, const char *name)
 double cli_number(const struct cli *cli, const char *name)
 {
     const char *text = cli_text(cli, name);
-    double value = NAN;
+    double value = (double)NAN;
     if (text)
         parse_number(text, &value);
     return value;

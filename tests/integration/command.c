@@ -41,7 +41,7 @@ void command_start(struct command *command, const char *directory, const char *f
         argv[argc++] = word;
     }
     argv[argc] = NULL;
-    *command = (struct command){0};
+    command_deinit(command);
     snprintf(command->out, sizeof command->out, "%s/out.%u", directory, count);
     snprintf(command->err, sizeof command->err, "%s/err.%u", directory, count++);
     command->pid = fork();

@@ -19,7 +19,8 @@ struct command {
     char *text;              /* of the file that was read last */
 };
 
-/* Starts it in `directory`. The arguments are one text, split at blanks. */
+/* Starts it in `directory`, in the place of the one before (all zero at first). The arguments are
+ * one text, split at blanks. */
 void command_start(struct command *command, const char *directory, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -66,8 +66,8 @@ static void expect_exit(struct command *command, uv_loop_t *loop, int expected)
 
 static void expect_in(const char *text, const char *part)
 {
-    if (!strstr(text, part))
-        fail_msg("\"%s\" is not in \"%s\"", part, text);
+    if (!text || !strstr(text, part))
+        fail_msg("\"%s\" is not in \"%s\"", part, text ? text : "(nothing)");
 }
 
 static struct recording *load(const struct bench *bench, const char *name, const char *columns)
