@@ -86,7 +86,7 @@ static struct injection_alert *add_alert(struct injection_report *report, const 
     const cJSON *groups = cJSON_GetObjectItemCaseSensitive(data, "groups"),
                 *first = cJSON_IsArray(groups) ? groups->child : NULL;
     snprintf(alert->group, sizeof alert->group, "%s", fields_text(first, "name", ""));
-    alert->share = fields_number(first, "share", NAN);
+    alert->share = fields_number(first, "share", (double)NAN);
     return alert;
 }
 
