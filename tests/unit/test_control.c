@@ -1,0 +1,248 @@
+#include "base/log.h"
+#include "fake_client.h"
+#include "fixture.h"
+#include "plant.h"
+
+#define REPLY "armwatch/service/cell7/control/reply"
+
+static struct plant plant;
+
+static int setup_models(void **state)
+{
+    int r = fixture_setup(state);
+    plant_set_directory(fixture_directory);
+    plant_add_model(&(struct tiny_model){.name = "one"});
+    plant_add_model(&(struct tiny_model){.name = "two", .version = 2});
+    return r;
+}
+
+static int setup(void **state)
+{
+    plant_start(&plant, "\"default\":\"one\"", "", NULL);
+    plant_sample(&plant, "kuka1", 1, 1);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    plant_stop(&plant);
+    return 0;
+}
+
+static void command_with(const struct mqtt_message *options, const char *payload)
+{
+    struct mqtt_message message = *options;
+    message.topic = plant.publisher.control_topic;
+    message.payload = payload;
+    message.size = strlen(payload);
+    control_message(&plant.control, &message);
+}
+
+static void command(const char *payload)
+{
+    command_with(&(struct mqtt_message){.qos = 1}, payload);
+}
+
+static void wait_messages(size_t count)
+{
+    for (int i = 0; fake_client.count < count && i < 1000; i++)
+        uv_run(&plant.loop, UV_RUN_ONCE);
+    assert_int_equal(fake_client.count, count);
+}
+
+/* The newest message; the caller deletes the tree. */
+static cJSON *newest(const char *topic)
+{
+    assert_true(fake_client.count > 0);
+    const struct fake_message *message = &fake_client.message[fake_client.count - 1];
+    assert_string_equal(message->topic, topic);
+    assert_int_equal(message->qos, 1);
+    assert_false(message->retained);
+    struct diag diag = DIAG_INIT;
+    cJSON *tree = json_parse(message->payload, strlen(message->payload), &diag);
+    if (!tree)
+        fail_msg("%s: %s", message->payload, diag.text);
+    return tree;
+}
+
+static const char *text(const cJSON *object, const char *key)
+{
+    const char *value = "(none)";
+    json_get_string(object, key, false, 4096, &value, NULL);
+    return value;
+}
+
+static void expect_error(const char *code)
+{
+    cJSON *reply = newest(REPLY);
+    assert_true(cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(reply, "ok")));
+    const cJSON *error = cJSON_GetObjectItemCaseSensitive(reply, "error");
+    assert_string_equal(text(error, "code"), code);
+    assert_true(strlen(text(error, "message")) > 6);
+    cJSON_Delete(reply);
+}
+
+static void expect_ok(const char *id, const char *name)
+{
+    cJSON *reply = newest(REPLY);
+    assert_true(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply, "ok")));
+    assert_string_equal(text(reply, "id"), id);
+    assert_string_equal(text(reply, "command"), name);
+    cJSON_Delete(reply);
+}
+
+static void test_status(void **state)
+{
+    command("{\"id\":\"1\",\"command\":\"status\"}");
+    cJSON *reply = newest(REPLY);
+    assert_string_equal(text(reply, "instance"), "cell7");
+    const cJSON *robots = cJSON_GetObjectItemCaseSensitive(reply, "robot_states");
+    assert_int_equal(cJSON_GetArraySize(robots), 1);
+    assert_string_equal(text(robots->child, "robot"), "kuka1");
+    assert_string_equal(text(robots->child, "state"), "warming"); /* never published, yet known */
+    cJSON_Delete(reply);
+    expect_ok("1", "status");
+}
+
+static void test_reload_answers_when_it_is_done(void **state)
+{
+    command("{\"id\":\"42\",\"command\":\"reload\",\"model\":\"two\"}");
+    assert_int_equal(fake_client.count, 0);
+    command("{\"id\":\"43\",\"command\":\"reload\",\"model\":\"two\"}");
+    expect_error("busy");
+    wait_messages(2);
+    cJSON *reply = newest(REPLY);
+    assert_string_equal(text(reply, "model"), "two");
+    assert_int_equal(strlen(text(reply, "sha256")), 64);
+    cJSON_Delete(reply);
+    expect_ok("42", "reload");
+    command("{\"id\":\"44\",\"command\":\"rollback\"}");
+    wait_messages(3);
+    expect_ok("44", "rollback");
+}
+
+static void test_errors(void **state)
+{
+    static const struct {
+        const char *payload, *code;
+    } cases[] = {
+        {"", "malformed"},
+        {"{", "malformed"},
+        {"[]", "malformed"},
+        {"{\"id\":1,\"command\":\"status\"}", "malformed"},
+        {"{\"id\":\"1\"}", "malformed"},
+        {"{\"command\":\"status\",\"command\":\"status\"}", "malformed"},
+        {"{\"command\":\"stat\\u0000us\"}", "malformed"},
+        {"{\"command\":\"explode\"}", "unknown_command"},
+        {"{\"command\":\"reload\",\"model\":\"../etc/x\"}", "invalid_argument"},
+        {"{\"command\":\"reload\",\"model\":\"/etc/x\"}", "invalid_argument"},
+        {"{\"command\":\"reload\",\"model\":3}", "invalid_argument"},
+        {"{\"command\":\"reload\",\"robot\":\"a/b\"}", "invalid_argument"},
+        {"{\"command\":\"reload\",\"robot\":\"kuka9\"}", "unknown_robot"},
+        {"{\"command\":\"rollback\",\"robot\":\"kuka9\"}", "unknown_robot"},
+        {"{\"command\":\"rollback\"}", "no_previous"},
+        {"{\"command\":\"rollback\",\"robot\":\"kuka1\"}", "no_previous"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        command(cases[i].payload);
+        wait_messages(i + 1);
+        expect_error(cases[i].code);
+    }
+    size_t count = fake_client.count;
+    command("{\"command\":\"reload\",\"model\":\"none\"}");
+    wait_messages(count + 1);
+    expect_error("model_not_found");
+}
+
+static void test_retained_is_refused(void **state)
+{
+    command_with(&(struct mqtt_message){.retained = true}, "{\"command\":\"reload\"}");
+    expect_error("retained");
+    assert_false(plant.fleet.swap.busy);
+}
+
+static void test_too_large_is_refused(void **state)
+{
+    char payload[CONTROL_PAYLOAD_MAX + 2];
+    memset(payload, ' ', sizeof payload);
+    memcpy(payload, "{\"command\":\"status\"}", 20);
+    payload[CONTROL_PAYLOAD_MAX + 1] = '\0';
+    command(payload);
+    expect_error("malformed");
+}
+
+static void test_a_repeated_id_is_not_run_twice(void **state)
+{
+    static const char payload[] = "{\"id\":\"7\",\"command\":\"reload\",\"model\":\"two\"}";
+    command(payload);
+    command(payload); /* while it runs: one answer comes for both */
+    wait_messages(1);
+    unsigned changes = plant.state_changes;
+    command(payload);
+    assert_int_equal(fake_client.count, 2);
+    assert_string_equal(fake_client.message[0].payload, fake_client.message[1].payload);
+    assert_int_equal(plant.state_changes, changes);
+    for (int i = 0; i < 2; i++) {
+        command("{\"id\":\"7\",\"command\":\"status\"}");
+        expect_error("id_reused");
+    }
+    command(payload); /* and the answer is still known */
+    expect_ok("7", "reload");
+}
+
+static void test_old_ids_are_forgotten(void **state)
+{
+    char payload[80];
+    for (int i = 0; i < 3 * CONTROL_REMEMBERED; i++) {
+        snprintf(payload, sizeof payload, "{\"id\":\"%d\",\"command\":\"status\"}", i);
+        command(payload);
+    }
+    command("{\"id\":\"0\",\"command\":\"status\",\"x\":1}");
+    expect_ok("0", "status");
+    command(payload);
+    expect_ok("191", "status");
+}
+
+static void test_where_answers_go(void **state)
+{
+    const struct mqtt_message v5 = {
+        .response_topic = "me/answers", .correlation = "\1\0\2", .correlation_size = 3};
+    command_with(&v5, "{\"command\":\"status\",\"reply_to\":\"elsewhere\"}");
+    cJSON_Delete(newest("me/answers"));
+    assert_memory_equal(fake_client.message[0].correlation, "\1\0\2", 4);
+    command("{\"command\":\"status\",\"reply_to\":\"elsewhere\"}");
+    cJSON_Delete(newest("elsewhere"));
+    command("{\"command\":\"status\",\"reply_to\":\"a/#\"}"); /* no topic to publish to */
+    cJSON_Delete(newest(REPLY));
+    command("{\"command\":\"explode\",\"reply_to\":\"elsewhere\"}");
+    cJSON_Delete(newest("elsewhere"));
+    command_with(&v5, "{\"id\":\"9\",\"command\":\"reload\",\"model\":\"two\"}");
+    wait_messages(5);
+    cJSON_Delete(newest("me/answers"));
+    assert_memory_equal(fake_client.message[4].correlation, "\1\0\2", 4);
+}
+
+/* A swap is under way as it ends: a sanitizer sees whether the request is freed. */
+static void test_stop_with_a_command_running(void **state)
+{
+    command("{\"id\":\"7\",\"command\":\"reload\",\"model\":\"two\",\"reply_to\":\"me\"}");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    log_set_level(LOG_LEVEL_ERROR);
+    const struct CMUnitTest tests[] = {
+        TEST(test_status),
+        TEST(test_reload_answers_when_it_is_done),
+        TEST(test_errors),
+        TEST(test_retained_is_refused),
+        TEST(test_too_large_is_refused),
+        TEST(test_a_repeated_id_is_not_run_twice),
+        TEST(test_old_ids_are_forgotten),
+        TEST(test_where_answers_go),
+        TEST(test_stop_with_a_command_running),
+    };
+    return cmocka_run_group_tests(tests, setup_models, fixture_teardown);
+}

@@ -1,0 +1,220 @@
+#include "base/clock.h"
+#include "base/log.h"
+#include "fixture.h"
+#include "plant.h"
+
+static struct plant plant;
+
+static int setup_models(void **state)
+{
+    int r = fixture_setup(state);
+    plant_set_directory(fixture_directory);
+    plant_add_model(&(struct tiny_model){.name = "one"});
+    plant_add_model(&(struct tiny_model){.name = "short", .window = {1}});
+    return r;
+}
+
+static int setup(void **state)
+{
+    plant_start(&plant, "\"default\":\"one\"",
+                ",\"topics\":{\"samples\":[\"armwatch/robot/{robot}/sample\",\"cell/{robot}\"]}",
+                NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    plant_stop(&plant);
+    return 0;
+}
+
+static bool deliver(const char *topic, const char *payload, bool retained)
+{
+    const struct mqtt_message message = {
+        .topic = topic, .payload = payload, .size = strlen(payload), .retained = retained};
+    return intake_message(&plant.intake, &message);
+}
+
+static struct robot *robot(void)
+{
+    struct robot *found = fleet_find(&plant.fleet, "r");
+    assert_non_null(found);
+    return found;
+}
+
+static void test_topics(void **state)
+{
+    static const char *const foreign[] = {
+        "",
+        "armwatch/robot//sample",
+        "armwatch/robot/r",
+        "armwatch/robot/r/sample/x",
+        "armwatch/robot/r/samples",
+        "armwatch/robot/a/b/sample",
+        "armwatch/robot/a b/sample",
+        "armwatch/robot/../sample",
+        "cell",
+        "cell/",
+        "cell/a/b",
+        "cells/r",
+    };
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
+        if (deliver(foreign[i], "[1,2,3]", false))
+            fail_msg("%s was taken", foreign[i]);
+    }
+    assert_int_equal(plant.fleet.count, 0);
+    assert_true(deliver("armwatch/robot/r/sample", "[1,2,3]", false));
+    assert_true(deliver("cell/r", "[1,2,3]", false));
+    assert_true(deliver("cell/r2", "[1,2,3]", false));
+    assert_int_equal(plant.fleet.count, 2);
+    assert_int_equal(robot()->counters.received, 2);
+    assert_int_equal(plant.intake.samples, 3);
+}
+
+static void test_windows_from_the_fourth_row_on(void **state)
+{
+    for (unsigned i = 0; i < 10; i++)
+        plant_sample(&plant, "r", i, 2);
+    plant_wait_results(&plant, 7);
+    assert_int_equal(plant.scored, 7);
+    assert_int_equal(plant.last.score.seq, 9);
+    assert_int_equal(plant.last.score.time_ns, INT64_C(1763917200900) * CLOCK_NS_PER_MS);
+    assert_true(plant.last.score.detector[0].score == 4);
+    assert_int_equal(robot()->counters.windows, 7);
+    assert_int_equal(robot()->pending, 0);
+}
+
+static void test_a_refused_sample_is_in_no_window(void **state)
+{
+    for (unsigned i = 0; i < 6; i++)
+        plant_sample(&plant, "r", i, 1);
+    plant_publish(&plant, "r", "{\"seq\":6,\"values\":[1,2]}");
+    plant_publish(&plant, "r", "{\"seq\":7,\"values\":[1,2,null]}");
+    plant_publish(&plant, "r", "x");
+    for (unsigned i = 8; i < 12; i++)
+        plant_sample(&plant, "r", i, 1);
+    plant_wait_results(&plant, 3 + 1);
+    const struct robot_counters *counters = &robot()->counters;
+    assert_int_equal(counters->rejected[SAMPLE_WRONG_COUNT], 1);
+    assert_int_equal(counters->rejected[SAMPLE_NOT_A_NUMBER], 1);
+    assert_int_equal(counters->rejected[SAMPLE_MALFORMED], 1);
+    assert_int_equal(plant.intake.rejected, 3);
+    assert_int_equal(counters->received, 13);
+    assert_int_equal(plant.last.score.seq, 11);
+}
+
+static void test_counters_add_up_to_the_input(void **state)
+{
+    plant_sample(&plant, "r", 1, 1);
+    plant_sample(&plant, "r", 1, 1);
+    plant_sample(&plant, "r", 3, 1);
+    plant_sample(&plant, "r", 2, 1);
+    plant_publish(&plant, "r", "{\"mode\":\"t1\",\"values\":[1,2,3]}");
+    plant_publish(&plant, "r", "");
+    assert_true(deliver("armwatch/robot/r/sample", "[1,2,3]", true));
+    const struct robot_counters *c = &robot()->counters;
+    assert_int_equal(c->received, 7);
+    assert_int_equal(c->duplicates, 1);
+    assert_int_equal(c->late, 1);
+    assert_int_equal(c->gated, 1);
+    assert_int_equal(c->retained, 1);
+    assert_int_equal(c->rejected[SAMPLE_EMPTY], 1);
+    assert_int_equal(robot()->arrivals, 2);
+}
+
+static void publish_mode(unsigned seq, const char *mode)
+{
+    char text[120];
+    snprintf(text, sizeof text, "{\"time\":%.1f,\"seq\":%u,\"mode\":\"%s\",\"values\":[1,1,1]}",
+             1763917200 + 0.1 * seq, seq, mode);
+    plant_publish(&plant, "r", text);
+}
+
+static void test_the_gate(void **state)
+{
+    for (unsigned i = 0; i < 5; i++)
+        publish_mode(i, "auto");
+    publish_mode(5, "t1");
+    assert_true(robot()->gated);
+    for (unsigned i = 6; i < 10; i++)
+        publish_mode(i, "auto");
+    assert_false(robot()->gated);
+    plant_wait_results(&plant, 2 + 1);
+}
+
+static void test_a_gap_begins_a_new_epoch(void **state)
+{
+    plant_sample(&plant, "r", 0, 1);
+    uint64_t epoch = robot()->epoch;
+    assert_int_equal(robot()->counters.gaps, 0);
+    plant_sample(&plant, "r", 1, 1);
+    assert_int_equal(robot()->epoch, epoch);
+    plant_sample(&plant, "r", 100, 1);
+    assert_int_equal(robot()->epoch, epoch + 1);
+    assert_int_equal(robot()->counters.gaps, 1);
+    for (unsigned i = 101; i < 104; i++)
+        plant_sample(&plant, "r", i, 1);
+    plant_wait_results(&plant, 1);
+    assert_int_equal(plant.last.epoch, epoch + 1);
+}
+
+/* Without numbers, arrivals are counted; without times, the clock is asked. */
+static void test_bare_arrays(void **state)
+{
+    for (int i = 0; i < 5; i++)
+        plant_publish(&plant, "r", "[1,1,1]");
+    plant_wait_results(&plant, 2);
+    assert_int_equal(plant.last.score.seq, 5);
+    int64_t age_ns = clock_realtime_ns() - plant.last.score.time_ns;
+    assert_in_range(age_ns, 0, 60 * CLOCK_NS_PER_S);
+}
+
+static int setup_short(void **state)
+{
+    plant_start(&plant, "\"default\":\"short\"", ",\"robots\":{\"max\":2}", NULL);
+    return 0;
+}
+
+/* The loop does not turn, so nothing comes back: one robot fills its share and no other's. */
+static void test_a_flooding_robot_fills_its_share(void **state)
+{
+    for (unsigned i = 0; i < SCORER_PENDING_PER_ROBOT + 5; i++)
+        plant_sample(&plant, "r", i, 1);
+    assert_int_equal(robot()->pending, SCORER_PENDING_PER_ROBOT);
+    assert_int_equal(robot()->counters.overload, 5);
+    assert_true(robot_has_trouble(robot(), ROBOT_OVERLOAD, clock_monotonic_ns()));
+    plant_sample(&plant, "other", 0, 1);
+    plant_wait_results(&plant, SCORER_PENDING_PER_ROBOT + 1);
+    plant_sample(&plant, "r", 1000, 1);
+    plant_wait_results(&plant, SCORER_PENDING_PER_ROBOT + 2);
+    assert_int_equal(plant.scored, plant.results);
+}
+
+static void test_robots_beyond_the_limit(void **state)
+{
+    for (int i = 0; i < 3; i++)
+        for (char name = 'a'; name <= 'e'; name++)
+            plant_publish(&plant, (char[]){name, '\0'}, "[1,2,3]");
+    assert_int_equal(plant.fleet.count, 2);
+    assert_int_equal(plant.intake.unknown, 9);
+    assert_int_equal(plant.intake.samples, 15);
+}
+
+#define TEST(name, start) cmocka_unit_test_setup_teardown(name, start, teardown)
+
+int main(void)
+{
+    log_set_level(LOG_LEVEL_ERROR);
+    const struct CMUnitTest tests[] = {
+        TEST(test_topics, setup),
+        TEST(test_windows_from_the_fourth_row_on, setup),
+        TEST(test_a_refused_sample_is_in_no_window, setup),
+        TEST(test_counters_add_up_to_the_input, setup),
+        TEST(test_the_gate, setup),
+        TEST(test_a_gap_begins_a_new_epoch, setup),
+        TEST(test_bare_arrays, setup),
+        TEST(test_a_flooding_robot_fills_its_share, setup_short),
+        TEST(test_robots_beyond_the_limit, setup_short),
+    };
+    return cmocka_run_group_tests(tests, setup_models, fixture_teardown);
+}
