@@ -102,6 +102,19 @@ static void add_attribution(cJSON *data, const struct model *model,
     }
 }
 
+/* The channel to name beside the group that deviates most: its own first, if that is among those
+ * listed. */
+static const struct deviation *first_of_group(const struct model *model,
+                                              const struct attribution *attribution)
+{
+    for (size_t i = 0; i < attribution->channels; i++) {
+        const struct deviation *deviation = &attribution->channel[i];
+        if (model->channel[deviation->channel].group == attribution->group[0].group)
+            return deviation;
+    }
+    return &attribution->channel[0];
+}
+
 /* One sentence for a person. It says what deviates, not why. */
 static void format_text(const struct robot *robot, enum alert_transition transition,
                         char ret_text[TEXT_MAX])
@@ -115,7 +128,7 @@ static void format_text(const struct robot *robot, enum alert_transition transit
         snprintf(ret_text, TEXT_MAX, "%s moves unusually", robot->name);
     } else {
         const struct attribution *attribution = &score->attribution;
-        const struct deviation *first = &attribution->channel[0];
+        const struct deviation *first = first_of_group(robot->model, attribution);
         const struct model_channel *channel = &robot->model->channel[first->channel];
         snprintf(ret_text, TEXT_MAX,
                  "%.64s moves unusually: %.60s deviates most (%d %% of the error), %.50s is "
