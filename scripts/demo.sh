@@ -139,7 +139,7 @@ Still running (--keep), in $work:
 Look:
   $armwatch watch --broker $url
   $armwatch ctl --broker $url --instance demo status
-  $armwatch simulate --broker $url --robot kuka1 --schedule healthy:20,collision:20 --report
+  $armwatch simulate --broker $url --robot kuka1 --schedule healthy:9,dropout:9 --report
 Topics: armwatch/robot/kuka1/{sample,score,alert,state} and armwatch/service/demo/{status,control}
 End it:
   kill $daemon_pid $broker_pid && rm -r $work

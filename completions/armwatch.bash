@@ -1,0 +1,40 @@
+# Completion of armwatch(1) for bash. Commands, options and choices are read from --help, so they are
+# always those of the installed program.
+
+_armwatch_commands() {
+    armwatch --help 2>/dev/null | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z -]*[a-z]\)  .*/\1/p'
+}
+
+# "--format json|channels|binary" is one line of the help.
+_armwatch_choices() {
+    armwatch "${@:2}" --help 2>/dev/null |
+        sed -n "s/^  $1 \([^ ]*|[^ ]*\).*/\1/p" | tr '|' ' '
+}
+
+_armwatch() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} commands words
+    COMPREPLY=()
+    commands=$(_armwatch_commands)
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(cut -d ' ' -f 1 <<<"$commands" | sort -u) help" -- "$cur")
+        return
+    fi
+    words=("${COMP_WORDS[1]}")
+    if grep -q "^${words[0]} " <<<"$commands"; then
+        if [ "$COMP_CWORD" -eq 2 ]; then
+            mapfile -t COMPREPLY < <(
+                compgen -W "$(sed -n "s/^${words[0]} //p" <<<"$commands")" -- "$cur")
+            return
+        fi
+        words+=("${COMP_WORDS[2]}")
+    fi
+    if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(armwatch "${words[@]}" --help 2>/dev/null |
+            grep -o -- '^  --[a-z-]*')" -- "$cur")
+    elif [[ $prev == --* ]]; then
+        mapfile -t COMPREPLY < <(
+            compgen -W "$(_armwatch_choices "$prev" "${words[@]}")" -- "$cur")
+    fi
+}
+# Where nothing is said, files are meant.
+complete -o bashdefault -o default -F _armwatch armwatch
