@@ -79,9 +79,7 @@ static int fill_table(const struct recording *recording, struct model *model,
     return runner_run(recording, model, false_alarms_per_day, fill_line, ret_table);
 }
 
-/* ---- windows
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- windows ---- */
 
 struct series {
     double *score;
@@ -169,9 +167,7 @@ static int measure_windows(const struct table *tables, size_t count, size_t d, d
     return r;
 }
 
-/* ---- events
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- events ---- */
 
 static bool is_long(const struct table *table)
 {
