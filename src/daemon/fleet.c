@@ -36,9 +36,7 @@ void fleet_deinit(struct fleet *fleet)
     *fleet = (struct fleet){0};
 }
 
-/* ---- robots
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- robots ---- */
 
 /* FNV-1a. */
 static uint32_t *find_slot(const struct fleet *fleet, const char *name)
@@ -119,14 +117,13 @@ void fleet_post_if_dirty(struct fleet *fleet)
         log_error("out of memory: new robots are not scored yet");
 }
 
-/* ---- swap
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- swap ---- */
 
 static void reconcile(struct fleet *fleet);
 
-/* An assignment that was made for a command that failed must not part its robot from the default.
- * Its model is still the default's, which only a swap could have changed. */
+/* An assignment that was made for a command that failed must not part its robot from the default,
+ * nor one that the configuration no longer names. Its model is the default's, which only a swap
+ * could have changed. */
 static void drop_own(struct fleet *fleet, struct assignment *own)
 {
     for (size_t i = 0; i < fleet->count; i++) {
@@ -143,12 +140,13 @@ static void end_swap(struct fleet *fleet, const struct swap_outcome *outcome)
     void *user = swap->user;
     if (swap->made_own && *outcome->code)
         drop_own(fleet, swap->assignment);
-    model_unref(swap->candidate);
+    struct model *candidate = swap->candidate;
     free(swap->path);
     bool stopping = swap->stopping;
     *swap = (struct swap){.stopping = stopping};
     if (done)
         done(user, outcome);
+    model_unref(candidate);
     if (!stopping)
         reconcile(fleet);
 }
@@ -175,17 +173,22 @@ static void finish_swap(struct fleet *fleet)
         if (robot->assignment != assignment)
             continue;
         bool longer = swap->candidate->span > robot->model->span;
-        if (robot_set_model(robot, swap->candidate, thresholds) < 0)
+        if (robot_set_model(robot, swap->candidate, thresholds) < 0) {
             log_error("%s: out of memory: its windows stay as long as before", robot->name);
+            swap->rejoin = false; /* it still needs the model of its assignment */
+        }
         robot->scored &= !longer;
     }
-    assignment_activate(assignment, swap->name, model_ref(swap->candidate));
-    log_info("model %s version %lld is in use%s%s", assignment->model->name,
-             (long long)assignment->model->version, *assignment->key ? " by robot " : "",
+    log_info("model %s version %lld is in use%s%s", swap->candidate->name,
+             (long long)swap->candidate->version, *assignment->key ? " by robot " : "",
              assignment->key);
+    if (swap->rejoin)
+        drop_own(fleet, assignment);
+    else
+        assignment_activate(assignment, swap->name, model_ref(swap->candidate));
     if (fleet->on_state_changed)
         fleet->on_state_changed(fleet->user);
-    const struct swap_outcome outcome = {.code = "", .message = "", .model = assignment->model};
+    const struct swap_outcome outcome = {.code = "", .message = "", .model = swap->candidate};
     end_swap(fleet, &outcome);
 }
 
@@ -354,6 +357,21 @@ int fleet_rollback(struct fleet *fleet, const char *robot, swap_done *done, void
 /* ---- configuration
  * ------------------------------------------------------------------------------------------- */
 
+/* A robot that the configuration no longer names follows the default again, or stays as it is where
+ * there is none with its channels. */
+static void start_rejoin(struct fleet *fleet, struct assignment *own)
+{
+    struct assignment *standard = assignments_find(&fleet->assignments, ASSIGNMENT_DEFAULT);
+    if (!standard || standard == own)
+        return;
+    fleet->swap = (struct swap){.busy = true,
+                                .fleet = fleet,
+                                .assignment = own,
+                                .candidate = model_ref(standard->model),
+                                .rejoin = true};
+    post_candidate(fleet);
+}
+
 /* Starts the next swap that the configuration asks for; called again when it has ended. A model
  * that cannot be loaded is not tried again before the configuration changes again. */
 static void reconcile(struct fleet *fleet)
@@ -373,8 +391,8 @@ static void reconcile(struct fleet *fleet)
             continue;
         strcpy(assignment->configured, wanted);
         if (!*wanted)
-            wanted = configured_name(fleet->config, ASSIGNMENT_DEFAULT);
-        if (*wanted && start_swap(fleet, assignment, wanted, NULL, NULL) < 0)
+            start_rejoin(fleet, assignment);
+        else if (start_swap(fleet, assignment, wanted, NULL, NULL) < 0)
             log_error("out of memory: model %s is not loaded", wanted);
     }
 }

@@ -38,6 +38,7 @@ struct swap {
     char *path;
     struct model *candidate; /* part of every set that is posted */
     bool made_own;           /* the assignment was made for this swap: it goes if the swap fails */
+    bool rejoin;             /* to the default's model: the assignment goes if the swap succeeds */
     struct {                 /* of the pool while the file is read */
         struct model *model;
         int result;
