@@ -541,6 +541,88 @@ static void test_saved_model_has_gone(void **state)
     cell_stop(cell);
 }
 
+/* ---- everything at once
+ * ------------------------------------------------------------------------------------- */
+
+#define CHAOS_ROBOTS 6
+#define CHAOS_STEPS 300
+
+static void chaos_step(struct cell *cell, struct rng *rng)
+{
+    static const char *const names[] = {"cell",     "cell-v2", "flipped",
+                                        "selftest", "other",   "nothing"};
+    static const char *const defaults[] = {"\"cell\"", "\"cell-v2\"", "\"flipped\""};
+    static const char *const robots[] = {"{}", "{\"r1\":\"cell-v2\"}",
+                                         "{\"r1\":\"cell\",\"r9\":\"cell-v2\"}",
+                                         "{\"r2\":\"nothing\"}"};
+    char text[160], robot[32] = "";
+    if (rng_below(rng, 2))
+        snprintf(robot, sizeof robot, ",\"robot\":\"r%u\"", (unsigned)rng_below(rng, 8));
+    switch (rng_below(rng, 8)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+        snprintf(text, sizeof text, "{\"command\":\"reload\",\"model\":\"%s\"%s}",
+                 names[rng_below(rng, 6)], robot);
+        break;
+    case 4:
+        snprintf(text, sizeof text, "{\"command\":\"reload\"%s}", robot);
+        break;
+    case 5:
+        snprintf(text, sizeof text, "{\"command\":\"rollback\"%s}", robot);
+        break;
+    default:
+        cell_configure(cell, "models.default", defaults[rng_below(rng, 3)]);
+        cell_configure(cell, "models.robots", robots[rng_below(rng, 4)]);
+        cell_write_config(cell);
+        daemon_process_signal(cell->daemon, SIGHUP);
+        return;
+    }
+    cell_publish(cell, CELL_CONTROL, text, strlen(text));
+}
+
+/* Commands, signals and new robots in every order: no window is lost, and what is asked for last
+ * is what counts. */
+static void test_chaos(void **state)
+{
+    static const char *const names[CHAOS_ROBOTS] = {"r0", "r1", "r2", "r3", "r4", "r5"};
+    struct cell *cell = *state;
+    struct cell_robot robots[CHAOS_ROBOTS];
+    struct rng rng;
+    const char *seed = getenv("CHAOS_SEED");
+    rng_init(&rng, seed ? strtoull(seed, NULL, 10) : 1);
+    write_bad_models(cell_own_models(cell));
+    for (size_t i = 0; i < CHAOS_ROBOTS; i++)
+        cell_robot_init(&robots[i], names[i], TOY_ARM_CHANNELS, 310 + i);
+    cell_start(cell);
+    cell_stream_start(cell, robots, 2);
+    for (int i = 0; i < CHAOS_STEPS; i++) {
+        cell->stream.count = 2 + (size_t)i * (CHAOS_ROBOTS - 1) / CHAOS_STEPS;
+        chaos_step(cell, &rng);
+        if (rng_below(&rng, 3))
+            wait_ms(&cell->harness->loop, (int)rng_below(&rng, 20));
+    }
+    cell_configure(cell, "models.default", "\"cell\"");
+    cell_configure(cell, "models.robots", "{\"r3\":\"cell-v2\"}");
+    cell_write_config(cell);
+    size_t before = daemon_process_logged(cell->daemon, "configuration read again");
+    daemon_process_signal(cell->daemon, SIGHUP);
+    cell_wait(cell, daemon_process_logged(cell->daemon, "configuration read again") > before, 5000);
+    cell_stream_stop(cell);
+    for (size_t i = 0; i < CHAOS_ROBOTS; i++)
+        cell_wait(cell,
+                  cell_counter(cell, names[i], "scored") == (double)robots[i].arm.row - SPAN + 1,
+                  5000);
+    cJSON *reply = NULL;
+    do { /* a swap of the last configuration may still be under way */
+        cJSON_Delete(reply);
+        reply = cell_command(cell, "\"command\":\"reload\",\"model\":\"cell-v2\"");
+    } while (cJSON_IsFalse(json_at(reply, "ok")));
+    expect_ok(reply, 2);
+    cell_stop(cell);
+}
+
 /* ---- several robots
  * ---------------------------------------------------------------------------------------- */
 
@@ -616,6 +698,7 @@ int main(void)
         CELL_TEST(test_swap_survives_restarts),
         CELL_TEST(test_model_of_one_robot),
         CELL_TEST(test_saved_model_has_gone),
+        CELL_TEST(test_chaos),
         CELL_TEST(test_two_models_and_templates),
         CELL_TEST(test_robots_max_and_names),
     };
