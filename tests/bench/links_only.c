@@ -1,5 +1,6 @@
 /*
- * links_only: what the libraries alone cost: links what the daemon links, initialises it, says READY, and waits.
+ * links_only: what the libraries alone cost: links what the daemon links, initialises it, says
+ * READY, and waits.
  *
  * The other side of the footprint benchmark.
  */

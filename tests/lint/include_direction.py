@@ -1,57 +1,95 @@
 #!/usr/bin/env python3
-"""Fails when an include points against the direction of the layers, or when a library's header is
-included outside of its home. Usage: include_direction.py SOURCE_DIRECTORY"""
-import pathlib
-import re
-import sys
+"""Includes point down the layers, and every foreign header has one home.
 
-# What a layer may include besides itself.
+    base <- nn <- model <- pipeline <- {daemon, lab <- cli}
+    base <- mqtt <- {config, daemon, cli},  config <- {daemon, cli}
+"""
+import re
+import sources
+
 LAYERS = {
-    "base": set(),
-    "nn": {"base"},
-    "model": {"base", "nn"},
-    "pipeline": {"base", "nn", "model"},
-    "mqtt": {"base"},
-    "config": {"base", "mqtt"},
-    "lab": {"base", "nn", "model", "pipeline"},
-    "daemon": {"base", "nn", "model", "pipeline", "mqtt", "config"},
-    "cli": {"base", "nn", "model", "pipeline", "mqtt", "config", "lab"},
+    "base": [],
+    "nn": ["base"],
+    "model": ["nn"],
+    "pipeline": ["model"],
+    "lab": ["pipeline"],
+    "mqtt": ["base"],
+    "config": ["mqtt"],
+    "daemon": ["pipeline", "config", "mqtt"],
+    "cli": ["lab", "config", "mqtt"],
 }
+
+# A header of a library: the files or layers that may include it. The others go through these.
 HOMES = {
-    "cjson/": ["base/json.h"],
+    "cjson/cJSON.h": ["base/json.h"],
+    "openssl/evp.h": ["base/hash.c"],
     "cblas.h": ["nn/blas.c"],
     "mosquitto.h": ["mqtt/"],
-    "openssl/": ["base/hash.c", "mqtt/"],
+    "mqtt_protocol.h": ["mqtt/"],
+    "openssl/ssl.h": ["mqtt/"],
+    "openssl/x509.h": ["mqtt/"],
     "uv.h": ["mqtt/", "daemon/", "cli/"],
+    "armwatch/armwatch.h": ["pipeline/armwatch.c"],
 }
-INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]')
+
+SYSTEM = re.compile(
+    r"(assert|ctype|errno|float|inttypes|limits|locale|math|setjmp|signal|stdarg|stdatomic|stdbool"
+    r"|stddef|stdint|stdio|stdlib|string|time"  # C
+    r"|dirent|fcntl|ftw|getopt|langinfo|libgen|netdb|poll|pthread|sched|strings|termios|unistd"
+    r"|(sys|net|netinet|arpa)/\w+)\.h"  # POSIX
+)
+INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
-def problems(path, name):
+def below(layer):
+    """The layer and everything under it."""
+    found = {layer}
+    for lower in LAYERS[layer]:
+        found |= below(lower)
+    return found
+
+
+def check_own(top, layer, header):
+    target = header.split("/")[0] if "/" in header else ""
+    if target not in LAYERS:
+        return f'"{header}" has no layer: includes are "layer/file.h"'
+    if not (top / "src" / header).is_file():
+        return f'"{header}" does not exist'
+    if target not in below(layer):
+        return f'"{header}": {layer} is not above {target}'
+    return None
+
+
+def check_foreign(name, header):
+    homes = HOMES.get(header)
+    if homes is None:
+        known = SYSTEM.fullmatch(header)
+        return None if known else f"<{header}> has no home: give it one in include_direction.py"
+    if not any(name == home or (home.endswith("/") and name.startswith(home)) for home in homes):
+        return f"<{header}> belongs in {', '.join(homes)}"
+    return None
+
+
+def check_file(top, path):
+    name = path.relative_to(top / "src").as_posix()
     layer = name.split("/")[0]
+    if layer not in LAYERS:
+        yield f"src/{name}: {layer} is no layer"
+        return
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         match = INCLUDE.match(line)
         if not match:
             continue
-        quote, target = match.groups()
-        if quote == '"':
-            other = target.split("/")[0]
-            if other not in LAYERS[layer] | {layer} or "/" not in target:
-                yield f"src/{name}:{number}: {layer} must not include {target}"
-            continue
-        for header, homes in HOMES.items():
-            at_home = any(name.startswith(home) for home in homes)
-            if target.startswith(header) and not at_home:
-                yield f"src/{name}:{number}: {target} belongs to {', '.join(homes)}"
+        own, header = match[1] == '"', match[2]
+        wrong = check_own(top, layer, header) if own else check_foreign(name, header)
+        if wrong:
+            yield f"src/{name}:{number}: {wrong}"
 
 
-def main():
-    src = pathlib.Path(sys.argv[1]) / "src"
-    files = sorted(path for path in src.rglob("*.[ch]"))
-    found = [p for path in files for p in problems(path, path.relative_to(src).as_posix())]
-    print("\n".join(found) if found else f"{len(files)} files, every include in its direction")
-    return 1 if found or not files else 0
+def find(top):
+    paths = sources.files(top, ["src"], [".c", ".h"])
+    return [finding for path in paths for finding in check_file(top, path)], len(paths)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sources.report(*find(sources.root()))
