@@ -26,9 +26,7 @@ void control_deinit(struct control *control)
     *control = (struct control){0};
 }
 
-/* ---- answers
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- answers ---- */
 
 static void send_reply(struct control *control, const struct control_request *request,
                        const char *text)
@@ -95,9 +93,7 @@ static void answer_error(struct control *control, const struct control_request *
     answer(control, request, false, tree);
 }
 
-/* ---- commands
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- commands ---- */
 
 /* An optional name; false if it is there and is none (answered). */
 static bool get_name(struct control *control, const struct control_request *request,
@@ -233,9 +229,7 @@ static const struct {
 
 #define COMMANDS_TEXT "known are status, reload, rollback"
 
-/* ---- messages
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- messages ---- */
 
 /* True if the id was answered or is being worked on: then there is nothing to run. */
 static bool is_repeated(struct control *control, const struct control_request *request)

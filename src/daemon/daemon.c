@@ -6,14 +6,15 @@
 #include "daemon/daemon.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
+#include "daemon/broker.h"
 #include "daemon/control.h"
 #include "daemon/fleet.h"
 #include "daemon/intake.h"
 #include "daemon/message.h"
 #include "daemon/notify.h"
 #include "daemon/publisher.h"
+#include "daemon/saved_state.h"
 #include "daemon/scorer.h"
 #include "daemon/service.h"
 
@@ -22,14 +23,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define TICK_MS 250
 #define FAREWELL_MS 1000 /* for the last messages */
 #define STOP_MS 4000     /* then the process ends, whatever hangs */
 #define SCORER_DEAD_S 5.0
-#define STATE_FILE_MAX ((size_t)1 << 20)
 
 enum phase { PHASE_RUNNING, PHASE_FAREWELL, PHASE_CLOSING };
 
@@ -47,67 +46,13 @@ struct daemon {
     uv_timer_t tick, farewell, stop_guard;
     enum phase phase;
     int64_t watchdog_ns, watchdog_next_ns;
-    struct {
-        uv_work_t work;
-        bool busy, again;
-        char *path, *text;
-        int result;
-        struct diag diag;
-    } save;
+    struct saved_state saved;
 };
 
-/* ---- saved state
- * --------------------------------------------------------------------------------------------- */
-
-static char *state_path(const struct config *config)
-{
-    char *path;
-    return asprintf(&path, "%s/state.json", config->state_directory) < 0 ? NULL : path;
-}
-
-static void save_in_pool(uv_work_t *work)
-{
-    struct daemon *daemon = work->data;
-    daemon->save.result = file_write(daemon->save.path, daemon->save.text,
-                                     strlen(daemon->save.text), &daemon->save.diag);
-}
-
-static void save_state(void *user);
-
-static void on_saved(uv_work_t *work, int status)
-{
-    struct daemon *daemon = work->data;
-    free(daemon->save.path);
-    free(daemon->save.text);
-    daemon->save.busy = false;
-    unsigned bit = 1U << SERVICE_STATE;
-    daemon->service.troubles &= ~bit;
-    if (status < 0 || daemon->save.result < 0) {
-        log_error("state not saved: %s", daemon->save.diag.text);
-        daemon->service.troubles |= bit;
-    }
-    if (daemon->save.again)
-        save_state(daemon);
-}
-
-/* One job at a time; a change that comes meanwhile is saved after it. */
 static void save_state(void *user)
 {
     struct daemon *daemon = user;
-    daemon->save.again = daemon->save.busy;
-    if (daemon->save.busy)
-        return;
-    daemon->save.path = state_path(daemon->config);
-    daemon->save.text = assignments_format_state(&daemon->fleet.assignments);
-    daemon->save.work.data = daemon;
-    daemon->save.busy =
-        daemon->save.path && daemon->save.text &&
-        uv_queue_work(&daemon->loop, &daemon->save.work, save_in_pool, on_saved) == 0;
-    if (!daemon->save.busy) {
-        free(daemon->save.path);
-        free(daemon->save.text);
-        daemon->service.troubles |= 1U << SERVICE_STATE;
-    }
+    saved_state_write(&daemon->saved, assignments_format_state(&daemon->fleet.assignments));
 }
 
 /* What was saved under another configuration must not come back with that configuration. */
@@ -115,13 +60,12 @@ static void replace_outdated_state(struct daemon *daemon, const char *saved)
 {
     char *present = assignments_format_state(&daemon->fleet.assignments);
     if (present && strcmp(present, saved) != 0)
-        save_state(daemon);
-    free(present);
+        saved_state_write(&daemon->saved, present);
+    else
+        free(present);
 }
 
-/* ---- results
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- results ---- */
 
 static void on_result(void *user, const struct scorer_result *result)
 {
@@ -164,9 +108,7 @@ static void on_set(void *user, uint64_t generation, bool ok, const char *reason)
 
 static const struct scorer_handlers scorer_handlers = {.on_result = on_result, .on_set = on_set};
 
-/* ---- broker
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- broker ---- */
 
 static void on_online(void *user)
 {
@@ -221,73 +163,29 @@ static void on_ack(void *user, uint64_t token, int reason)
         outbox_flush(daemon->publisher.outbox, daemon->client);
 }
 
+static void on_refused(void *user, const char *filter, int reason)
+{
+    struct daemon *daemon = user;
+    log_error(
+        "broker: the subscription to %s was refused (reason %d): has %s the right to read it?",
+        filter, reason, daemon->config->mqtt.client_id);
+}
+
 static const struct mqtt_handlers mqtt_handlers = {.on_online = on_online,
                                                    .on_offline = on_offline,
                                                    .on_message = on_message,
                                                    .on_drained = on_drained,
-                                                   .on_ack = on_ack};
-
-/* Secrets and certificate files of the configuration, found and read. */
-struct secrets {
-    char *password, *ca_file, *cert_file, *key_file;
-};
-
-static void free_secrets(struct secrets *secrets)
-{
-    if (secrets->password)
-        explicit_bzero(secrets->password, strlen(secrets->password));
-    free(secrets->password);
-    free(secrets->ca_file);
-    free(secrets->cert_file);
-    free(secrets->key_file);
-}
-
-static int find_secrets(const struct config *config, struct secrets *secrets, struct diag *diag)
-{
-    const struct {
-        const char *name;
-        char **path;
-    } files[] = {{config->mqtt.ca_file, &secrets->ca_file},
-                 {config->mqtt.cert_file, &secrets->cert_file},
-                 {config->mqtt.key_file, &secrets->key_file}};
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < sizeof files / sizeof files[0]; i++) {
-        if (files[i].name)
-            r = config_find_secret(config, files[i].name, files[i].path, diag);
-    }
-    if (r == 0 && config->mqtt.password_file)
-        r = config_read_secret(config, config->mqtt.password_file, &secrets->password, diag);
-    return r;
-}
+                                                   .on_ack = on_ack,
+                                                   .on_refused = on_refused};
 
 static int start_client(struct daemon *daemon, struct diag *diag)
 {
-    const struct config *config = daemon->config;
-    struct secrets secrets = {0};
-    char *will = message_print(service_status(&daemon->service, true));
-    struct mqtt_options options = {
-        .protocol = !strcmp(config->mqtt.protocol, "5") ? 5 : 4,
-        .client_id = config->mqtt.client_id,
-        .username = config->mqtt.username,
-        .tls_insecure = config->mqtt.tls_insecure,
-        .will = {.topic = daemon->publisher.status_topic,
-                 .payload = will,
-                 .size = will ? strlen(will) : 0,
-                 .qos = 1,
-                 .retained = true},
-    };
-    int r = will ? find_secrets(config, &secrets, diag) : diag_errno(diag, ENOMEM, "status");
-    if (r == 0)
-        r = mqtt_url_parse(config->mqtt.url, &options.url, diag);
-    options.password = secrets.password;
-    options.ca_file = secrets.ca_file;
-    options.cert_file = secrets.cert_file;
-    options.key_file = secrets.key_file;
-    if (r == 0)
-        r = mqtt_client_start(&daemon->loop, &options, &mqtt_handlers, daemon, &daemon->client,
-                              diag);
-    free_secrets(&secrets);
-    cJSON_free(will);
+    char *text = message_print(service_status(&daemon->service, true));
+    const struct broker_will will = {.topic = daemon->publisher.status_topic, .text = text};
+    int r = text ? broker_connect(&daemon->loop, daemon->config, &will, &mqtt_handlers, daemon,
+                                  &daemon->client, diag)
+                 : diag_errno(diag, ENOMEM, "status");
+    cJSON_free(text);
     if (r < 0)
         return r;
     daemon->publisher.client = daemon->client;
@@ -297,9 +195,7 @@ static int start_client(struct daemon *daemon, struct diag *diag)
     return r < 0 ? diag_errno(diag, r, "subscriptions") : 0;
 }
 
-/* ---- time
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- time ---- */
 
 static void tick_robot(struct daemon *daemon, struct robot *robot, int64_t now_ns)
 {
@@ -335,9 +231,7 @@ static void on_tick(uv_timer_t *handle)
     feed_watchdog(daemon, now_ns);
 }
 
-/* ---- signals
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- signals ---- */
 
 static void apply_config(struct daemon *daemon, struct config *config)
 {
@@ -440,28 +334,17 @@ static void on_stop_signal(uv_signal_t *handle, int signum)
     scorer_stop(scorer, on_scorer_stopped, daemon);
 }
 
-/* ---- start
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- start ---- */
 
 static int start_models(struct daemon *daemon, struct diag *diag)
 {
     struct assignments assignments;
     struct diag warning = DIAG_INIT;
-    void *state = NULL;
-    size_t size;
-    char *path = state_path(daemon->config);
-    if (!path)
+    char *state;
+    if (saved_state_init(&daemon->saved, &daemon->loop, daemon->config->state_directory, &state) <
+        0)
         return diag_errno(diag, ENOMEM, "state");
-    if (mkdir(daemon->config->state_directory, 0750) < 0 && errno != EEXIST)
-        log_warning("%s: %s: nothing will be remembered", daemon->config->state_directory,
-                    strerror(errno));
-    int r = file_read(path, STATE_FILE_MAX, &state, &size, &warning);
-    if (r < 0 && r != -ENOENT)
-        log_warning("saved state: %s", warning.text);
-    free(path);
-    warning = DIAG_INIT;
-    r = assignments_start(&assignments, daemon->config, state, &warning, diag);
+    int r = assignments_start(&assignments, daemon->config, state, &warning, diag);
     if (*warning.text) {
         log_warning("%s", warning.text);
         daemon->service.troubles |= 1U << SERVICE_MODEL;
@@ -484,6 +367,7 @@ static void wire(struct daemon *daemon)
     daemon->intake.config = daemon->service.config = daemon->config;
     daemon->intake.fleet = daemon->service.fleet = daemon->control.fleet = &daemon->fleet;
     daemon->service.intake = &daemon->intake;
+    daemon->service.saved = &daemon->saved;
     daemon->service.publisher = daemon->control.publisher = &daemon->publisher;
     daemon->service.since_ns = clock_realtime_ns();
     daemon->service.started_ns = clock_monotonic_ns();
@@ -533,6 +417,7 @@ static int start(struct daemon *daemon, struct diag *diag)
 static void free_daemon(struct daemon *daemon)
 {
     control_deinit(&daemon->control);
+    saved_state_deinit(&daemon->saved);
     fleet_deinit(&daemon->fleet);
     publisher_deinit(&daemon->publisher);
     config_free(daemon->config);

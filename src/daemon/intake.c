@@ -10,9 +10,7 @@
 
 #define ROBOT_MARK "{robot}"
 
-/* ---- topics
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- topics ---- */
 
 int intake_subscribe(const struct intake *intake, struct mqtt_client *client)
 {
@@ -59,9 +57,7 @@ static bool match_topic(const struct intake *intake, const char *topic,
     return false;
 }
 
-/* ---- samples
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- samples ---- */
 
 static bool power_of_two(uint64_t count)
 {

@@ -252,9 +252,7 @@ static void scorer_main(void *argument)
     signal_loop(scorer);
 }
 
-/* ---- loop
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- loop ---- */
 
 static void drain(struct scorer *scorer)
 {

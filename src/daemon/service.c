@@ -39,7 +39,8 @@ static unsigned find_troubles(struct service *service, int64_t now_ns)
         service->trouble_until_ns = now_ns + RECENT_NS;
     }
     bool stalled = scorer_stalled_s(service->fleet->scorer) > SCORER_STALLED_S;
-    return service->troubles | service->recent | (stalled ? 1U << SERVICE_SCORER : 0);
+    unsigned unsaved = service->saved->failed ? 1U << SERVICE_STATE : 0;
+    return service->troubles | unsaved | service->recent | (stalled ? 1U << SERVICE_SCORER : 0);
 }
 
 static uint64_t open_alerts(const struct fleet *fleet)

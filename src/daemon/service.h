@@ -11,6 +11,7 @@
 #include "daemon/fleet.h"
 #include "daemon/intake.h"
 #include "daemon/publisher.h"
+#include "daemon/saved_state.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,9 +32,10 @@ struct service {
     struct fleet *fleet;
     struct intake *intake;
     struct publisher *publisher;
+    const struct saved_state *saved;
     int64_t since_ns;   /* wall clock of the present state */
     int64_t started_ns; /* monotonic */
-    unsigned troubles;  /* bits that stay: SERVICE_MODEL, SERVICE_STATE */
+    unsigned troubles;  /* bits that stay: SERVICE_MODEL */
     unsigned published; /* troubles in the status that was published last */
     bool any_published;
     int64_t last_publish_ns;
