@@ -164,6 +164,19 @@ static void test_span_changes_keep_the_rows(void **state)
     history_deinit(&history);
 }
 
+/* Rows that gave way to others are not claimed by a longer window. */
+static void test_a_longer_span_finds_only_what_is_there(void **state)
+{
+    struct history history = make(2, 0);
+    int64_t time_ms = 0;
+    for (size_t i = 0; i < history.capacity + 1; i++)
+        push(&history, time_ms += 100, -1);
+    assert_int_equal(history_set_span(&history, 20, 0.1), 0);
+    assert_int_equal(history_valid_rows(&history), history.end);
+    expect_push(&history, time_ms += 100, -1, HISTORY_APPENDED, 3);
+    history_deinit(&history);
+}
+
 static void test_steps_of_centuries(void **state)
 {
     struct history history = make(2, 0);
@@ -284,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_a_refused_sample_breaks_the_run),
         cmocka_unit_test(test_slow_samples),
         cmocka_unit_test(test_span_changes_keep_the_rows),
+        cmocka_unit_test(test_a_longer_span_finds_only_what_is_there),
         cmocka_unit_test(test_steps_of_centuries),
         cmocka_unit_test(test_random_streams_equal_a_naive_reference),
     };
