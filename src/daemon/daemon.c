@@ -191,7 +191,8 @@ static int start_client(struct daemon *daemon, struct diag *diag)
     daemon->publisher.client = daemon->client;
     r = intake_subscribe(&daemon->intake, daemon->client);
     if (r == 0)
-        r = mqtt_client_subscribe(daemon->client, daemon->publisher.control_topic, 1);
+        r = mqtt_client_subscribe(daemon->client, daemon->publisher.control_topic,
+                                  1 | MQTT_RETAIN_AS_PUBLISHED);
     return r < 0 ? diag_errno(diag, r, "subscriptions") : 0;
 }
 

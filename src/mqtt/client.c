@@ -243,13 +243,14 @@ void mqtt_client_stop(struct mqtt_client *client, void (*on_stopped)(void *user)
         client_begin_stop(client);
 }
 
-int mqtt_client_subscribe(struct mqtt_client *client, const char *filter, int qos)
+int mqtt_client_subscribe(struct mqtt_client *client, const char *filter, int options)
 {
+    int qos = options & ~MQTT_RETAIN_AS_PUBLISHED;
     if (qos < 0 || qos > 1 || !filter || mosquitto_sub_topic_check(filter) ||
         mosquitto_validate_utf8(filter, (int)strlen(filter)))
         return -EINVAL;
     struct mqtt_subscription *item;
-    int r = mqtt_subscriptions_put(&client->session.subscriptions, filter, qos, &item);
+    int r = mqtt_subscriptions_put(&client->session.subscriptions, filter, options, &item);
     if (r == 0 && client->state == CLIENT_ONLINE) {
         mqtt_session_subscribe(&client->session, item);
         mqtt_connection_touch(client->connection);

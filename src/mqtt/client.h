@@ -80,8 +80,11 @@ int mqtt_client_start(uv_loop_t *loop, const struct mqtt_options *options,
  * pool, on_stopped comes at its end, with a dead DNS server in some ten seconds. */
 void mqtt_client_stop(struct mqtt_client *client, void (*on_stopped)(void *user), void *user);
 
-/* Kept and renewed at every connect. QoS 0 or 1. Errors: -EINVAL, -ENOMEM; unsubscribe: -ENOENT. */
-int mqtt_client_subscribe(struct mqtt_client *client, const char *filter, int qos);
+/* Kept and renewed at every connect. options: QoS 0 or 1, with MQTT_RETAIN_AS_PUBLISHED where a
+ * message that was published as retained must be told from others even when it arrives at once
+ * (MQTT 5; 3.1.1 cannot). Errors: -EINVAL, -ENOMEM; unsubscribe: -ENOENT. */
+#define MQTT_RETAIN_AS_PUBLISHED 0x08 /* the bit of MQTT 5's subscription options */
+int mqtt_client_subscribe(struct mqtt_client *client, const char *filter, int options);
 int mqtt_client_unsubscribe(struct mqtt_client *client, const char *filter);
 
 /* Publishes now. For QoS 1 the token comes back in on_ack; ret_token may be NULL.

@@ -278,7 +278,9 @@ int mqtt_session_publish(struct mqtt_session *session, const struct mqtt_message
 void mqtt_session_subscribe(struct mqtt_session *session, struct mqtt_subscription *item)
 {
     int mid = session->last_mid; /* set even where the call fails after it */
-    int rc = mosquitto_subscribe(session->mosq, &mid, item->filter, item->qos);
+    int qos = item->options & ~MQTT_RETAIN_AS_PUBLISHED;
+    int flags = session->v5 ? item->options & MQTT_RETAIN_AS_PUBLISHED : 0;
+    int rc = mosquitto_subscribe_v5(session->mosq, &mid, item->filter, qos, flags, NULL);
     if (rc)
         session->write_error = rc;
     session->last_mid = item->mid = mid;

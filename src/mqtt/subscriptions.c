@@ -14,8 +14,8 @@ static struct mqtt_subscription *subscriptions_find(struct mqtt_subscriptions *s
     return NULL;
 }
 
-int mqtt_subscriptions_put(struct mqtt_subscriptions *subscriptions, const char *filter, int qos,
-                           struct mqtt_subscription **ret_item)
+int mqtt_subscriptions_put(struct mqtt_subscriptions *subscriptions, const char *filter,
+                           int options, struct mqtt_subscription **ret_item)
 {
     struct mqtt_subscription *item = subscriptions_find(subscriptions, filter);
     if (!item) {
@@ -33,7 +33,7 @@ int mqtt_subscriptions_put(struct mqtt_subscriptions *subscriptions, const char 
         item = &subscriptions->items[subscriptions->count++];
         *item = (struct mqtt_subscription){.filter = copy};
     }
-    item->qos = qos;
+    item->options = options;
     *ret_item = item;
     return 0;
 }

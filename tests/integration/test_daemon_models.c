@@ -446,6 +446,11 @@ static void test_retained_command(void **state)
     assert_true(cell_last_says(cell, CELL_REPLY, "error.code", "retained"));
     assert_true(cell_last_says(cell, CELL_REPLY, "id", "r"));
     assert_int_equal(daemon_process_logged(cell->daemon, IN_USE), 0);
+    /* One that comes while the daemon listens would be run at its next start. */
+    send_control(cell, "{\"id\":\"s\",\"command\":\"reload\",\"model\":\"cell-v2\"}", true);
+    cell_wait(cell, cell_count(cell, CELL_REPLY) == 2, 3000);
+    assert_true(cell_last_says(cell, CELL_REPLY, "error.code", "retained"));
+    assert_int_equal(daemon_process_logged(cell->daemon, IN_USE), 0);
     cell_stop(cell);
 }
 
