@@ -107,6 +107,9 @@ static enum step classify(const struct history *history, const struct sample *sa
     /* A step of one period can be longer than max_gap_s where the period itself is. */
     int64_t longest = history->max_gap_ns > history->period_ns * 3 / 2 ? history->max_gap_ns
                                                                        : history->period_ns * 3 / 2;
+    /* A source that counts anew after a pause starts low: its samples are no late ones. */
+    if (by_seq && step == STEP_LATE && step_ns > longest)
+        return STEP_RESTART;
     bool forward = step == STEP_NEXT || step == STEP_MISSING;
     return forward && (step_ns > longest || step_ns < -HISTORY_LATE_MAX_NS) ? STEP_RESTART : step;
 }

@@ -105,6 +105,13 @@ static void test_a_clock_or_a_counter_that_was_set_back(void **state)
     history_deinit(&history);
 
     history = make(3, 0);
+    push(&history, 10000, 20); /* a source that starts anew: not late, after a pause */
+    expect_push(&history, 10300, 0, HISTORY_LATE, 1);
+    expect_push(&history, 10301, 0, HISTORY_RESTARTED, 1);
+    expect_push(&history, 10401, 1, HISTORY_APPENDED, 2);
+    history_deinit(&history);
+
+    history = make(3, 0);
     push(&history, 10000, 500);
     expect_push(&history, 10100, 0, HISTORY_RESTARTED, 1);
     expect_push(&history, 10200, 1, HISTORY_APPENDED, 2);
@@ -207,7 +214,8 @@ static enum history_outcome naive_push(struct naive *naive, const struct sample 
         if (sample->seq == naive->seq)
             return HISTORY_DUPLICATE;
         bool back = sample->seq < naive->seq;
-        if (back && naive->seq - sample->seq <= 64)
+        bool paused = step > max_gap_ns && step > period * 3 / 2;
+        if (back && naive->seq - sample->seq <= 64 && !paused)
             return HISTORY_LATE;
         restart = back || step < -2 * CLOCK_NS_PER_S;
         next = sample->seq == naive->seq + 1;
