@@ -47,7 +47,7 @@ static int check_series(const struct metrics_series *series, size_t *ret_positiv
 int metrics_rank(const struct metrics_series *series, struct metrics_ranking *ret_ranking,
                  struct diag *diag)
 {
-    size_t positives;
+    size_t positives = 0;
     int r = check_series(series, &positives, diag);
     if (r < 0)
         return r;
