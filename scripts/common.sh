@@ -63,10 +63,12 @@ needed_packages=(
     libuv1-dev libmosquitto-dev libcjson-dev libopenblas-serial-dev libssl-dev libcmocka-dev
     mosquitto openssl
 )
+lint_packages=(clang-format)
 
+# missing_packages PACKAGE...
 missing_packages() {
     local package
-    for package in "${needed_packages[@]}"; do
+    for package in "$@"; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
             printf '%s\n' "$package"
     done
@@ -96,9 +98,10 @@ install_packages() {
     return "$code"
 }
 
+# ensure_packages [FURTHER PACKAGE...]
 ensure_packages() {
     local missing
-    mapfile -t missing < <(missing_packages)
+    mapfile -t missing < <(missing_packages "${needed_packages[@]}" "$@")
     [ "${#missing[@]}" -gt 0 ] || return 0
     command -v apt-get >/dev/null || fail "missing: ${missing[*]} (no apt-get here to install them)"
     [ "$(id -u)" -eq 0 ] || sudo -v || fail "missing: ${missing[*]} (root or sudo is needed)"
