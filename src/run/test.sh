@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # ./run test: the suites, case by case; the last line is the count.
 set -euo pipefail
-source scripts/common.sh
+source src/run/common.sh
 
 options=()
 suites=()
@@ -22,4 +22,4 @@ log=$build_dir/meson-logs/testlog.json
 rm -f "$log"
 # Meson's own result counts programs; the summary reads the cases and decides.
 meson test -C "$build_dir" --no-rebuild --print-errorlogs "${suites[@]}" </dev/null || true
-exec python3 scripts/test_summary.py "$log"
+exec python3 src/run/test_summary.py "$log"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # ./run build: install what is missing, configure, compile.
 set -euo pipefail
-source scripts/common.sh
+source src/run/common.sh
 
 options=()
 for argument in "$@"; do

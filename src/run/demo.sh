@@ -3,7 +3,7 @@
 #
 # Everything lives in one temporary directory and is ended by its process id, also after Ctrl-C.
 set -euo pipefail
-source scripts/common.sh
+source src/run/common.sh
 
 # Seconds of the arm's own time. The model knows this robot, but not this session of it.
 schedule=healthy:25,collision:25,healthy:12,dropout:15,healthy:10,payload:2:20,healthy:8,slow:0.5:25,healthy:10

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # ./run bench: the benchmarks that meson knows.
 set -euo pipefail
-source scripts/common.sh
+source src/run/common.sh
 
 [ $# -eq 0 ] || usage_error "bench: no option \"$1\""
 ensure_packages
