@@ -1,0 +1,97 @@
+/*
+ * A row of the table is all there is to a key: adding one is adding a member to struct config and a
+ * row here. Lists and the map of robots are the only types that are not a single value.
+ */
+#include "config/keys.h"
+
+#include "config/config.h"
+
+#define AT(member) offsetof(struct config, member)
+
+const struct config_key config_keys[] = {
+    {"instance", CONFIG_NAME, AT(instance), "\"armwatch\"", 0, 0, NULL,
+     "name of this daemon in its topics and alerts", false},
+    {"mqtt.url", CONFIG_TEXT, AT(mqtt.url), NULL, 0, 0, NULL,
+     "broker: `mqtt://host[:1883]`, `mqtts://host[:8883]` or `unix:///path`", false},
+    {"mqtt.protocol", CONFIG_CHOICE, AT(mqtt.protocol), "\"5\"", 0, 0, "5|3.1.1", "version of MQTT",
+     false},
+    {"mqtt.client_id", CONFIG_TEXT, AT(mqtt.client_id), "null", 0, 0, NULL,
+     "client identifier; must be unique at the broker; default `armwatch-INSTANCE`", false},
+    {"mqtt.username", CONFIG_TEXT, AT(mqtt.username), "null", 0, 0, NULL, "user name", false},
+    {"mqtt.password_file", CONFIG_TEXT, AT(mqtt.password_file), "null", 0, 0, NULL,
+     "secret file with the password in its first line", false},
+    {"mqtt.ca_file", CONFIG_TEXT, AT(mqtt.ca_file), "null", 0, 0, NULL,
+     "secret file: certificate authority of the broker (PEM); default: the system's", false},
+    {"mqtt.cert_file", CONFIG_TEXT, AT(mqtt.cert_file), "null", 0, 0, NULL,
+     "secret file: our certificate (PEM), with `mqtt.key_file`", false},
+    {"mqtt.key_file", CONFIG_TEXT, AT(mqtt.key_file), "null", 0, 0, NULL,
+     "secret file: our private key (PEM)", false},
+    {"mqtt.tls_insecure", CONFIG_BOOL, AT(mqtt.tls_insecure), "false", 0, 0, NULL,
+     "for tests only: do not verify the broker's certificate", false},
+    {"topics.root", CONFIG_TEXT, AT(topics.root), "\"armwatch\"", 0, 0, NULL,
+     "first levels of every topic that is published", false},
+    {"topics.samples", CONFIG_LIST, AT(topics.samples), "[]", 0, 0, NULL,
+     "topics of samples; `{robot}` is one level and names the robot; default "
+     "`ROOT/robot/{robot}/sample`",
+     false},
+    {"robots.max", CONFIG_INTEGER, AT(robots.max), "1000", 1, 1000, NULL,
+     "robots at most; samples of further ones are refused and counted", false},
+    {"models.directory", CONFIG_TEXT, AT(models.directory), "\"/var/lib/armwatch/models\"", 0, 0,
+     NULL, "where `NAME.safetensors` are; relative to the configuration's directory", false},
+    {"models.default", CONFIG_NAME, AT(models.default_name), "null", 0, 0, NULL,
+     "model of every robot that `models.robots` does not name", true},
+    {"models.robots", CONFIG_NAMES, AT(models.robots), "{}", 0, 0, NULL, "robot: model", true},
+    {"models.signature", CONFIG_CHOICE, AT(models.signature), "\"warn\"", 0, 0, "off|warn",
+     "what to do about a model without a valid signature (`require` comes with signatures "
+     "themselves)",
+     true},
+    {"models.public_key_file", CONFIG_TEXT, AT(models.public_key_file), "null", 0, 0, NULL,
+     "reserved for signatures", false},
+    {"alerts.false_alarms_per_day", CONFIG_NUMBER, AT(alerts.false_alarms_per_day), "1", 0.001,
+     10000, NULL, "budget of each robot, from which its thresholds follow", true},
+    {"alerts.reassert_s", CONFIG_NUMBER, AT(alerts.reassert_s), "60", 1, 86400, NULL,
+     "an open alert is published again this often", true},
+    {"input.max_gap_s", CONFIG_NUMBER, AT(input.max_gap_s), "0", 0, 3600, NULL,
+     "a longer step between samples starts the history anew; 0: three sample periods of the model",
+     false},
+    {"input.stale_periods", CONFIG_NUMBER, AT(input.stale_periods), "10", 2, 100000, NULL,
+     "state `stale` after so many sample periods without a sample, at least one second", true},
+    {"input.silent_s", CONFIG_NUMBER, AT(input.silent_s), "30", 1, 86400, NULL,
+     "reserved for the alert kind `silent`", true},
+    {"input.time_unit", CONFIG_CHOICE, AT(input.time_unit), "\"s\"", 0, 0, "s|ms|ns",
+     "unit of numeric times in samples", false},
+    {"input.gate.mode", CONFIG_LIST, AT(input.gate_mode), "[\"auto\"]", 0, 0, NULL,
+     "modes in which a robot is judged; a sample without a mode is judged", true},
+    {"scores.rate_hz", CONFIG_NUMBER, AT(scores.rate_hz), "2", -1, 1000, NULL,
+     "score messages a second and robot at most; 0: none; -1: every window", true},
+    {"http.listen", CONFIG_TEXT, AT(http.listen), "\"127.0.0.1:9464\"", 0, 0, NULL,
+     "reserved for metrics and the page", false},
+    {"state_directory", CONFIG_TEXT, AT(state_directory), "\"/var/lib/armwatch\"", 0, 0, NULL,
+     "what must survive a restart; relative to the configuration's directory", false},
+    {"log.level", CONFIG_CHOICE, AT(log.level), "\"info\"", 0, 0, "error|warning|info|debug",
+     "least severe lines that are logged", true},
+};
+
+_Static_assert(sizeof config_keys / sizeof config_keys[0] <= CONFIG_KEYS_MAX, "too many keys");
+const size_t config_key_count = sizeof config_keys / sizeof config_keys[0];
+
+void config_print_reference(FILE *out)
+{
+    static const char *const type_names[] = {"string",  "name",    "choice", "number",
+                                             "integer", "boolean", "list",   "object"};
+    fprintf(
+        out,
+        "| key | type | allowed | default | at SIGHUP | meaning |\n|---|---|---|---|---|---|\n");
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        char allowed[64] = "";
+        if (key->type == CONFIG_NUMBER || key->type == CONFIG_INTEGER)
+            snprintf(allowed, sizeof allowed, "%g to %g", key->min, key->max);
+        fprintf(out, "| `%s` | %s | ", key->path, type_names[key->type]);
+        for (const char *c = key->allowed ? key->allowed : allowed; *c; c++)
+            fputs(*c == '|' ? ", " : (char[]){*c, '\0'}, out);
+        fprintf(out, " | %s%s%s | %s | %s |\n", key->standard ? "`" : "",
+                key->standard ? key->standard : "required", key->standard ? "`" : "",
+                key->live ? "yes" : "restart", key->meaning);
+    }
+}
