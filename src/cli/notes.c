@@ -35,6 +35,8 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 int notes_start(struct notes *notes, uv_loop_t *loop)
 {
     notes->used = 0;
+    if (uv_guess_handle(STDIN_FILENO) != UV_NAMED_PIPE) /* libuv would abort on a file */
+        return UV_EINVAL;
     int r = uv_pipe_init(loop, &notes->pipe, 0);
     notes->pipe.data = notes;
     if (r == 0)
