@@ -158,9 +158,11 @@ static int read_times(struct npy *npy, struct recording *recording, struct diag 
         r = npy_read_numbers(npy, npy->rows, seconds, diag);
     for (size_t row = 0; r == 0 && row < npy->rows; row++) {
         if (fabs(seconds[row]) < 9.2e9) {
+            /* A float64 holds today's seconds to a quarter of a microsecond: no digit beyond means
+             * anything. */
             double whole = floor(seconds[row]);
             recording->time_ns[row] =
-                (int64_t)whole * 1000000000 + llround((seconds[row] - whole) * 1e9);
+                (int64_t)whole * 1000000000 + llround((seconds[row] - whole) * 1e6) * 1000;
         } else {
             recording->time_ns[row] = row > 0 ? recording->time_ns[row - 1] : 0;
             recording_add_hole(recording, row, "row %zu: %g is not a time in seconds", row,
