@@ -77,7 +77,8 @@ static void print_windows(const struct evaluation *evaluation)
         printf("  ROC-AUC            %.4f\n", figures->ranking.roc_auc);
         printf("  average precision  %.4f (a random score gets %.4f)\n",
                figures->ranking.average_precision, figures->ranking.prevalence);
-        printf("  VUS-PR             %.4f\n", figures->volume.pr);
+        if (isfinite(figures->volume.pr))
+            printf("  VUS-PR             %.4f\n", figures->volume.pr);
     } else {
         printf("  ROC-AUC and the like need windows with and without a label\n");
     }

@@ -13,9 +13,6 @@
 
 #define FOUND_AFTER_NS INT64_C(1000000000) /* an onset this soon after an event still finds it */
 #define ONSET_MERGE_NS INT64_C(1000000000) /* onsets closer than this are one */
-#define AFTERMATH_NS                                                                               \
-    INT64_C(3000000000) /* after an event the filter may still hold its windows                    \
-                         */
 #define LONG_EVENT_NS INT64_C(600000000000)
 #define VOLUME_TOLERANCE_S 5.0
 
@@ -107,9 +104,9 @@ static bool has_both_classes(const struct series *series)
     return anomalous > 0 && anomalous < series->count;
 }
 
-/* Tolerance ramps must not cross from one recording into the next, so the volume is taken of the
- * recordings put one after the other only where a single one has both classes; else of all of them,
- * whose labels do not touch a border. */
+/* Of each recording that has both classes, weighted by its windows; NAN where none has: put one
+ * after the other, the tolerance around an anomaly would reach over the border into another
+ * recording. */
 static int measure_volume(const struct table *tables, size_t count, size_t d, size_t tolerance,
                           struct series *all, struct metrics_volume *ret_volume, struct diag *diag)
 {
@@ -129,16 +126,9 @@ static int measure_volume(const struct table *tables, size_t count, size_t d, si
         sum.roc += volume.roc * (double)one.count;
         windows += one.count;
     }
-    if (windows > 0) {
-        *ret_volume = (struct metrics_volume){.pr = sum.pr / (double)windows,
-                                              .roc = sum.roc / (double)windows};
-        return 0;
-    }
-    all->count = 0;
-    for (size_t t = 0; t < count; t++)
-        append_series(&tables[t], d, all);
-    const struct metrics_series series = {all->score, all->label, all->count};
-    return metrics_volume(&series, tolerance, ret_volume, diag);
+    *ret_volume =
+        (struct metrics_volume){.pr = sum.pr / (double)windows, .roc = sum.roc / (double)windows};
+    return 0;
 }
 
 static int measure_windows(const struct table *tables, size_t count, size_t d, double period_s,
@@ -232,6 +222,8 @@ static int count_events(const struct table *table, bool by_steps, struct evaluat
         int64_t until_ns = table->line[end - 1].time_ns + FOUND_AFTER_NS;
         evaluation->events++;
         for (size_t i = first; i < table->rows && table->line[i].time_ns <= until_ns; i++) {
+            if (i >= end && table->line[i].label != 0)
+                break; /* the next event has begun: what comes now is its own */
             if (!is_onset(table, i))
                 continue;
             evaluation->events_found++;
@@ -244,17 +236,31 @@ static int count_events(const struct table *table, bool by_steps, struct evaluat
     return 0;
 }
 
-static void count_false_alarms(const struct table *table, double period_s,
+/* After a labelled row the windows that hold it, and the filter that holds these, still answer to
+ * it. */
+static int64_t aftermath_ns(const struct model *model)
+{
+    size_t rows = 0;
+    for (size_t d = 0; d < model->detectors; d++) {
+        const struct detector *detector = &model->detector[d];
+        size_t reach = detector_span(detector) - 1 + detector->filter.n;
+        rows = reach > rows ? reach : rows;
+    }
+    return (int64_t)((double)rows * 1.5 * model->period_s * 1e9) + ONSET_MERGE_NS;
+}
+
+static void count_false_alarms(const struct table *table, const struct model *model,
                                struct evaluation *evaluation)
 {
+    const int64_t reach_ns = aftermath_ns(model);
     int64_t label_ns = INT64_MIN / 2, onset_ns = INT64_MIN / 2;
     for (size_t i = 0; i < table->rows; i++) {
         const struct line *line = &table->line[i];
         if (line->label != 0)
             label_ns = line->time_ns;
-        if (!line->evaluated || line->label != 0 || line->time_ns - label_ns <= AFTERMATH_NS)
+        if (!line->evaluated || line->label != 0 || line->time_ns - label_ns <= reach_ns)
             continue;
-        evaluation->healthy_hours += period_s / 3600;
+        evaluation->healthy_hours += model->period_s / 3600;
         if (!is_onset(table, i))
             continue;
         evaluation->false_alarms += line->time_ns - onset_ns > ONSET_MERGE_NS;
@@ -262,7 +268,7 @@ static void count_false_alarms(const struct table *table, double period_s,
     }
 }
 
-static int measure_events(const struct table *tables, size_t count, double period_s,
+static int measure_events(const struct table *tables, size_t count, const struct model *model,
                           const struct evaluation_options *options, struct evaluation *evaluation)
 {
     struct delays delays = {0};
@@ -272,7 +278,7 @@ static int measure_events(const struct table *tables, size_t count, double perio
         evaluation->by_steps |= tables[t].step_channel >= 0 && is_long(&tables[t]);
     for (size_t t = 0; r == 0 && t < count; t++) {
         r = count_events(&tables[t], evaluation->by_steps, evaluation, &delays);
-        count_false_alarms(&tables[t], period_s, evaluation);
+        count_false_alarms(&tables[t], model, evaluation);
     }
     evaluation->delay_p50_s = evaluation->delay_p90_s = (double)NAN;
     if (r == 0 && delays.count > 0) {
@@ -305,7 +311,7 @@ static int measure(const struct table *tables, size_t count, const struct model 
                             diag);
     for (size_t d = 0; r == 0 && d < model->detectors; d++)
         r = measure_windows(tables, count, d, model->period_s, &evaluation->detector[d], diag);
-    if (r == 0 && (r = measure_events(tables, count, model->period_s, options, evaluation)) < 0)
+    if (r == 0 && (r = measure_events(tables, count, model, options, evaluation)) < 0)
         diag_errno(diag, r, "evaluation");
     return r;
 }

@@ -27,7 +27,8 @@ enum evaluation_events { EVALUATION_AUTO, EVALUATION_RUNS, EVALUATION_STEPS };
 struct evaluation_figures {
     bool ranked; /* there were windows of both classes: the next three hold */
     struct metrics_ranking ranking;
-    struct metrics_volume volume; /* per recording, weighted by its windows */
+    struct metrics_volume
+        volume; /* per recording, weighted by its windows; NAN: none has both classes */
     struct metrics_confusion confusion;
 };
 

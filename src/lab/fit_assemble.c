@@ -171,7 +171,8 @@ static int put_selftest(struct draft *draft, const struct fitting *fitting,
     size_t offset = 0, session = 0;
     while (first >= offset + fitting->sessions[session]->rows)
         offset += fitting->sessions[session++]->rows;
-    const float *rows = fitting->sessions[session]->values + (first - offset) * fitting->channels;
+    const struct recording *from = fitting->sessions[session];
+    const float *rows = from->values + (first - offset) * from->channels;
     return draft_set_selftest(draft, rows, last - first + 1, diag);
 }
 

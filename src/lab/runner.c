@@ -5,6 +5,27 @@
 #include <math.h>
 #include <string.h>
 
+static int run_monitor(const struct recording *recording, struct monitor *monitor,
+                       runner_sink *sink, void *user)
+{
+    const struct model *model = monitor->model;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < recording->rows; i++) {
+        struct runner_row row = {.row = i, .monitor = monitor, .hole = !recording->valid[i]};
+        row.time_ns = recording->time_ns ? recording->time_ns[i]
+                                         : (int64_t)llround((double)i * model->period_s * 1e9);
+        if (row.hole) {
+            monitor_break(monitor);
+        } else {
+            const struct sample sample = {.time_ns = row.time_ns, .has_time = true};
+            monitor_push(monitor, &sample, recording->values + i * recording->channels,
+                         &row.result);
+        }
+        r = sink(&row, user);
+    }
+    return r;
+}
+
 int runner_run(const struct recording *recording, struct model *model, double false_alarms_per_day,
                runner_sink *sink, void *user)
 {
@@ -13,19 +34,25 @@ int runner_run(const struct recording *recording, struct model *model, double fa
     int r = monitor_init(&monitor, model, false_alarms_per_day, 0);
     if (r < 0)
         return r;
-    for (size_t i = 0; r == 0 && i < recording->rows; i++) {
-        struct runner_row row = {.row = i, .monitor = &monitor, .hole = !recording->valid[i]};
-        row.time_ns = recording->time_ns ? recording->time_ns[i]
-                                         : (int64_t)llround((double)i * model->period_s * 1e9);
-        if (row.hole) {
-            monitor_break(&monitor);
-        } else {
-            const struct sample sample = {.time_ns = row.time_ns, .has_time = true};
-            monitor_push(&monitor, &sample, recording->values + i * recording->channels,
-                         &row.result);
-        }
-        r = sink(&row, user);
-    }
+    r = run_monitor(recording, &monitor, sink, user);
+    monitor_deinit(&monitor);
+    return r;
+}
+
+/* Without a threshold: an episode of the old one that clears would empty the filter, and the new
+ * calibration would depend on the old. */
+static int run_unlimited(const struct recording *recording, struct model *model, runner_sink *sink,
+                         void *user)
+{
+    struct monitor monitor;
+    assert(recording->channels == model->channels);
+    int r = monitor_init(&monitor, model, 1, 0);
+    if (r < 0)
+        return r;
+    for (size_t d = 0; d < model->detectors; d++)
+        monitor.thresholds[d] = (double)INFINITY;
+    alert_set_thresholds(&monitor.alert, monitor.thresholds);
+    r = run_monitor(recording, &monitor, sink, user);
     monitor_deinit(&monitor);
     return r;
 }
@@ -55,7 +82,7 @@ static int run_sessions(struct recording *const *sessions, size_t count, struct 
                         struct calibrating *calibrating)
 {
     for (size_t s = 0; s < count; s++) {
-        int r = runner_run(sessions[s], model, 1, push_statistics, calibrating);
+        int r = run_unlimited(sessions[s], model, push_statistics, calibrating);
         for (size_t d = 0; r == 0 && d < calibrating->detectors; d++)
             r = calibration_blocks_end_session(&calibrating->blocks[d]);
         if (r < 0)
