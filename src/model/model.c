@@ -325,6 +325,8 @@ double model_threshold(const struct model *model, size_t detector, double false_
     const struct detector *d = &model->detector[detector];
     if (!d->calibrated)
         return (double)INFINITY;
+    if (false_alarms_per_day <= 0)
+        false_alarms_per_day = model->false_alarms_per_day;
     return calibration_threshold(&d->calibration, false_alarms_per_day / (double)model->detectors);
 }
 

@@ -67,8 +67,8 @@ void model_unref(struct model *model); /* NULL is allowed */
  * Thread: the one that owns BLAS. Errors: -EINVAL with the difference in diag. */
 int model_selftest(struct model *model, struct diag *diag);
 
-/* Threshold of one detector: each has an equal share of the budget. INFINITY if it is not
- * calibrated. */
+/* Threshold of one detector: each has an equal share of the budget; 0 is the model's own target.
+ * INFINITY if it is not calibrated. */
 double model_threshold(const struct model *model, size_t detector, double false_alarms_per_day);
 
 /* True if every detector is calibrated. */
