@@ -3,9 +3,11 @@
 #include "cli/terminal.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- messages */
 
@@ -141,4 +143,19 @@ const char *cli_closest(const char *word, const char *const *candidates, size_t 
         }
     }
     return closest;
+}
+
+int cli_check_place(const struct cli *cli, const char *name)
+{
+    const char *path = cli_text(cli, name);
+    if (!path || !strcmp(path, "-"))
+        return CLI_DONE;
+    char *copy = strdup(path);
+    if (!copy)
+        return cli_fail(cli, -ENOMEM, NULL);
+    int code = access(dirname(copy), W_OK) == 0
+                   ? CLI_DONE
+                   : cli_error(cli, CLI_FAILED, "%s: %s", path, strerror(errno));
+    free(copy);
+    return code;
 }

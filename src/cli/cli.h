@@ -124,6 +124,9 @@ int cli_output_open(struct cli_output *output, const char *path, struct diag *di
 int cli_output_commit(struct cli_output *output, struct diag *diag); /* ends it in any case */
 void cli_output_discard(struct cli_output *output);
 
+/* Before long work: can the file of this option be made? Returns an exit code, after a message. */
+int cli_check_place(const struct cli *cli, const char *option);
+
 /* One line (or, on a terminal, indented) on stdout; the tree is taken. NULL: out of memory. Returns
  * an exit code. */
 int cli_print_json(const struct cli *cli, cJSON *tree);

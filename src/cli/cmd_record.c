@@ -252,9 +252,9 @@ static int save(const struct recorder *recorder)
 static int finish(struct recorder *recorder, int code)
 {
     progress_end(&recorder->progress);
-    if (code != CLI_DONE && code != CLI_FAILED)
-        return code;
     if (!recorder->intake.recording || recorder->intake.recording->rows == 0) {
+        if (code != CLI_DONE && code != CLI_FAILED)
+            return code;
         report_oddities(recorder);
         return cli_error(recorder->cli, CLI_FAILED, "no sample came on %s: nothing is written",
                          recorder->filter);
@@ -265,21 +265,6 @@ static int finish(struct recorder *recorder, int code)
 }
 
 /* ---- the start */
-
-static int check_place(const struct cli *cli, const char *name)
-{
-    const char *path = cli_text(cli, name);
-    if (!path || !strcmp(path, "-"))
-        return CLI_DONE;
-    char *copy = strdup(path);
-    if (!copy)
-        return cli_fail(cli, -ENOMEM, NULL);
-    int code = access(dirname(copy), W_OK) == 0
-                   ? CLI_DONE
-                   : cli_error(cli, CLI_FAILED, "%s: %s", path, strerror(errno));
-    free(copy);
-    return code;
-}
 
 static int read_names(const struct cli *cli, char ***ret_names, size_t *ret_count)
 {
@@ -321,9 +306,9 @@ static int run(const struct cli *cli)
         return cli_usage(cli, "--json and --out - both want stdout");
     if (!cli_mqtt_fill_topic(cli_text(cli, "topic"), cli_text(cli, "robot"), recorder.filter))
         return cli_usage(cli, "--topic is too long");
-    int code = check_place(cli, "out");
+    int code = cli_check_place(cli, "out");
     if (code == CLI_DONE)
-        code = check_place(cli, "columns-out");
+        code = cli_check_place(cli, "columns-out");
     if (code == CLI_DONE)
         code = read_names(cli, &how.names, &how.name_count);
     if (code == CLI_DONE) {

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LATE_NS (2 * CLOCK_NS_PER_S) /* an older row is no late one: the clock was set back */
+
 static const struct cli_option options[] = {
     {"rate", "HZ", "send this many rows a second, whatever their times are", .type = CLI_NUMBER,
      .min = 0.001, .max = 1e6},
@@ -47,12 +49,18 @@ static int64_t row_time_ns(const struct replay *replay, size_t row)
                                       : replay->first_ns + (int64_t)row * replay->period_ns;
 }
 
-/* By how much the number grows: 1 unless rows are missing in between. A duplicate or a step back
- * keeps or lowers no number: it is the time's to tell. */
+/* By how much the number grows: 1 unless rows are missing in between. A row whose time does not go
+ * on keeps the number of the row before it, and is dropped as it would be by its time; after a
+ * larger step back the receiver starts anew. */
 static uint64_t periods_between(const struct replay *replay, int64_t after_ns)
 {
     double periods = (double)(after_ns - replay->after_ns) / (double)replay->period_ns;
-    return replay->seq == 0 || periods <= 1.5 ? 1 : (uint64_t)fmax(2, round(periods));
+    bool back = after_ns <= replay->after_ns && replay->after_ns - after_ns <= LATE_NS;
+    if (replay->seq == 0)
+        return 1;
+    if (back)
+        return 0;
+    return periods <= 1.5 ? 1 : (uint64_t)fmax(2, round(periods));
 }
 
 static void next_row(void *user, struct stream_row *ret_row)
@@ -66,8 +74,10 @@ static void next_row(void *user, struct stream_row *ret_row)
     size_t row = replay->row;
     int64_t after_ns =
         (int64_t)replay->pass * replay->length_ns + row_time_ns(replay, row) - replay->first_ns;
-    replay->seq += periods_between(replay, after_ns);
-    replay->after_ns = after_ns;
+    uint64_t step = periods_between(replay, after_ns);
+    replay->seq += step;
+    if (step > 0)
+        replay->after_ns = after_ns;
     double due_s = replay->rate > 0 ? (double)(replay->pass * recording->rows + row) / replay->rate
                    : replay->speed > 0 ? (double)after_ns / 1e9 / replay->speed
                                        : 0;

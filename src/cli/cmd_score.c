@@ -98,6 +98,9 @@ static int run(const struct cli *cli)
     struct sessions sessions = {0};
     struct model *model = NULL;
     struct diag diag = DIAG_INIT;
+    int place = cli_check_place(cli, "out");
+    if (place != CLI_DONE)
+        return place;
     int r = sessions_load_model(cli_text(cli, "model"), &model, &diag);
     if (r == 0)
         r = score_file(cli, model, &sessions, &diag);

@@ -87,6 +87,8 @@ static int choose_scaler(const struct cli *cli, struct fit_options *fit, struct 
     if (!scaler)
         return 0;
     int r = scaler_kind_parse(scaler, &fit->scaler.kind, diag);
+    if (r < 0)
+        diag_prefix(diag, "--scaler");
     bool minmax = r == 0 && fit->scaler.kind == SCALER_MINMAX;
     fit->architecture.sigmoid = minmax;
     /* Two spikes of a gyro would otherwise rule the range. */
@@ -119,13 +121,10 @@ static double choose_period(const struct cli *cli, const struct sessions *sessio
     return 0.1;
 }
 
-static int choose_options(const struct cli *cli, const struct work *work, const char *name,
-                          struct fit_options *ret_fit, struct diag *diag)
+static int choose_options(const struct cli *cli, struct fit_options *ret_fit, struct diag *diag)
 {
     *ret_fit = fit_defaults((enum adversary_kind)cli_choice(cli, "adversary"));
-    ret_fit->name = name;
     ret_fit->version = cli_integer(cli, "version-number");
-    ret_fit->period_s = choose_period(cli, &work->sessions);
     ret_fit->architecture.kind = (enum architecture_kind)cli_choice(cli, "arch");
     ret_fit->architecture.second_decoder_layer = cli_choice(cli, "decoder-layers") == 1;
     ret_fit->window = (size_t)cli_integer(cli, "window");
@@ -211,6 +210,7 @@ static void leave_out_labelled(const struct cli *cli, struct sessions *sessions)
         cli_note(cli, "%zu labelled rows are left out", count);
 }
 
+/* 0, an exit code after a message, or a negative errno with its text in diag. */
 static int train_model(const struct cli *cli, struct work *work, struct diag *diag)
 {
     char name[NAME_MAX_LENGTH + 1];
@@ -218,15 +218,21 @@ static int train_model(const struct cli *cli, struct work *work, struct diag *di
     if (given)
         strcpy(name, given);
     else if (name_from_path(out, name) < 0)
-        return diag_set(diag,
-                        "--out %s: must end in NAME.safetensors, where NAME is %s; or give --name",
-                        out, NAME_RULE);
+        return cli_usage(cli,
+                         "--out %s: must end in NAME.safetensors, where NAME is %s; or give --name",
+                         out, NAME_RULE);
     struct fit_options fit_options;
-    int r = sessions_load(cli, "normal", NULL, &work->sessions, diag);
-    if (r == 0)
-        r = choose_options(cli, work, name, &fit_options, diag);
+    int r = choose_options(cli, &fit_options, diag);
+    if (r < 0)
+        return cli_usage(cli, "%s", diag->text);
+    int code = cli_check_place(cli, "out");
+    if (code != CLI_DONE)
+        return code;
+    r = sessions_load(cli, "normal", NULL, &work->sessions, diag);
     if (r < 0)
         return r;
+    fit_options.name = name;
+    fit_options.period_s = choose_period(cli, &work->sessions);
     leave_out_labelled(cli, &work->sessions);
     work->epochs = fit_options.train.epochs;
     fit_options.train.progress = on_progress;
@@ -258,6 +264,8 @@ static int run(const struct cli *cli)
     int code = CLI_DONE;
     if (r < 0)
         code = cli_fail(cli, r, &diag);
+    else if (r > 0)
+        code = r;
     else if (cli_given(cli, "json"))
         code = cli_print_json(cli, cJSON_Duplicate(draft_config(work.draft), true));
     else
