@@ -52,6 +52,7 @@ struct daemon {
 static void save_state(void *user)
 {
     struct daemon *daemon = user;
+    daemon->service.troubles &= ~(1U << SERVICE_MODEL); /* an operator has chosen anew */
     saved_state_write(&daemon->saved, assignments_format_state(&daemon->fleet.assignments));
 }
 

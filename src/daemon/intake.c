@@ -209,6 +209,8 @@ bool intake_message(struct intake *intake, const struct mqtt_message *message)
         return false;
     intake->samples++;
     struct robot *robot = fleet_find(intake->fleet, name);
+    if (!robot && message->retained)
+        return true; /* of another time: no robot that is here now */
     if (!robot) {
         struct diag diag = DIAG_INIT;
         robot = fleet_add(intake->fleet, name, &diag);
