@@ -37,7 +37,7 @@ static void test_defaults(void **state)
     assert_string_equal(config->models.directory, "/var/lib/armwatch/models");
     assert_string_equal(config->models.default_name, "m");
     assert_int_equal(config->models.robots.count, 0);
-    assert_true(config->alerts.false_alarms_per_day == 1);
+    assert_true(config->alerts.false_alarms_per_day == 0);
     assert_true(config->alerts.reassert_s == 60);
     assert_int_equal(config->input.gate_mode.count, 1);
     assert_string_equal(config->input.gate_mode.item[0], "auto");
@@ -134,7 +134,7 @@ static void test_refusals(void **state)
         {WITH("\"robots\":{\"max\":1.5}"), "robots.max", "1.5", "an integer"},
         {WITH("\"robots\":{\"max\":\"9\"}"), "robots.max", "a string", "1 to 1000"},
         {WITH("\"alerts\":{\"reassert_s\":0.5}"), "alerts.reassert_s", "0.5", "1 to 86400"},
-        {WITH("\"alerts\":{\"false_alarms_per_day\":0}"), "false_alarms_per_day", "0", "0.001"},
+        {WITH("\"alerts\":{\"false_alarms_per_day\":-1}"), "false_alarms_per_day", "-1", "0 to"},
         {WITH("\"topics\":{\"samples\":\"x\"}"), "topics.samples", "a string", "an array"},
         {WITH("\"topics\":{\"samples\":[1]}"), "topics.samples", "a number", "a string"},
         {WITH("\"topics\":{\"samples\":[\"a/b\"]}"), "topics.samples", "a/b", "{robot}"},
