@@ -121,7 +121,10 @@ static void format_text(const struct robot *robot, enum alert_transition transit
 {
     const struct alert_episode *episode = &robot->alert.episode;
     const struct score *score = &episode->last;
-    if (transition == ALERT_CLEARED) {
+    if (transition == ALERT_CLEARED && episode->ended_ns < episode->started_ns) {
+        /* the source's clock was set back: there is no duration to tell */
+        snprintf(ret_text, TEXT_MAX, "%.64s moves as usual again", robot->name);
+    } else if (transition == ALERT_CLEARED) {
         snprintf(ret_text, TEXT_MAX, "%s moves as usual again after %.1f s", robot->name,
                  (double)(episode->ended_ns - episode->started_ns) / 1e9);
     } else if (!score->attributed || score->attribution.channels == 0) {
