@@ -306,7 +306,7 @@ const struct cli_command command_ctl = {
                    "  ack alert_id=ID verdict=true        true, false or maintenance; note=TEXT\n"
                    "  shadow MODEL, promote, unshadow     try a model beside the live one\n"
                    "\n"
-                   "Which of them there are is for the instance to say.\n\n"
+                   "This version answers the first three and refuses the others.\n\n"
                    "  armwatch ctl --broker mqtt://localhost --instance cell7 reload cell7-v2",
     .least = 1,
     .most = 16,
