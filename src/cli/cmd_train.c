@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 #include "cli/data.h"
+#include "cli/method.h"
 #include "cli/model_text.h"
 #include "cli/progress.h"
 #include "cli/sessions.h"
@@ -21,30 +22,6 @@ static const struct cli_option options[] = {
     {"rate-hz", "HZ", "samples per second (default: from the recording's times, else 10)", NULL,
      CLI_NUMBER, 0.001, 10000},
     {"false-alarms-per-day", "N", "target for the threshold", "1", CLI_NUMBER, 0.001, 10000},
-    {.help = "method"},
-    {"detectors", "LIST", "which detectors (this version: autoencoder)", "default"},
-    {"arch", "basic|deep", "the paper's autoencoder 1 or 2", "deep", CLI_CHOICE},
-    {"decoder-layers", "1|2", "hidden layers of the decoder: the paper can be read both ways", "1",
-     CLI_CHOICE},
-    {"adversary", "none|paper|stable", "discriminator: none, as written, or the stable recipe",
-     "stable", CLI_CHOICE},
-    {"scaler", "minmax|standard|robust|maxabs|signed-sqrt",
-     "default: standard; minmax with --adversary paper"},
-    {"output", "linear|sigmoid", "default: linear; sigmoid with the minmax scaler", NULL,
-     CLI_CHOICE},
-    {"ignore", "NAME",
-     "a channel of the samples that the detector does not look at; \"*\" at an end",
-     .repeatable = true},
-    {"window", "ROWS", "rows in a window", "5", CLI_INTEGER, 1, 512},
-    {"spacing", "ROWS", "from one row of a window to the next", "1", CLI_INTEGER, 1, 64},
-    {"filter", "K/N",
-     "an alert needs K of the last N windows over the threshold; with K over --window a "
-     "glitch of one row cannot raise one",
-     "3/5"},
-    {"epochs", "N", "at most", "40", CLI_INTEGER, 1, 10000},
-    {"seed", "N", "same seed, same recordings, same machine: same bytes", "1", CLI_INTEGER, 0,
-     9e15},
-    {.help = "other"},
     {"simulated", NULL, "mark the model as made from simulated data"},
     {"json", NULL, "the model's configuration as JSON on stdout"},
     {0}};
@@ -81,35 +58,6 @@ static int name_from_path(const char *path, char ret_name[NAME_MAX_LENGTH + 1])
     return name_valid(ret_name) ? 0 : -EINVAL;
 }
 
-static int choose_scaler(const struct cli *cli, struct fit_options *fit, struct diag *diag)
-{
-    const char *scaler = cli_text(cli, "scaler");
-    if (!scaler)
-        return 0;
-    int r = scaler_kind_parse(scaler, &fit->scaler.kind, diag);
-    if (r < 0)
-        diag_prefix(diag, "--scaler");
-    bool minmax = r == 0 && fit->scaler.kind == SCALER_MINMAX;
-    fit->architecture.sigmoid = minmax;
-    /* Two spikes of a gyro would otherwise rule the range. */
-    fit->scaler.tail = minmax && fit->train.adversary.kind != ADVERSARY_PAPER ? 0.001 : 0;
-    fit->scaler.clip = minmax && fit->train.adversary.kind == ADVERSARY_PAPER ? (double)INFINITY
-                       : minmax                                               ? 0.5
-                                                                              : 5;
-    return r;
-}
-
-static int choose_filter(const struct cli *cli, struct alert_filter *filter, struct diag *diag)
-{
-    const char *text = cli_text(cli, "filter");
-    int end = 0;
-    if (sscanf(text, "%u/%u%n", &filter->k, &filter->n, &end) != 2 || text[end] || filter->k < 1 ||
-        filter->k > filter->n || filter->n > ALERT_FILTER_N_MAX)
-        return diag_set(diag, "--filter %s: must be K/N with 1 <= K <= N <= %d", text,
-                        ALERT_FILTER_N_MAX);
-    return 0;
-}
-
 static double choose_period(const struct cli *cli, const struct sessions *sessions)
 {
     double from_times_s = fit_period_of(sessions->item, sessions->count);
@@ -119,29 +67,6 @@ static double choose_period(const struct cli *cli, const struct sessions *sessio
         return from_times_s;
     cli_note(cli, "the recordings have no times: 10 samples a second are assumed (--rate-hz)");
     return 0.1;
-}
-
-static int choose_options(const struct cli *cli, struct fit_options *ret_fit, struct diag *diag)
-{
-    *ret_fit = fit_defaults((enum adversary_kind)cli_choice(cli, "adversary"));
-    ret_fit->version = cli_integer(cli, "version-number");
-    ret_fit->architecture.kind = (enum architecture_kind)cli_choice(cli, "arch");
-    ret_fit->architecture.second_decoder_layer = cli_choice(cli, "decoder-layers") == 1;
-    ret_fit->window = (size_t)cli_integer(cli, "window");
-    ret_fit->ignore = cli_list(cli, "ignore");
-    ret_fit->spacing = (size_t)cli_integer(cli, "spacing");
-    ret_fit->false_alarms_per_day = cli_number(cli, "false-alarms-per-day");
-    ret_fit->train.epochs = (size_t)cli_integer(cli, "epochs");
-    ret_fit->train.seed = (uint64_t)cli_integer(cli, "seed");
-    const char *detectors = cli_text(cli, "detectors");
-    if (strcmp(detectors, "default") != 0 && strcmp(detectors, "autoencoder") != 0)
-        return diag_set(diag, "--detectors %s: this version has autoencoder", detectors);
-    int r = choose_scaler(cli, ret_fit, diag);
-    if (r == 0)
-        r = choose_filter(cli, &ret_fit->filter, diag);
-    if (cli_given(cli, "output"))
-        ret_fit->architecture.sigmoid = cli_choice(cli, "output") == 1;
-    return r;
 }
 
 static int hash_file(const char *path, char ret_hex[HASH_HEX_SIZE])
@@ -222,9 +147,11 @@ static int train_model(const struct cli *cli, struct work *work, struct diag *di
                          "--out %s: must end in NAME.safetensors, where NAME is %s; or give --name",
                          out, NAME_RULE);
     struct fit_options fit_options;
-    int r = choose_options(cli, &fit_options, diag);
+    int r = method_choose(cli, &fit_options, diag);
     if (r < 0)
         return cli_usage(cli, "%s", diag->text);
+    fit_options.version = cli_integer(cli, "version-number");
+    fit_options.false_alarms_per_day = cli_number(cli, "false-alarms-per-day");
     int code = cli_check_place(cli, "out");
     if (code != CLI_DONE)
         return code;
@@ -284,6 +211,6 @@ const struct cli_command command_train = {
                    "the rest, and sets the threshold on healthy data that training never saw. With "
                    "three or more "
                    "--normal files whole sessions are kept aside, else contiguous blocks.",
-    .options = {options, data_options},
+    .options = {options, method_options, data_options},
     .run = run,
 };

@@ -11,24 +11,6 @@
 #define FLOOR_SPREAD 0.05 /* a channel's usual residual is at least this share of its spread */
 #define FLOOR_BATCH 256
 
-struct fit_options fit_defaults(enum adversary_kind adversary)
-{
-    bool paper = adversary == ADVERSARY_PAPER;
-    return (struct fit_options){
-        .name = "model",
-        .version = 1,
-        .period_s = 0.1,
-        .architecture = {.kind = ARCHITECTURE_DEEP, .sigmoid = paper},
-        .scaler = {.kind = paper ? SCALER_MINMAX : SCALER_STANDARD,
-                   .clip = paper ? (double)INFINITY : 5},
-        .window = 5,
-        .spacing = 1,
-        .filter = ALERT_FILTER_DEFAULT,
-        .false_alarms_per_day = 1,
-        .train = train_defaults(adversary),
-    };
-}
-
 static int compare_doubles(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

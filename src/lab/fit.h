@@ -37,6 +37,10 @@ struct fit_options {
  * output and losses too. */
 struct fit_options fit_defaults(enum adversary_kind adversary);
 
+/* A scaler, with the clipping and the output that go with it: sigmoid where scaled values lie in
+ * 0..1. Depends on options->train.adversary. */
+void fit_use_scaler(struct fit_options *options, enum scaler_kind scaler);
+
 struct fit_report {
     struct split split;
     size_t training_windows, held_out_windows;

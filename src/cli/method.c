@@ -1,0 +1,76 @@
+#include "cli/method.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct cli_option method_options[] = {
+    {.help = "method"},
+    {"detectors", "LIST", "which detectors (this version: autoencoder)", "default"},
+    {"arch", "basic|deep", "the paper's autoencoder 1 or 2", "deep", CLI_CHOICE},
+    {"decoder-layers", "1|2", "hidden layers of the decoder: the paper can be read both ways", "1",
+     CLI_CHOICE},
+    {"adversary", "none|paper|stable", "discriminator: none, as written, or the stable recipe",
+     "stable", CLI_CHOICE},
+    {"scaler", "minmax|standard|robust|maxabs|signed-sqrt",
+     "default: standard; minmax with --adversary paper"},
+    {"output", "linear|sigmoid", "default: linear; sigmoid with the minmax scaler", NULL,
+     CLI_CHOICE},
+    {"ignore", "NAME",
+     "a channel of the samples that the detector does not look at; \"*\" at an end",
+     .repeatable = true},
+    {"window", "ROWS", "rows in a window", "5", CLI_INTEGER, 1, 512},
+    {"spacing", "ROWS", "from one row of a window to the next", "1", CLI_INTEGER, 1, 64},
+    {"filter", "K/N",
+     "an alert needs K of the last N windows over the threshold; with K over --window a "
+     "glitch of one row cannot raise one",
+     "3/5"},
+    {"epochs", "N", "at most", "40", CLI_INTEGER, 1, 10000},
+    {"seed", "N", "same seed, same recordings, same machine: same bytes", "1", CLI_INTEGER, 0,
+     9e15},
+    {0}};
+
+static int choose_scaler(const struct cli *cli, struct fit_options *fit, struct diag *diag)
+{
+    const char *scaler = cli_text(cli, "scaler");
+    if (!scaler)
+        return 0;
+    enum scaler_kind kind;
+    int r = scaler_kind_parse(scaler, &kind, diag);
+    if (r < 0)
+        diag_prefix(diag, "--scaler");
+    else
+        fit_use_scaler(fit, kind);
+    return r;
+}
+
+static int choose_filter(const struct cli *cli, struct alert_filter *filter, struct diag *diag)
+{
+    const char *text = cli_text(cli, "filter");
+    int end = 0;
+    if (sscanf(text, "%u/%u%n", &filter->k, &filter->n, &end) != 2 || text[end] || filter->k < 1 ||
+        filter->k > filter->n || filter->n > ALERT_FILTER_N_MAX)
+        return diag_set(diag, "--filter %s: must be K/N with 1 <= K <= N <= %d", text,
+                        ALERT_FILTER_N_MAX);
+    return 0;
+}
+
+int method_choose(const struct cli *cli, struct fit_options *ret_fit, struct diag *diag)
+{
+    *ret_fit = fit_defaults((enum adversary_kind)cli_choice(cli, "adversary"));
+    ret_fit->architecture.kind = (enum architecture_kind)cli_choice(cli, "arch");
+    ret_fit->architecture.second_decoder_layer = cli_choice(cli, "decoder-layers") == 1;
+    ret_fit->window = (size_t)cli_integer(cli, "window");
+    ret_fit->ignore = cli_list(cli, "ignore");
+    ret_fit->spacing = (size_t)cli_integer(cli, "spacing");
+    ret_fit->train.epochs = (size_t)cli_integer(cli, "epochs");
+    ret_fit->train.seed = (uint64_t)cli_integer(cli, "seed");
+    const char *detectors = cli_text(cli, "detectors");
+    if (strcmp(detectors, "default") != 0 && strcmp(detectors, "autoencoder") != 0)
+        return diag_set(diag, "--detectors %s: this version has autoencoder", detectors);
+    int r = choose_scaler(cli, ret_fit, diag);
+    if (r == 0)
+        r = choose_filter(cli, &ret_fit->filter, diag);
+    if (cli_given(cli, "output"))
+        ret_fit->architecture.sigmoid = cli_choice(cli, "output") == 1;
+    return r;
+}
