@@ -147,7 +147,7 @@ static int train_model(const struct cli *cli, struct work *work, struct diag *di
                          "--out %s: must end in NAME.safetensors, where NAME is %s; or give --name",
                          out, NAME_RULE);
     struct fit_options fit_options;
-    int r = method_choose(cli, &fit_options, diag);
+    int r = method_choose_training(cli, &fit_options, diag);
     if (r < 0)
         return cli_usage(cli, "%s", diag->text);
     fit_options.version = cli_integer(cli, "version-number");
@@ -211,6 +211,6 @@ const struct cli_command command_train = {
                    "the rest, and sets the threshold on healthy data that training never saw. With "
                    "three or more "
                    "--normal files whole sessions are kept aside, else contiguous blocks.",
-    .options = {options, method_options, data_options},
+    .options = {options, training_options, method_options, data_options},
     .run = run,
 };

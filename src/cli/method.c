@@ -3,14 +3,20 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct cli_option method_options[] = {
-    {.help = "method"},
+const struct cli_option training_options[] = {
+    {.help = "how it is trained"},
     {"detectors", "LIST", "which detectors (this version: autoencoder)", "default"},
     {"arch", "basic|deep", "the paper's autoencoder 1 or 2", "deep", CLI_CHOICE},
     {"decoder-layers", "1|2", "hidden layers of the decoder: the paper can be read both ways", "1",
      CLI_CHOICE},
     {"adversary", "none|paper|stable", "discriminator: none, as written, or the stable recipe",
      "stable", CLI_CHOICE},
+    {"seed", "N", "same seed, same recordings, same machine: same bytes", "1", CLI_INTEGER, 0,
+     9e15},
+    {0}};
+
+const struct cli_option method_options[] = {
+    {.help = "what is learnt"},
     {"scaler", "minmax|standard|robust|maxabs|signed-sqrt",
      "default: standard; minmax with --adversary paper"},
     {"output", "linear|sigmoid", "default: linear; sigmoid with the minmax scaler", NULL,
@@ -25,8 +31,6 @@ const struct cli_option method_options[] = {
      "glitch of one row cannot raise one",
      "3/5"},
     {"epochs", "N", "at most", "40", CLI_INTEGER, 1, 10000},
-    {"seed", "N", "same seed, same recordings, same machine: same bytes", "1", CLI_INTEGER, 0,
-     9e15},
     {0}};
 
 static int choose_scaler(const struct cli *cli, struct fit_options *fit, struct diag *diag)
@@ -54,23 +58,32 @@ static int choose_filter(const struct cli *cli, struct alert_filter *filter, str
     return 0;
 }
 
-int method_choose(const struct cli *cli, struct fit_options *ret_fit, struct diag *diag)
+int method_choose(const struct cli *cli, enum adversary_kind adversary, struct fit_options *ret_fit,
+                  struct diag *diag)
 {
-    *ret_fit = fit_defaults((enum adversary_kind)cli_choice(cli, "adversary"));
-    ret_fit->architecture.kind = (enum architecture_kind)cli_choice(cli, "arch");
-    ret_fit->architecture.second_decoder_layer = cli_choice(cli, "decoder-layers") == 1;
+    *ret_fit = fit_defaults(adversary);
     ret_fit->window = (size_t)cli_integer(cli, "window");
     ret_fit->ignore = cli_list(cli, "ignore");
     ret_fit->spacing = (size_t)cli_integer(cli, "spacing");
     ret_fit->train.epochs = (size_t)cli_integer(cli, "epochs");
-    ret_fit->train.seed = (uint64_t)cli_integer(cli, "seed");
-    const char *detectors = cli_text(cli, "detectors");
-    if (strcmp(detectors, "default") != 0 && strcmp(detectors, "autoencoder") != 0)
-        return diag_set(diag, "--detectors %s: this version has autoencoder", detectors);
     int r = choose_scaler(cli, ret_fit, diag);
     if (r == 0)
         r = choose_filter(cli, &ret_fit->filter, diag);
     if (cli_given(cli, "output"))
         ret_fit->architecture.sigmoid = cli_choice(cli, "output") == 1;
     return r;
+}
+
+int method_choose_training(const struct cli *cli, struct fit_options *ret_fit, struct diag *diag)
+{
+    const char *detectors = cli_text(cli, "detectors");
+    if (strcmp(detectors, "default") != 0 && strcmp(detectors, "autoencoder") != 0)
+        return diag_set(diag, "--detectors %s: this version has autoencoder", detectors);
+    int r = method_choose(cli, (enum adversary_kind)cli_choice(cli, "adversary"), ret_fit, diag);
+    if (r < 0)
+        return r;
+    ret_fit->architecture.kind = (enum architecture_kind)cli_choice(cli, "arch");
+    ret_fit->architecture.second_decoder_layer = cli_choice(cli, "decoder-layers") == 1;
+    ret_fit->train.seed = (uint64_t)cli_integer(cli, "seed");
+    return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * method: the options that say how a model is trained, shared by the subcommands that train.
+ * method: the options that say what a model learns and how, shared by the subcommands that train.
  */
 #ifndef ARMWATCH_CLI_METHOD_H
 #define ARMWATCH_CLI_METHOD_H
@@ -7,11 +7,17 @@
 #include "cli/cli.h"
 #include "lab/fit.h"
 
-/* --detectors to --seed */
+/* What is learnt: scaler, channels, windows, filter. For train and compare. */
 extern const struct cli_option method_options[];
+/* How it is trained: architecture, adversary, seed. For train; a comparison goes through these. */
+extern const struct cli_option training_options[];
 
-/* The defaults of the chosen adversary, changed by what was given. Lists in it are borrowed from
- * cli. Errors: -EINVAL with the option in diag: a usage error. */
-int method_choose(const struct cli *cli, struct fit_options *ret_fit, struct diag *diag);
+/* The defaults of an adversary, changed by what was given of method_options. Lists in it are
+ * borrowed from cli. Errors: -EINVAL with the option in diag: a usage error. */
+int method_choose(const struct cli *cli, enum adversary_kind adversary, struct fit_options *ret_fit,
+                  struct diag *diag);
+
+/* The same with training_options. */
+int method_choose_training(const struct cli *cli, struct fit_options *ret_fit, struct diag *diag);
 
 #endif
