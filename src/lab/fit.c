@@ -57,16 +57,17 @@ static void mark_training(const struct fitting *fitting, const struct split *spl
 
 static void measure_spread(struct fitting *fitting, const unsigned char *mark)
 {
-    for (size_t c = 0; c < fitting->channels; c++) {
+    size_t channels = fitting->features.channels;
+    for (size_t c = 0; c < channels; c++) {
         double sum = 0, squares = 0;
         size_t count = 0;
         for (size_t i = 0; i < fitting->row_count; i++) {
-            sum += mark[i] ? (double)fitting->rows[i * fitting->channels + c] : 0;
+            sum += mark[i] ? (double)fitting->rows[i * channels + c] : 0;
             count += mark[i];
         }
         double mean = sum / (double)count;
         for (size_t i = 0; i < fitting->row_count; i++) {
-            double d = (double)fitting->rows[i * fitting->channels + c] - mean;
+            double d = (double)fitting->rows[i * channels + c] - mean;
             squares += mark[i] ? d * d : 0;
         }
         fitting->spread[c] = sqrt(squares / (double)count);
@@ -84,9 +85,6 @@ static int choose_channels(struct fitting *fitting, struct diag *diag)
 {
     const struct recording *first = fitting->sessions[0];
     const char *const *ignore = fitting->options->ignore;
-    fitting->channel = calloc(first->channels, sizeof *fitting->channel);
-    if (!fitting->channel)
-        return diag_errno(diag, ENOMEM, "channels");
     for (size_t i = 0; ignore && ignore[i]; i++) {
         bool known = false;
         for (size_t c = 0; !known && c < first->channels; c++)
@@ -94,44 +92,67 @@ static int choose_channels(struct fitting *fitting, struct diag *diag)
         if (!known)
             return diag_set(diag, "no channel is named %s, which is to be ignored", ignore[i]);
     }
+    size_t *places = calloc(first->channels, sizeof *places), used = 0;
+    if (!places)
+        return diag_errno(diag, ENOMEM, "channels");
     for (size_t c = 0; c < first->channels; c++) {
         bool ignored = false;
         for (size_t i = 0; ignore && ignore[i]; i++)
             ignored |= name_matches(ignore[i], first->names[c]);
         if (!ignored)
-            fitting->channel[fitting->channels++] = c;
+            places[used++] = c;
     }
-    return fitting->channels > 0 ? 0 : diag_set(diag, "every channel is ignored");
+    int r = used > 0 ? features_init(&fitting->features, places, used)
+                     : diag_set(diag, "every channel is ignored");
+    free(places);
+    return r == -ENOMEM ? diag_errno(diag, r, "channels") : r;
 }
 
-static int join_rows(struct fitting *fitting, const struct split *split, struct diag *diag)
+static int join_rows(struct fitting *fitting, struct diag *diag)
 {
-    size_t cells = fitting->row_count * fitting->channels, used = 0;
-    unsigned char *mark = calloc(fitting->row_count, 1);
-    fitting->rows = malloc(cells * sizeof *fitting->rows);
-    fitting->spread = calloc(fitting->channels, sizeof *fitting->spread);
-    fitting->floor = calloc(fitting->channels, sizeof *fitting->floor);
-    if (!mark || !fitting->rows || !fitting->spread || !fitting->floor) {
-        free(mark);
+    const struct features *features = &fitting->features;
+    size_t used = 0;
+    fitting->rows = malloc(fitting->row_count * features->channels * sizeof *fitting->rows);
+    fitting->spread = calloc(features->channels, sizeof *fitting->spread);
+    fitting->floor = calloc(features->channels, sizeof *fitting->floor);
+    if (!fitting->rows || !fitting->spread || !fitting->floor)
         return diag_errno(diag, ENOMEM, "training rows");
-    }
     for (size_t s = 0; s < fitting->count; s++) {
         const struct recording *session = fitting->sessions[s];
         for (size_t i = 0; i < session->rows; i++) {
             const float *row = session->values + i * session->channels;
-            for (size_t c = 0; c < fitting->channels; c++)
-                fitting->rows[used++] = row[fitting->channel[c]];
+            for (size_t c = 0; c < features->channels; c++)
+                fitting->rows[used++] = row[features->channel[c]];
         }
     }
-    mark_training(fitting, split, mark);
+    return 0;
+}
+
+/* From the rows of the chosen channels, which become features. mark: those to learn from. */
+static int fit_features(struct fitting *fitting, const unsigned char *mark, struct diag *diag)
+{
+    struct features *features = &fitting->features;
     const struct scaler_rows rows = {.rows = fitting->row_count,
-                                     .channels = fitting->channels,
+                                     .channels = features->channels,
                                      .values = fitting->rows,
                                      .valid = mark};
-    int r = scaler_fit(&fitting->scaler, &fitting->options->scaler, &rows, diag);
+    int r = scaler_fit(&features->scaler, &fitting->options->scaler, &rows, diag);
+    if (r < 0)
+        return r;
+    measure_spread(fitting, mark);
+    scaler_apply(&features->scaler, fitting->row_count, fitting->rows, fitting->rows);
+    return features_check(features, diag);
+}
+
+static int make_features(struct fitting *fitting, const struct split *split, struct diag *diag)
+{
+    unsigned char *mark = calloc(fitting->row_count, 1);
+    int r = mark ? choose_channels(fitting, diag) : diag_errno(diag, ENOMEM, "training rows");
+    if (r == 0)
+        r = join_rows(fitting, diag);
     if (r == 0) {
-        measure_spread(fitting, mark);
-        scaler_apply(&fitting->scaler, fitting->row_count, fitting->rows, fitting->rows);
+        mark_training(fitting, split, mark);
+        r = fit_features(fitting, mark, diag);
     }
     free(mark);
     return r;
@@ -155,14 +176,14 @@ static int run_training(struct fitting *fitting, struct fit_report *report, stru
                         "few; is the sample period really %g s?",
                         report->training_windows, fitting->span, report->held_out_windows,
                         options->period_s);
-    fitting->architecture =
-        architecture_make(options->window * fitting->channels, &options->architecture);
+    size_t width = features_width(&fitting->features);
+    fitting->architecture = architecture_make(options->window * width, &options->architecture);
     struct train_options train_options = options->train;
     train_options.layers = fitting->architecture.layers;
     train_options.layer_count = fitting->architecture.count;
     const struct train_data data = {.rows = fitting->rows,
                                     .row_count = fitting->row_count,
-                                    .channels = fitting->channels,
+                                    .channels = width,
                                     .window = options->window,
                                     .spacing = options->spacing,
                                     .training = fitting->training,
@@ -172,49 +193,88 @@ static int run_training(struct fitting *fitting, struct fit_report *report, stru
     return train(&data, &train_options, &report->result, diag);
 }
 
-/* Adds the squared residuals of the newest rows of some windows, in the channels' units. */
-static void add_residuals(const struct fitting *fitting, const float *windows, const float *outputs,
-                          size_t count, double *squares)
+/* A row of the joined sessions, as it was recorded. */
+static const float *sample_at(const struct fitting *fitting, size_t row)
 {
-    size_t width = fitting->options->window * fitting->channels;
+    size_t session = 0;
+    while (row >= fitting->sessions[session]->rows)
+        row -= fitting->sessions[session++]->rows;
+    return fitting->sessions[session]->values + row * fitting->sessions[session]->channels;
+}
+
+/* What measuring the usual residuals needs. */
+struct residuals {
+    float *windows; /* [FLOOR_BATCH][window * width] */
+    float *scaled;  /* [channels] */
+    double *row, *expected;
+    double *squares; /* [channels] the sum, in the channels' units */
+};
+
+/* Adds the residuals of the newest rows of some windows, which end at the rows given. */
+static void add_residuals(const struct fitting *fitting, struct residuals *residuals,
+                          const size_t *ends, const float *outputs, size_t count)
+{
+    const struct features *features = &fitting->features;
+    size_t width = features_width(features);
     for (size_t i = 0; i < count; i++) {
-        size_t at = (i + 1) * width - fitting->channels;
-        for (size_t c = 0; c < fitting->channels; c++) {
-            double residual = scaler_inverse(&fitting->scaler, c, (double)windows[at + c]) -
-                              scaler_inverse(&fitting->scaler, c, (double)outputs[at + c]);
-            squares[c] += residual * residual;
+        size_t at = ((i + 1) * fitting->options->window - 1) * width;
+        features_scale(features, 1, sample_at(fitting, ends[i]), 0, residuals->scaled);
+        features_residual(features, residuals->windows + at, outputs + at, residuals->row);
+        features_expected(features, residuals->scaled, residuals->row, residuals->expected);
+        for (size_t c = 0; c < features->channels; c++) {
+            double residual = scaler_inverse(&features->scaler, c, (double)residuals->scaled[c]) -
+                              residuals->expected[c];
+            residuals->squares[c] += residual * residual;
         }
+    }
+}
+
+static void add_held_out(const struct fitting *fitting, const struct fit_report *report,
+                         struct residuals *residuals)
+{
+    const struct train_data data = {.rows = fitting->rows,
+                                    .row_count = fitting->row_count,
+                                    .channels = features_width(&fitting->features),
+                                    .window = fitting->options->window,
+                                    .spacing = fitting->options->spacing};
+    size_t most = fitting->options->train.batch;
+    most = most < FLOOR_BATCH ? most : FLOOR_BATCH;
+    for (size_t i = 0; i < report->held_out_windows; i += most) {
+        size_t left = report->held_out_windows - i, batch = left < most ? left : most;
+        const size_t *ends = fitting->held_out + i;
+        train_gather(&data, ends, batch, residuals->windows);
+        add_residuals(fitting, residuals, ends,
+                      network_forward(report->result.network, batch, residuals->windows, false),
+                      batch);
     }
 }
 
 /* What a residual usually is on held-out windows: what an alert measures deviations by. */
 static int measure_floor(struct fitting *fitting, const struct fit_report *report)
 {
-    size_t width = fitting->options->window * fitting->channels;
-    float *windows = malloc(FLOOR_BATCH * width * sizeof *windows);
-    double *squares = calloc(fitting->channels, sizeof *squares);
-    struct train_data data = {.rows = fitting->rows,
-                              .row_count = fitting->row_count,
-                              .channels = fitting->channels,
-                              .window = fitting->options->window,
-                              .spacing = fitting->options->spacing};
-    size_t total = report->held_out_windows;
-    for (size_t i = 0; windows && squares && i < total; i += FLOOR_BATCH) {
-        size_t batch = total - i < FLOOR_BATCH ? total - i : FLOOR_BATCH;
-        batch = batch < fitting->options->train.batch ? batch : fitting->options->train.batch;
-        train_gather(&data, fitting->held_out + i, batch, windows);
-        add_residuals(fitting, windows,
-                      network_forward(report->result.network, batch, windows, false), batch,
-                      squares);
+    const struct features *features = &fitting->features;
+    size_t channels = features->channels;
+    size_t width = fitting->options->window * features_width(features);
+    struct residuals residuals = {.windows = malloc(FLOOR_BATCH * width * sizeof(float)),
+                                  .scaled = calloc(channels, sizeof(float)),
+                                  .row = calloc(channels, sizeof(double)),
+                                  .expected = calloc(channels, sizeof(double)),
+                                  .squares = calloc(channels, sizeof(double))};
+    bool complete = residuals.windows && residuals.scaled && residuals.row && residuals.expected &&
+                    residuals.squares;
+    if (complete)
+        add_held_out(fitting, report, &residuals);
+    for (size_t c = 0; complete && c < channels; c++) {
+        double usual = sqrt(residuals.squares[c] / (double)report->held_out_windows);
+        double floor = fmax(usual, FLOOR_SPREAD * fitting->spread[c]);
+        fitting->floor[c] = (float)fmax(floor, 1e-6 * fmax(1, fabs(features->scaler.offset[c])));
     }
-    for (size_t c = 0; squares && c < fitting->channels; c++) {
-        double floor = fmax(sqrt(squares[c] / (double)total), FLOOR_SPREAD * fitting->spread[c]);
-        fitting->floor[c] = (float)fmax(floor, 1e-6 * fmax(1, fabs(fitting->scaler.offset[c])));
-    }
-    int r = windows && squares ? 0 : -ENOMEM;
-    free(windows);
-    free(squares);
-    return r;
+    free(residuals.windows);
+    free(residuals.scaled);
+    free(residuals.row);
+    free(residuals.expected);
+    free(residuals.squares);
+    return complete ? 0 : -ENOMEM;
 }
 
 int fit(struct recording *const *sessions, size_t count, const struct fit_options *options,
@@ -233,9 +293,7 @@ int fit(struct recording *const *sessions, size_t count, const struct fit_option
     int r = split_make(sessions, count, gap > fitting.span ? gap : fitting.span, &ret_report->split,
                        diag);
     if (r == 0)
-        r = choose_channels(&fitting, diag);
-    if (r == 0)
-        r = join_rows(&fitting, &ret_report->split, diag);
+        r = make_features(&fitting, &ret_report->split, diag);
     if (r == 0)
         r = run_training(&fitting, ret_report, diag);
     if (r == 0 && (r = measure_floor(&fitting, ret_report)) < 0)
@@ -243,12 +301,11 @@ int fit(struct recording *const *sessions, size_t count, const struct fit_option
     if (r == 0)
         r = fit_assemble(&fitting, ret_draft, ret_report, diag);
     free(fitting.rows);
-    free(fitting.channel);
     free(fitting.spread);
     free(fitting.floor);
     free(fitting.training);
     free(fitting.held_out);
-    scaler_deinit(&fitting.scaler);
+    features_deinit(&fitting.features);
     if (r < 0)
         fit_report_deinit(ret_report);
     return r;

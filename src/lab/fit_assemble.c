@@ -2,6 +2,7 @@
 #include "lab/channel_info.h"
 #include "lab/fit_internal.h"
 #include "lab/runner.h"
+#include "model/features_file.h"
 
 #include <errno.h>
 #include <math.h>
@@ -88,15 +89,7 @@ static cJSON *detector_json(const struct fitting *fitting, const struct fit_repo
     cJSON_AddStringToObject(entry, "name", "autoencoder");
     cJSON_AddNumberToObject(entry, "window", (double)options->window);
     cJSON_AddNumberToObject(entry, "spacing", (double)options->spacing);
-    if (fitting->channels < fitting->sessions[0]->channels) {
-        cJSON *channels = cJSON_AddArrayToObject(entry, "channels");
-        for (size_t c = 0; c < fitting->channels; c++)
-            cJSON_AddItemToArray(channels, cJSON_CreateNumber((double)fitting->channel[c]));
-    }
-    cJSON *scaler = cJSON_AddObjectToObject(entry, "scaler");
-    cJSON_AddStringToObject(scaler, "kind", scaler_kind_name(options->scaler.kind));
-    if (isfinite(options->scaler.clip))
-        cJSON_AddNumberToObject(scaler, "clip", options->scaler.clip);
+    features_file_format(&fitting->features, fitting->sessions[0]->channels, entry);
     cJSON *layers = cJSON_AddObjectToObject(entry, "architecture");
     cJSON_AddStringToObject(layers, "name", architecture_kind_name(options->architecture.kind));
     cJSON_AddItemToObject(layers, "encoder",
@@ -135,6 +128,12 @@ static int put_network(struct draft *draft, const struct fitting *fitting,
     return r;
 }
 
+static int put_in_draft(void *to, const char *name, enum safetensors_dtype dtype,
+                        struct safetensors_shape shape, const void *values)
+{
+    return draft_set(to, name, dtype, shape, values);
+}
+
 static int put_content(struct draft *draft, const struct fitting *fitting,
                        const struct fit_report *report)
 {
@@ -147,14 +146,13 @@ static int put_content(struct draft *draft, const struct fitting *fitting,
     cJSON_AddItemToObject(config, "channels", channels_json(fitting->sessions[0]));
     cJSON_AddItemToArray(cJSON_AddArrayToObject(config, "detectors"),
                          detector_json(fitting, report));
-    struct safetensors_shape shape = SAFETENSORS_SHAPE(fitting->channels);
     int r = put_network(draft, fitting, report->result.network);
     if (r == 0)
-        r = draft_set(draft, "0.scaler.offset", SAFETENSORS_F64, shape, fitting->scaler.offset);
+        r = features_file_put(&fitting->features, 0,
+                              &(struct tensor_sink){.put = put_in_draft, .to = draft});
     if (r == 0)
-        r = draft_set(draft, "0.scaler.scale", SAFETENSORS_F64, shape, fitting->scaler.scale);
-    if (r == 0)
-        r = draft_set(draft, "0.channel.floor", SAFETENSORS_F32, shape, fitting->floor);
+        r = draft_set(draft, "0.channel.floor", SAFETENSORS_F32,
+                      SAFETENSORS_SHAPE(fitting->features.channels), fitting->floor);
     return r;
 }
 

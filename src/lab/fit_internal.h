@@ -6,19 +6,17 @@
 #define ARMWATCH_LAB_FIT_INTERNAL_H
 
 #include "lab/fit.h"
+#include "model/features.h"
 
 struct fitting {
     struct recording *const *sessions;
     size_t count;
     const struct fit_options *options;
     size_t row_count, span;
-    size_t channels; /* that the detector looks at */
-    size_t *channel; /* [channels] their places in a sample */
-    float *rows; /* [row_count][channels] all sessions one after the other; scaled once the scaler
-                    is fitted */
+    struct features features;
+    float *rows;    /* [row_count][width of the features] all sessions one after the other */
     double *spread; /* [channels] standard deviation of the training rows, in the channel's units */
     float *floor;   /* [channels] */
-    struct scaler scaler;
     size_t *training, *held_out;
     struct architecture architecture;
 };
