@@ -1,102 +1,18 @@
-/*
- * One pass through the pipeline per recording fills a table with a line per row: label, scores, and
- * whether the k-of-n condition held. All figures are then counted from the table.
- */
 #include "lab/evaluation.h"
 
-#include "lab/runner.h"
+#include "lab/event.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FOUND_AFTER_NS INT64_C(1000000000) /* an onset this soon after an event still finds it */
-#define ONSET_MERGE_NS INT64_C(1000000000) /* onsets closer than this are one */
 #define LONG_EVENT_NS INT64_C(600000000000)
 #define VOLUME_TOLERANCE_S 5.0
 
-struct line {
-    int64_t time_ns;
-    int label;        /* of the row */
-    int window_label; /* of the first labelled row in the window that ends here */
-    int step;
-    bool evaluated;
-    bool triggered; /* k of the last n scores of some detector are over its threshold */
-    double ratio;
-    double score[MODEL_DETECTORS_MAX]; /* over its threshold, so that 1 is the limit */
-};
-
-struct table {
-    struct line *line; /* [rows] */
-    size_t rows;
-    const struct recording *recording;
-    ptrdiff_t step_channel; /* -1: there is none */
-};
-
-static int fill_line(const struct runner_row *row, void *user)
-{
-    struct table *table = user;
-    const struct recording *recording = table->recording;
-    struct line *line = &table->line[row->row];
-    *line = (struct line){.time_ns = row->time_ns,
-                          .label = recording->label ? recording->label[row->row] : 0};
-    for (size_t back = 0; back < row->monitor->model->span && back <= row->row; back++) {
-        int label = recording->label ? recording->label[row->row - back] : 0;
-        line->window_label = label ? label : line->window_label;
-    }
-    if (table->step_channel >= 0)
-        line->step = (int)lroundf(
-            recording->values[row->row * recording->channels + (size_t)table->step_channel]);
-    line->evaluated = !row->hole && row->result.evaluated;
-    if (!line->evaluated)
-        return 0;
-    const struct alert *alert = &row->monitor->alert;
-    line->ratio = row->result.ratio;
-    for (size_t d = 0; d < alert->detectors; d++) {
-        line->triggered |= alert_trigger_statistic(alert, d) > alert->trigger[d].threshold;
-        if (row->result.score.detector[d].evaluated)
-            line->score[d] = row->result.score.detector[d].score / row->monitor->thresholds[d];
-    }
-    return 0;
-}
-
-static int fill_table(const struct recording *recording, struct model *model,
-                      double false_alarms_per_day, struct table *ret_table)
-{
-    *ret_table =
-        (struct table){.recording = recording, .rows = recording->rows, .step_channel = -1};
-    for (size_t c = 0; c < recording->channels; c++) {
-        if (!strcmp(recording->names[c], "action"))
-            ret_table->step_channel = (ptrdiff_t)c;
-    }
-    ret_table->line = calloc(recording->rows, sizeof *ret_table->line);
-    if (!ret_table->line)
-        return -ENOMEM;
-    return runner_run(recording, model, false_alarms_per_day, fill_line, ret_table);
-}
-
 /* ---- windows ---- */
 
-struct series {
-    double *score;
-    int *label;
-    size_t count;
-};
-
-/* Detector d's scores, or (d == MODEL_DETECTORS_MAX) the robot's, of the evaluated lines. */
-static void append_series(const struct table *table, size_t d, struct series *series)
-{
-    for (size_t i = 0; i < table->rows; i++) {
-        const struct line *line = &table->line[i];
-        if (!line->evaluated)
-            continue;
-        series->score[series->count] = d < MODEL_DETECTORS_MAX ? line->score[d] : line->ratio;
-        series->label[series->count++] = line->window_label;
-    }
-}
-
-static bool has_both_classes(const struct series *series)
+static bool has_both_classes(const struct metrics_series *series)
 {
     size_t anomalous = 0;
     for (size_t i = 0; i < series->count; i++)
@@ -107,212 +23,384 @@ static bool has_both_classes(const struct series *series)
 /* Of each recording that has both classes, weighted by its windows; NAN where none has: put one
  * after the other, the tolerance around an anomaly would reach over the border into another
  * recording. */
-static int measure_volume(const struct table *tables, size_t count, size_t d, size_t tolerance,
-                          struct series *all, struct metrics_volume *ret_volume, struct diag *diag)
+static int measure_volume(const struct scored *scored, size_t count,
+                          const struct scored_windows *windows, struct metrics_volume *ret_volume,
+                          struct diag *diag)
 {
     struct metrics_volume sum = {0};
-    size_t windows = 0;
-    for (size_t t = 0; t < count; t++) {
-        struct series one = {.score = all->score, .label = all->label};
-        append_series(&tables[t], d, &one);
+    size_t at = 0, first = 0, used = 0;
+    size_t tolerance = (size_t)lround(VOLUME_TOLERANCE_S / scored->period_s);
+    for (size_t s = 0; s < count; first += scored[s++].rows) {
+        struct metrics_series one = {windows->score + at, windows->label + at, 0};
+        while (at < windows->count && windows->row[at] < first + scored[s].rows) {
+            at++;
+            one.count++;
+        }
         if (!has_both_classes(&one))
             continue;
         struct metrics_volume volume;
-        const struct metrics_series series = {one.score, one.label, one.count};
-        int r = metrics_volume(&series, tolerance, &volume, diag);
+        int r = metrics_volume(&one, tolerance, &volume, diag);
         if (r < 0)
             return r;
         sum.pr += volume.pr * (double)one.count;
         sum.roc += volume.roc * (double)one.count;
-        windows += one.count;
+        used += one.count;
     }
     *ret_volume =
-        (struct metrics_volume){.pr = sum.pr / (double)windows, .roc = sum.roc / (double)windows};
+        (struct metrics_volume){.pr = sum.pr / (double)used, .roc = sum.roc / (double)used};
     return 0;
 }
 
-static int measure_windows(const struct table *tables, size_t count, size_t d, double period_s,
+static int measure_windows(const struct scored *scored, size_t count, size_t which, bool no_volume,
                            struct evaluation_figures *ret_figures, struct diag *diag)
 {
-    size_t rows = 0;
-    for (size_t t = 0; t < count; t++)
-        rows += tables[t].rows;
-    struct series all = {.score = calloc(rows, sizeof(double)), .label = calloc(rows, sizeof(int))};
-    int r = all.score && all.label ? 0 : diag_errno(diag, ENOMEM, "evaluation");
-    for (size_t t = 0; r == 0 && t < count; t++)
-        append_series(&tables[t], d, &all);
-    const struct metrics_series series = {all.score, all.label, all.count};
-    if (r == 0) {
-        metrics_confusion(&series, 1, &ret_figures->confusion);
-        ret_figures->ranked = has_both_classes(&all);
-    }
-    if (r == 0 && ret_figures->ranked) {
+    struct scored_windows windows;
+    int r = scored_collect(scored, count, which, &windows);
+    if (r < 0)
+        return diag_errno(diag, r, "evaluation");
+    const struct metrics_series series = {windows.score, windows.label, windows.count};
+    metrics_confusion(&series, 1, &ret_figures->confusion);
+    ret_figures->ranked = has_both_classes(&series);
+    ret_figures->volume = (struct metrics_volume){(double)NAN, (double)NAN};
+    if (ret_figures->ranked)
         r = metrics_rank(&series, &ret_figures->ranking, diag);
-        if (r == 0)
-            r = measure_volume(tables, count, d, (size_t)lround(VOLUME_TOLERANCE_S / period_s),
-                               &all, &ret_figures->volume, diag);
+    if (r == 0 && ret_figures->ranked && !no_volume)
+        r = measure_volume(scored, count, &windows, &ret_figures->volume, diag);
+    scored_windows_deinit(&windows);
+    return r;
+}
+
+int evaluation_separation(const struct scored *a, const struct scored *b, double *ret_roc_auc,
+                          struct diag *diag)
+{
+    struct scored_windows side[2] = {{0}};
+    struct metrics_ranking ranking;
+    int r = scored_collect(a, 1, SCORED_ROBOT, &side[0]);
+    if (r == 0)
+        r = scored_collect(b, 1, SCORED_ROBOT, &side[1]);
+    size_t room = side[0].count + side[1].count, count = 0;
+    double *score = calloc(room + 1, sizeof *score);
+    int *label = calloc(room + 1, sizeof *label);
+    r = r == 0 && score && label ? 0 : -ENOMEM;
+    for (int s = 0; r == 0 && s < 2; s++) {
+        for (size_t i = 0; i < side[s].count; i++) {
+            if (side[s].label[i] != 0)
+                continue;
+            score[count] = side[s].score[i];
+            label[count++] = s;
+        }
     }
-    free(all.score);
-    free(all.label);
+    if (r < 0)
+        diag_errno(diag, r, "evaluation");
+    else
+        r = metrics_rank(&(struct metrics_series){score, label, count}, &ranking, diag);
+    if (r == 0)
+        *ret_roc_auc = ranking.roc_auc;
+    free(score);
+    free(label);
+    scored_windows_deinit(&side[0]);
+    scored_windows_deinit(&side[1]);
     return r;
 }
 
 /* ---- events ---- */
 
-static bool is_long(const struct table *table)
+static bool is_long(const struct scored *scored)
 {
     size_t first = 0;
-    for (size_t i = 0; i < table->rows; i++) {
-        if (table->line[i].label == 0)
+    for (size_t i = 0; i < scored->rows; i++) {
+        if (scored->label[i] == 0)
             first = i + 1;
-        else if (table->line[i].time_ns - table->line[first].time_ns > LONG_EVENT_NS)
+        else if (scored->time_ns[i] - scored->time_ns[first] > LONG_EVENT_NS)
             return true;
     }
     return false;
 }
 
-static bool same_event(const struct line *before, const struct line *line, bool by_steps)
+static bool choose_steps(const struct scored *scored, size_t count, enum evaluation_events events)
 {
-    return line->label != 0 && before->label != 0 && (!by_steps || before->step == line->step);
+    if (events != EVALUATION_AUTO)
+        return events == EVALUATION_STEPS;
+    for (size_t s = 0; s < count; s++) {
+        if (scored[s].step && is_long(&scored[s]))
+            return true;
+    }
+    return false;
 }
 
-static bool is_onset(const struct table *table, size_t i)
+/* Percentiles of the delays of the found ones among events[0..count). Errors: -ENOMEM. */
+static int find_delays(const struct event *events, size_t count, double *ret_p50, double *ret_p90)
 {
-    if (!table->line[i].triggered)
-        return false;
-    for (size_t j = i; j-- > 0;) {
-        if (table->line[j].evaluated)
-            return !table->line[j].triggered;
+    double *delay_s = calloc(count + 1, sizeof *delay_s);
+    size_t found = 0;
+    *ret_p50 = *ret_p90 = (double)NAN;
+    if (!delay_s)
+        return -ENOMEM;
+    for (size_t e = 0; e < count; e++) {
+        if (events[e].found)
+            delay_s[found++] = events[e].delay_s;
     }
-    return true;
-}
-
-struct delays {
-    double *delay_s;
-    size_t count, capacity;
-};
-
-static int add_delay(struct delays *delays, double delay_s)
-{
-    if (delays->count == delays->capacity) {
-        size_t capacity = delays->capacity ? 2 * delays->capacity : 64;
-        double *grown = realloc(delays->delay_s, capacity * sizeof *grown);
-        if (!grown)
-            return -ENOMEM;
-        delays->delay_s = grown;
-        delays->capacity = capacity;
+    if (found > 0) {
+        metrics_sort(delay_s, found);
+        *ret_p50 = metrics_percentile(delay_s, found, 50);
+        *ret_p90 = metrics_percentile(delay_s, found, 90);
     }
-    delays->delay_s[delays->count++] = delay_s;
+    free(delay_s);
     return 0;
 }
 
-static int count_events(const struct table *table, bool by_steps, struct evaluation *evaluation,
-                        struct delays *delays)
+static void count_alerts(const struct scored *scored, struct evaluation *evaluation)
 {
-    size_t first = 0;
-    while (first < table->rows) {
-        if (table->line[first].label == 0) {
-            first++;
-            continue;
-        }
-        size_t end = first + 1;
-        while (end < table->rows && same_event(&table->line[end - 1], &table->line[end], by_steps))
-            end++;
-        int64_t start_ns = table->line[first].time_ns;
-        int64_t until_ns = table->line[end - 1].time_ns + FOUND_AFTER_NS;
-        evaluation->events++;
-        for (size_t i = first; i < table->rows && table->line[i].time_ns <= until_ns; i++) {
-            if (i >= end && table->line[i].label != 0)
-                break; /* the next event has begun: what comes now is its own */
-            if (!is_onset(table, i))
-                continue;
-            evaluation->events_found++;
-            if (add_delay(delays, (double)(table->line[i].time_ns - start_ns) / 1e9) < 0)
-                return -ENOMEM;
-            break;
-        }
-        first = end;
+    struct event_onset onset;
+    for (size_t from = 0; event_next_onset(scored, &from, &onset);) {
+        evaluation->alerts++;
+        evaluation->alerts_in_event += onset.in_event;
     }
-    return 0;
 }
 
 /* After a labelled row the windows that hold it, and the filter that holds these, still answer to
- * it. */
-static int64_t aftermath_ns(const struct model *model)
+ * it: what begins there is no false alarm, and the time is not healthy. */
+static void count_false_alarms(const struct scored *scored, struct evaluation *evaluation)
 {
-    size_t rows = 0;
-    for (size_t d = 0; d < model->detectors; d++) {
-        const struct detector *detector = &model->detector[d];
-        size_t reach = detector_span(detector) - 1 + detector->filter.n;
-        rows = reach > rows ? reach : rows;
-    }
-    return (int64_t)((double)rows * 1.5 * model->period_s * 1e9) + ONSET_MERGE_NS;
-}
-
-static void count_false_alarms(const struct table *table, const struct model *model,
-                               struct evaluation *evaluation)
-{
-    const int64_t reach_ns = aftermath_ns(model);
+    const int64_t reach_ns =
+        (int64_t)((double)scored->reach * 1.5 * scored->period_s * 1e9) + EVENT_MERGE_NS;
     int64_t label_ns = INT64_MIN / 2, onset_ns = INT64_MIN / 2;
-    for (size_t i = 0; i < table->rows; i++) {
-        const struct line *line = &table->line[i];
-        if (line->label != 0)
-            label_ns = line->time_ns;
-        if (!line->evaluated || line->label != 0 || line->time_ns - label_ns <= reach_ns)
+    for (size_t i = 0; i < scored->rows; i++) {
+        int64_t time_ns = scored->time_ns[i];
+        if (scored->label[i] != 0)
+            label_ns = time_ns;
+        if (!scored_evaluated(scored, i) || scored->label[i] != 0 || time_ns - label_ns <= reach_ns)
             continue;
-        evaluation->healthy_hours += model->period_s / 3600;
-        if (!is_onset(table, i))
+        evaluation->healthy_hours += scored->period_s / 3600;
+        if (!event_is_onset(scored, i))
             continue;
-        evaluation->false_alarms += line->time_ns - onset_ns > ONSET_MERGE_NS;
-        onset_ns = line->time_ns;
+        evaluation->false_alarms += time_ns - onset_ns > EVENT_MERGE_NS;
+        onset_ns = time_ns;
     }
 }
 
-static int measure_events(const struct table *tables, size_t count, const struct model *model,
-                          const struct evaluation_options *options, struct evaluation *evaluation)
+static int measure_events(const struct scored *scored, size_t count, struct event_list *events,
+                          struct evaluation *evaluation)
 {
-    struct delays delays = {0};
-    int r = 0;
-    evaluation->by_steps = options->events == EVALUATION_STEPS;
-    for (size_t t = 0; options->events == EVALUATION_AUTO && t < count; t++)
-        evaluation->by_steps |= tables[t].step_channel >= 0 && is_long(&tables[t]);
-    for (size_t t = 0; r == 0 && t < count; t++) {
-        r = count_events(&tables[t], evaluation->by_steps, evaluation, &delays);
-        count_false_alarms(&tables[t], model, evaluation);
+    for (size_t e = 0; e < events->count; e++)
+        evaluation->events_found += events->item[e].found;
+    evaluation->events = events->count;
+    for (size_t s = 0; s < count; s++) {
+        count_alerts(&scored[s], evaluation);
+        count_false_alarms(&scored[s], evaluation);
     }
-    evaluation->delay_p50_s = evaluation->delay_p90_s = (double)NAN;
-    if (r == 0 && delays.count > 0) {
-        metrics_sort(delays.delay_s, delays.count);
-        evaluation->delay_p50_s = metrics_percentile(delays.delay_s, delays.count, 50);
-        evaluation->delay_p90_s = metrics_percentile(delays.delay_s, delays.count, 90);
-    }
-    free(delays.delay_s);
     double days = evaluation->healthy_hours / 24;
+    evaluation->event_precision = (double)evaluation->alerts_in_event / (double)evaluation->alerts;
     evaluation->false_alarms_per_day = (double)evaluation->false_alarms / days;
     evaluation->false_alarms_lower = metrics_poisson_lower(evaluation->false_alarms, 0.95) / days;
     evaluation->false_alarms_upper = metrics_poisson_upper(evaluation->false_alarms, 0.95) / days;
+    return find_delays(events->item, events->count, &evaluation->delay_p50_s,
+                       &evaluation->delay_p90_s);
+}
+
+/* ---- classes ---- */
+
+const char *evaluation_part_name(enum evaluation_part part)
+{
+    static const char *const names[] = {"label", "first_half", "second_half"};
+    return names[part];
+}
+
+/* The one label of all measured rows, or 0. */
+static int label_throughout(const struct scored *scored)
+{
+    int label = 0;
+    for (size_t i = 0; i < scored->rows; i++) {
+        if (scored->hole[i])
+            continue;
+        if (scored->label[i] == 0 || (label != 0 && scored->label[i] != label))
+            return 0;
+        label = scored->label[i];
+    }
+    return label;
+}
+
+static void add_class(struct evaluation *evaluation, const struct evaluation_class *class)
+{
+    if (evaluation->classes < EVALUATION_CLASSES_MAX)
+        evaluation->class[evaluation->classes++] = *class;
+}
+
+static bool has_class(const struct evaluation *evaluation, int label)
+{
+    for (size_t c = 0; c < evaluation->classes; c++) {
+        if (evaluation->class[c].label == label)
+            return true;
+    }
+    return false;
+}
+
+/* Which classes there are. */
+static void find_classes(const struct scored *scored, size_t count, struct evaluation *evaluation)
+{
+    for (size_t s = 0; s < count; s++) {
+        int label = 0;
+        for (size_t i = 0; i < scored[s].rows; i++) {
+            if (scored[s].label[i] == label)
+                continue;
+            label = scored[s].label[i];
+            if (label != 0 && !has_class(evaluation, label))
+                add_class(evaluation, &(struct evaluation_class){.label = label});
+        }
+    }
+    if (evaluation->classes == 1)
+        evaluation->classes = 0; /* everything is of this one */
+    for (size_t s = 0; s < count; s++) {
+        struct evaluation_class half = {.label = label_throughout(&scored[s]), .recording = s};
+        if (half.label == 0)
+            continue;
+        half.part = EVALUATION_FIRST_HALF;
+        add_class(evaluation, &half);
+        half.part = EVALUATION_SECOND_HALF;
+        add_class(evaluation, &half);
+    }
+}
+
+/* Rows among those of all recordings that a class is made of. */
+struct stretch {
+    size_t first, end;
+};
+
+static struct stretch stretch_of(const struct evaluation_class *class, const struct scored *scored)
+{
+    if (class->part == EVALUATION_LABEL)
+        return (struct stretch){0, SIZE_MAX};
+    size_t first = 0;
+    for (size_t s = 0; s < class->recording; s++)
+        first += scored[s].rows;
+    size_t rows = scored[class->recording].rows, middle = first + rows / 2;
+    return class->part == EVALUATION_FIRST_HALF ? (struct stretch){first, middle}
+                                                : (struct stretch){middle, first + rows};
+}
+
+static bool belongs(const struct evaluation_class *class, struct stretch stretch, int label,
+                    size_t row)
+{
+    return label == class->label && row >= stretch.first && row < stretch.end;
+}
+
+/* score and label have room for all windows. */
+static int rank_class(struct evaluation_class *class, struct stretch stretch,
+                      const struct scored_windows *windows, double *score, int *label,
+                      struct diag *diag)
+{
+    struct metrics_series series = {score, label, 0};
+    struct metrics_confusion confusion;
+    for (size_t i = 0; i < windows->count; i++) {
+        bool its = belongs(class, stretch, windows->label[i], windows->row[i]);
+        if (!its && windows->label[i] != 0)
+            continue;
+        class->windows += its;
+        score[series.count] = windows->score[i];
+        label[series.count++] = its;
+    }
+    metrics_confusion(&series, 1, &confusion);
+    class->recall = confusion.recall;
+    class->ranked = has_both_classes(&series);
+    return class->ranked ? metrics_rank(&series, &class->ranking, diag) : 0;
+}
+
+/* The events are in the order of the recordings, their rows counted from the first of all. */
+static int count_class_events(struct evaluation_class *class, struct stretch stretch,
+                              const struct event_list *events)
+{
+    struct event_list its = {.item = calloc(events->count + 1, sizeof *its.item)};
+    double p90_s;
+    if (!its.item)
+        return -ENOMEM;
+    for (size_t e = 0; e < events->count; e++) {
+        const struct event *event = &events->item[e];
+        if (!belongs(class, stretch, event->label, event->first))
+            continue;
+        its.item[its.count++] = *event;
+        class->events_found += event->found;
+    }
+    class->events = its.count;
+    int r = find_delays(its.item, its.count, &class->delay_p50_s, &p90_s);
+    free(its.item);
     return r;
 }
 
-static int measure(const struct table *tables, size_t count, const struct model *model,
-                   const struct evaluation_options *options, struct evaluation *evaluation,
-                   struct diag *diag)
+static int measure_classes(const struct scored *scored, size_t count,
+                           const struct event_list *events, struct evaluation *evaluation,
+                           struct diag *diag)
 {
-    for (size_t t = 0; t < count; t++) {
-        for (size_t i = 0; i < tables[t].rows; i++)
-            evaluation->windows += tables[t].line[i].evaluated;
+    struct scored_windows windows;
+    find_classes(scored, count, evaluation);
+    if (evaluation->classes == 0)
+        return 0;
+    int r = scored_collect(scored, count, SCORED_ROBOT, &windows);
+    double *score = calloc(evaluation->windows, sizeof *score);
+    int *label = calloc(evaluation->windows, sizeof *label);
+    if (r == 0 && !(score && label))
+        r = -ENOMEM;
+    for (size_t c = 0; r == 0 && c < evaluation->classes; c++) {
+        struct evaluation_class *class = &evaluation->class[c];
+        struct stretch stretch = stretch_of(class, scored);
+        r = rank_class(class, stretch, &windows, score, label, diag);
+        if (r == 0)
+            r = count_class_events(class, stretch, events);
     }
-    if (evaluation->windows == 0)
+    free(score);
+    free(label);
+    scored_windows_deinit(&windows);
+    return r < 0 ? diag_errno(diag, r, "evaluation") : 0;
+}
+
+/* ---- all of it ---- */
+
+static int collect_events(const struct scored *scored, size_t count, bool by_steps,
+                          struct event_list *ret_events)
+{
+    size_t first = 0;
+    for (size_t s = 0; s < count; first += scored[s++].rows) {
+        size_t e = ret_events->count;
+        int r = event_collect(&scored[s], by_steps, ret_events);
+        if (r < 0)
+            return r;
+        for (; e < ret_events->count; e++) {
+            ret_events->item[e].first += first;
+            ret_events->item[e].end += first;
+        }
+    }
+    return 0;
+}
+
+int evaluation_measure(const struct scored *scored, size_t count,
+                       const struct evaluation_options *options, struct evaluation *ret_evaluation,
+                       struct diag *diag)
+{
+    struct event_list events = {0};
+    *ret_evaluation = (struct evaluation){.detectors = count ? scored->detectors : 0};
+    for (size_t s = 0; s < count; s++) {
+        for (size_t i = 0; i < scored[s].rows; i++)
+            ret_evaluation->windows += scored_evaluated(&scored[s], i);
+    }
+    if (ret_evaluation->windows == 0)
         return diag_set(diag,
                         "no window could be evaluated: %zu unbroken rows, %g s apart, are needed",
-                        model->span, model->period_s);
-    evaluation->detectors = model->detectors;
-    int r = measure_windows(tables, count, MODEL_DETECTORS_MAX, model->period_s, &evaluation->robot,
+                        count ? scored->span : 1, count ? scored->period_s : 0);
+    int r = measure_windows(scored, count, SCORED_ROBOT, options->no_volume, &ret_evaluation->robot,
                             diag);
-    for (size_t d = 0; r == 0 && d < model->detectors; d++)
-        r = measure_windows(tables, count, d, model->period_s, &evaluation->detector[d], diag);
-    if (r == 0 && (r = measure_events(tables, count, model, options, evaluation)) < 0)
+    for (size_t d = 0; r == 0 && d < scored->detectors; d++)
+        r = measure_windows(scored, count, d, options->no_volume, &ret_evaluation->detector[d],
+                            diag);
+    if (r < 0)
+        return r;
+    ret_evaluation->by_steps = choose_steps(scored, count, options->events);
+    r = collect_events(scored, count, ret_evaluation->by_steps, &events);
+    if (r == 0)
+        r = measure_events(scored, count, &events, ret_evaluation);
+    if (r < 0)
         diag_errno(diag, r, "evaluation");
+    else
+        r = measure_classes(scored, count, &events, ret_evaluation, diag);
+    free(events.item);
     return r;
 }
 
@@ -323,16 +411,15 @@ int evaluate(struct recording *const *recordings, size_t count, struct model *mo
     *ret_evaluation = (struct evaluation){0};
     if (!model_calibrated(model))
         return diag_set(diag, "model %s is not calibrated: it has no threshold", model->name);
-    struct table *tables = calloc(count, sizeof *tables);
-    int r = tables ? 0 : -ENOMEM;
-    for (size_t t = 0; r == 0 && t < count; t++)
-        r = fill_table(recordings[t], model, options->false_alarms_per_day, &tables[t]);
-    if (r < 0)
-        diag_errno(diag, r, "evaluation");
-    else
-        r = measure(tables, count, model, options, ret_evaluation, diag);
-    for (size_t t = 0; tables && t < count; t++)
-        free(tables[t].line);
-    free(tables);
+    struct scored *scored = calloc(count + 1, sizeof *scored);
+    int r = scored ? 0 : diag_errno(diag, ENOMEM, "evaluation");
+    for (size_t s = 0; r == 0 && s < count; s++)
+        r = scored_from_model(recordings[s], model, options->false_alarms_per_day, &scored[s],
+                              diag);
+    if (r == 0)
+        r = evaluation_measure(scored, count, options, ret_evaluation, diag);
+    for (size_t s = 0; scored && s < count; s++)
+        scored_deinit(&scored[s]);
+    free(scored);
     return r;
 }

@@ -1,13 +1,12 @@
 /*
- * evaluation: what a model is worth on labelled recordings, at the thresholds that it would run
+ * evaluation: what a detector is worth on labelled recordings, at the threshold that it would run
  * with.
  *
  * A window is anomalous if one of its rows is labelled. Rankings and the figures at the threshold
- * are about single windows; events and false alarms go through the alert filter. There is no point
- * adjustment. An event of a passing fault is its run of labels; of a session-long one it is a
- * program step. It is found if the k-of-n condition *becomes* true inside it or within a second
- * after it: an alert carried over from before does not count. Source: design of the figures: Kim et
- * al. 2022 (against point adjustment), Garg et al. 2021.
+ * are about single windows; events and false alarms go through the alert filter (lab/event.h).
+ * There is no point adjustment. An event of a passing fault is its run of labels; of a session-long
+ * one it is a program step. Source: design of the figures: Kim et al. 2022 (against point
+ * adjustment), Garg et al. 2021.
  */
 #ifndef ARMWATCH_LAB_EVALUATION_H
 #define ARMWATCH_LAB_EVALUATION_H
@@ -15,10 +14,13 @@
 #include "base/diag.h"
 #include "lab/metrics.h"
 #include "lab/recording.h"
+#include "lab/scored.h"
 #include "model/model.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#define EVALUATION_CLASSES_MAX 64
 
 /* How labelled rows make events. AUTO: steps where one run of labels lasts over 10 minutes and
  * there is a channel "action". */
@@ -32,14 +34,39 @@ struct evaluation_figures {
     struct metrics_confusion confusion;
 };
 
+/* One kind of anomaly: a label's value where there are several, or half of a recording that is
+ * labelled throughout with one value (two stretches of different severity in one file). Its windows
+ * stand against all normal windows. */
+enum evaluation_part { EVALUATION_LABEL, EVALUATION_FIRST_HALF, EVALUATION_SECOND_HALF };
+const char *evaluation_part_name(enum evaluation_part part); /* "label", "first_half", ... */
+
+struct evaluation_class {
+    enum evaluation_part part;
+    int label;
+    size_t recording; /* of a half */
+    size_t windows;   /* anomalous */
+    bool ranked;      /* there were normal windows too */
+    struct metrics_ranking ranking;
+    double recall; /* of its windows, at the threshold */
+    size_t events, events_found;
+    double delay_p50_s; /* of those found; NAN if there are none */
+};
+
 struct evaluation {
     size_t windows;                                          /* evaluated, in all recordings */
     struct evaluation_figures robot;                         /* of the robot's score */
-    struct evaluation_figures detector[MODEL_DETECTORS_MAX]; /* of each detector's own */
+    struct evaluation_figures detector[MODEL_DETECTORS_MAX]; /* of each detector's own, where it
+                                                                was evaluated */
     size_t detectors;
-    bool by_steps; /* what an event was */
+    size_t classes;                                        /* 0: there is one kind only */
+    struct evaluation_class class[EVALUATION_CLASSES_MAX]; /* what is over that is left out */
+    bool by_steps;                                         /* what an event was */
     size_t events, events_found;
     double delay_p50_s, delay_p90_s; /* of those found; NAN if there are none */
+    size_t alerts, alerts_in_event;  /* onsets, closer than a second counted once; of these, those
+                                        at a labelled row or at most a second after one */
+    double event_precision; /* the share of the latter: depends on how much healthy time is there;
+                               NAN without an alert */
     double healthy_hours; /* evaluated, without a label, further than the filter's reach from one */
     size_t false_alarms;  /* onsets there; closer than a second are one */
     double false_alarms_per_day;                   /* NAN without healthy time */
@@ -49,12 +76,24 @@ struct evaluation {
 struct evaluation_options {
     double false_alarms_per_day; /* from which the thresholds follow */
     enum evaluation_events events;
+    bool no_volume; /* leaves the VUS out, by far the most of the work: it is NAN */
 };
 
-/* Recordings have the model's channels; those without labels are healthy. Thread: the one that owns
- * BLAS. Errors: -EINVAL the model is not calibrated, or nothing could be evaluated; -ENOMEM. */
+/* All recordings scored with the same detectors and thresholds; those without labels are healthy.
+ * Errors: -EINVAL nothing was evaluated; -ENOMEM. */
+int evaluation_measure(const struct scored *scored, size_t count,
+                       const struct evaluation_options *options, struct evaluation *ret_evaluation,
+                       struct diag *diag);
+
+/* The same straight from recordings with the model's channels. Thread: the one that owns BLAS.
+ * Errors: also -EINVAL the model is not calibrated. */
 int evaluate(struct recording *const *recordings, size_t count, struct model *model,
              const struct evaluation_options *options, struct evaluation *ret_evaluation,
              struct diag *diag);
+
+/* Healthy against healthy: ROC-AUC of the unlabelled windows of b, ranked over those of a; .5 if
+ * the robot's score does not tell the sessions apart. Errors: -EINVAL one has none; -ENOMEM. */
+int evaluation_separation(const struct scored *a, const struct scored *b, double *ret_roc_auc,
+                          struct diag *diag);
 
 #endif

@@ -8,17 +8,19 @@
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct scored {
+struct entry {
     double score;
-    size_t positive;
+    uint32_t group;
+    unsigned char marked;
 };
 
 static int compare_falling(const void *a, const void *b)
 {
-    const struct scored *x = a, *y = b;
+    const struct entry *x = a, *y = b;
     return x->score > y->score ? -1 : x->score < y->score;
 }
 
@@ -37,46 +39,95 @@ static int check_series(const struct metrics_series *series, size_t *ret_positiv
             return diag_set(diag, "row %zu: score %g, must be finite", i, series->score[i]);
         positives += series->label[i] != 0;
     }
+    *ret_positives = positives;
+    return 0;
+}
+
+static int check_classes(const struct metrics_series *series, size_t positives, struct diag *diag)
+{
     if (positives == 0 || positives == series->count)
         return diag_set(diag, "%zu of %zu rows are anomalous: a metric needs both classes",
                         positives, series->count);
-    *ret_positives = positives;
     return 0;
+}
+
+int metrics_order(const struct metrics_series *series, const uint32_t *group,
+                  struct metrics_order *ret_order, struct diag *diag)
+{
+    size_t count = series->count, positives;
+    *ret_order = (struct metrics_order){.count = count};
+    int r = check_series(series, &positives, diag);
+    if (r < 0 || count == 0)
+        return r;
+    struct entry *entries = malloc(count * sizeof *entries);
+    ret_order->group = malloc(count * sizeof *ret_order->group);
+    ret_order->marked = malloc(count);
+    if (!entries || !ret_order->group || !ret_order->marked) {
+        free(entries);
+        metrics_order_deinit(ret_order);
+        return diag_errno(diag, ENOMEM, "%zu scores", count);
+    }
+    for (size_t i = 0; i < count; i++)
+        entries[i] = (struct entry){.score = series->score[i],
+                                    .group = group ? group[i] : 0,
+                                    .marked = series->label[i] ? METRICS_ANOMALOUS : 0};
+    qsort(entries, count, sizeof *entries, compare_falling);
+    for (size_t i = 0; i < count; i++) {
+        bool last = i + 1 == count || entries[i + 1].score != entries[i].score;
+        ret_order->group[i] = entries[i].group;
+        ret_order->marked[i] = (unsigned char)(entries[i].marked | (last ? METRICS_LAST : 0));
+    }
+    free(entries);
+    return 0;
+}
+
+void metrics_order_deinit(struct metrics_order *order)
+{
+    free(order->group);
+    free(order->marked);
+    *order = (struct metrics_order){0};
+}
+
+void metrics_rank_weighted(const struct metrics_order *order, const uint32_t *weight,
+                           struct metrics_ranking *ret_ranking)
+{
+    /* Equal scores share one threshold: they enter together. All counts are exact in a double. */
+    double area = 0, precision_sum = 0, above = 0, above_positive = 0, tied = 0, tied_positive = 0;
+    for (size_t i = 0; i < order->count; i++) {
+        double rows = weight[order->group[i]];
+        tied += rows;
+        tied_positive += order->marked[i] & METRICS_ANOMALOUS ? rows : 0;
+        if (!(order->marked[i] & METRICS_LAST))
+            continue;
+        area += (tied - tied_positive) * (above_positive + tied_positive / 2);
+        above += tied;
+        above_positive += tied_positive;
+        if (tied_positive > 0)
+            precision_sum += tied_positive * above_positive / above;
+        tied = tied_positive = 0;
+    }
+    double negatives = above - above_positive;
+    bool both = above_positive > 0 && negatives > 0;
+    ret_ranking->roc_auc = both ? area / (above_positive * negatives) : (double)NAN;
+    ret_ranking->average_precision = both ? precision_sum / above_positive : (double)NAN;
+    ret_ranking->prevalence = above_positive / above;
 }
 
 int metrics_rank(const struct metrics_series *series, struct metrics_ranking *ret_ranking,
                  struct diag *diag)
 {
     size_t positives = 0;
+    struct metrics_order order;
     int r = check_series(series, &positives, diag);
+    if (r == 0)
+        r = check_classes(series, positives, diag);
+    if (r == 0)
+        r = metrics_order(series, NULL, &order, diag);
     if (r < 0)
         return r;
-    struct scored *rows = malloc(series->count * sizeof *rows);
-    if (!rows)
-        return diag_errno(diag, ENOMEM, "%zu scores", series->count);
-    for (size_t i = 0; i < series->count; i++)
-        rows[i] = (struct scored){series->score[i], series->label[i] != 0};
-    qsort(rows, series->count, sizeof *rows, compare_falling);
-
-    /* Equal scores share one threshold: they enter together. */
-    double area = 0, precision_sum = 0;
-    size_t above = 0, above_positive = 0;
-    while (above < series->count) {
-        double score = rows[above].score;
-        size_t tied = 0, tied_positive = 0;
-        for (; above + tied < series->count && rows[above + tied].score == score; tied++)
-            tied_positive += rows[above + tied].positive;
-        area +=
-            (double)(tied - tied_positive) * ((double)above_positive + (double)tied_positive / 2);
-        above += tied;
-        above_positive += tied_positive;
-        precision_sum += (double)tied_positive * (double)above_positive / (double)above;
-    }
-    free(rows);
-    double negatives = (double)(series->count - positives);
-    ret_ranking->roc_auc = area / ((double)positives * negatives);
-    ret_ranking->average_precision = precision_sum / (double)positives;
-    ret_ranking->prevalence = (double)positives / (double)series->count;
+    const uint32_t once = 1;
+    metrics_rank_weighted(&order, &once, ret_ranking);
+    metrics_order_deinit(&order);
     return 0;
 }
 
@@ -304,6 +355,8 @@ int metrics_volume(const struct metrics_series *series, size_t window,
 {
     struct volume volume = {.series = series};
     int r = check_series(series, &volume.positives, diag);
+    if (r == 0)
+        r = check_classes(series, volume.positives, diag);
     if (r < 0)
         return r;
     volume.runs = malloc(volume.positives * sizeof *volume.runs);

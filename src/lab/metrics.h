@@ -11,6 +11,7 @@
 #include "base/diag.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct metrics_series {
     const double *score; /* [count], finite */
@@ -27,6 +28,26 @@ struct metrics_ranking {
 /* Errors: -EINVAL a score that is not finite, or labels of one class only; -ENOMEM. */
 int metrics_rank(const struct metrics_series *series, struct metrics_ranking *ret_ranking,
                  struct diag *diag);
+
+/* Rows by falling score, to be ranked under many weights: sorting is what ranking costs. */
+struct metrics_order {
+    size_t count;
+    uint32_t *group;       /* [count] whose weight a row has */
+    unsigned char *marked; /* [count] METRICS_ANOMALOUS, METRICS_LAST */
+};
+#define METRICS_ANOMALOUS 1
+#define METRICS_LAST 2 /* of the rows of equal score: they share one threshold */
+
+/* group [count], or NULL: all rows in group 0. Memory: metrics_order_deinit. Errors: -EINVAL a
+ * score that is not finite; -ENOMEM. */
+int metrics_order(const struct metrics_series *series, const uint32_t *group,
+                  struct metrics_order *ret_order, struct diag *diag);
+void metrics_order_deinit(struct metrics_order *order);
+
+/* As if each row stood there as often as its group's weight says. Both areas are NAN where a class
+ * has no weight. */
+void metrics_rank_weighted(const struct metrics_order *order, const uint32_t *weight,
+                           struct metrics_ranking *ret_ranking);
 
 struct metrics_volume {
     double roc; /* VUS-ROC: a random score gets far over 0.5 */

@@ -5,6 +5,12 @@
 #include <math.h>
 #include <string.h>
 
+int64_t runner_row_time(const struct recording *recording, size_t row, double period_s)
+{
+    return recording->time_ns ? recording->time_ns[row]
+                              : (int64_t)llround((double)row * period_s * 1e9);
+}
+
 static int run_monitor(const struct recording *recording, struct monitor *monitor,
                        runner_sink *sink, void *user)
 {
@@ -12,8 +18,7 @@ static int run_monitor(const struct recording *recording, struct monitor *monito
     int r = 0;
     for (size_t i = 0; r == 0 && i < recording->rows; i++) {
         struct runner_row row = {.row = i, .monitor = monitor, .hole = !recording->valid[i]};
-        row.time_ns = recording->time_ns ? recording->time_ns[i]
-                                         : (int64_t)llround((double)i * model->period_s * 1e9);
+        row.time_ns = runner_row_time(recording, i, model->period_s);
         if (row.hole) {
             monitor_break(monitor);
         } else {

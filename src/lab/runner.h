@@ -15,11 +15,14 @@
 
 struct runner_row {
     size_t row;
-    int64_t time_ns; /* of the recording, or row * period where it has none */
+    int64_t time_ns; /* runner_row_time */
     bool hole;       /* the row was not measured; result is empty */
     struct monitor_result result;
     const struct monitor *monitor; /* after this row */
 };
+
+/* Of the recording, or row * period where it has none. */
+int64_t runner_row_time(const struct recording *recording, size_t row, double period_s);
 
 /* Called for every row in order. Non-zero ends the run and is returned by it. */
 typedef int runner_sink(const struct runner_row *row, void *user);

@@ -1,0 +1,102 @@
+#include "lab/event.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static bool same_event(const struct scored *scored, size_t row, bool by_steps)
+{
+    return scored->label[row] == scored->label[row - 1] &&
+           (!by_steps || !scored->step || scored->step[row] == scored->step[row - 1]);
+}
+
+bool event_is_onset(const struct scored *scored, size_t row)
+{
+    if (!scored->triggered[row])
+        return false;
+    for (size_t before = row; before-- > 0;) {
+        if (scored_evaluated(scored, before))
+            return !scored->triggered[before];
+    }
+    return true;
+}
+
+static int append(struct event_list *list, const struct event *event)
+{
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 64;
+        struct event *grown = realloc(list->item, capacity * sizeof *grown);
+        if (!grown)
+            return -ENOMEM;
+        list->item = grown;
+        list->capacity = capacity;
+    }
+    list->item[list->count++] = *event;
+    return 0;
+}
+
+static void look_for(const struct scored *scored, struct event *event)
+{
+    const int64_t *time_ns = scored->time_ns;
+    int64_t until_ns = time_ns[event->end - 1] + EVENT_AFTER_NS;
+    for (size_t i = event->first; i < scored->rows && time_ns[i] <= until_ns; i++) {
+        if (i >= event->end && scored->label[i] != 0)
+            return; /* the next event has begun: what comes now is its own */
+        if (event_is_onset(scored, i)) {
+            event->found = true;
+            event->delay_s = (double)(time_ns[i] - time_ns[event->first]) / 1e9;
+            return;
+        }
+    }
+}
+
+int event_collect(const struct scored *scored, bool by_steps, struct event_list *list)
+{
+    size_t first = 0;
+    while (first < scored->rows) {
+        size_t end = first + 1;
+        while (end < scored->rows && same_event(scored, end, by_steps))
+            end++;
+        if (scored->label[first] != 0) {
+            struct event event = {.first = first, .end = end, .label = scored->label[first]};
+            look_for(scored, &event);
+            if (append(list, &event) < 0)
+                return -ENOMEM;
+        }
+        first = end;
+    }
+    return 0;
+}
+
+static bool follows_label(const struct scored *scored, size_t row)
+{
+    const int64_t *time_ns = scored->time_ns;
+    for (size_t i = row + 1; i-- > 0 && time_ns[i] <= time_ns[row];) {
+        if (time_ns[row] - time_ns[i] > EVENT_AFTER_NS)
+            return false;
+        if (scored->label[i] != 0)
+            return true;
+    }
+    return false;
+}
+
+bool event_next_onset(const struct scored *scored, size_t *from, struct event_onset *ret_onset)
+{
+    size_t row = *from;
+    while (row < scored->rows && !event_is_onset(scored, row))
+        row++;
+    if (row == scored->rows) {
+        *from = row;
+        return false;
+    }
+    *ret_onset = (struct event_onset){.row = row, .in_event = follows_label(scored, row)};
+    size_t last = row++;
+    for (; row < scored->rows; row++) {
+        int64_t since_ns = scored->time_ns[row] - scored->time_ns[last];
+        if (since_ns < 0 || since_ns > EVENT_MERGE_NS)
+            break;
+        if (event_is_onset(scored, row))
+            last = row;
+    }
+    *from = row;
+    return true;
+}
