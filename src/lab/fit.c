@@ -160,7 +160,17 @@ static int make_features(struct fitting *fitting, const struct split *split, str
 
 /* ---- training ---- */
 
-static int run_training(struct fitting *fitting, struct fit_report *report, struct diag *diag)
+/* Keeps evenly spaced ones, in place. */
+static void thin(size_t *ends, size_t *count, size_t most)
+{
+    if (most == 0 || *count <= most)
+        return;
+    for (size_t i = 0; i < most; i++)
+        ends[i] = ends[i * *count / most];
+    *count = most;
+}
+
+static int collect_windows(struct fitting *fitting, struct fit_report *report, struct diag *diag)
 {
     const struct fit_options *options = fitting->options;
     const struct split_windows windows = {
@@ -176,11 +186,15 @@ static int run_training(struct fitting *fitting, struct fit_report *report, stru
                         "few; is the sample period really %g s?",
                         report->training_windows, fitting->span, report->held_out_windows,
                         options->period_s);
+    thin(fitting->training, &report->training_windows, options->max_training_windows);
+    return 0;
+}
+
+static int run_training(struct fitting *fitting, struct fit_report *report, struct diag *diag)
+{
+    const struct fit_options *options = fitting->options;
     size_t width = features_width(&fitting->features);
     fitting->architecture = architecture_make(options->window * width, &options->architecture);
-    struct train_options train_options = options->train;
-    train_options.layers = fitting->architecture.layers;
-    train_options.layer_count = fitting->architecture.count;
     const struct train_data data = {.rows = fitting->rows,
                                     .row_count = fitting->row_count,
                                     .channels = width,
@@ -190,6 +204,12 @@ static int run_training(struct fitting *fitting, struct fit_report *report, stru
                                     .training_count = report->training_windows,
                                     .held_out = fitting->held_out,
                                     .held_out_count = report->held_out_windows};
+    if (options->baseline != BASELINE_NONE)
+        return baseline_make(options->baseline, &data, options->train.seed, options->train.batch,
+                             &fitting->architecture, &report->result.network, diag);
+    struct train_options train_options = options->train;
+    train_options.layers = fitting->architecture.layers;
+    train_options.layer_count = fitting->architecture.count;
     return train(&data, &train_options, &report->result, diag);
 }
 
@@ -277,37 +297,82 @@ static int measure_floor(struct fitting *fitting, const struct fit_report *repor
     return complete ? 0 : -ENOMEM;
 }
 
+size_t fit_gap_rows(const struct fit_options *options, double period_s)
+{
+    size_t span = (options->window - 1) * options->spacing + 1;
+    size_t gap = (size_t)(GAP_S / period_s);
+    return gap > span ? gap : span;
+}
+
+int fitting_init(struct fitting *fitting, struct fit_report *report, struct diag *diag)
+{
+    const struct fit_options *options = fitting->options;
+    fitting->span = (options->window - 1) * options->spacing + 1;
+    for (size_t s = 0; s < fitting->count; s++) {
+        assert(fitting->sessions[s]->channels == fitting->sessions[0]->channels);
+        fitting->row_count += fitting->sessions[s]->rows;
+    }
+    int r = split_make(fitting->sessions, fitting->count, fit_gap_rows(options, options->period_s),
+                       &report->split, diag);
+    if (r == 0)
+        r = make_features(fitting, &report->split, diag);
+    return r < 0 ? r : collect_windows(fitting, report, diag);
+}
+
+void fitting_deinit(struct fitting *fitting)
+{
+    free(fitting->rows);
+    free(fitting->spread);
+    free(fitting->floor);
+    free(fitting->training);
+    free(fitting->held_out);
+    features_deinit(&fitting->features);
+}
+
+/* Residuals measured, and put together. */
+static int finish(struct fitting *fitting, struct draft **ret_draft, struct fit_report *report,
+                  struct diag *diag)
+{
+    int r = measure_floor(fitting, report);
+    if (r < 0)
+        return diag_errno(diag, r, "residuals");
+    return fit_assemble(fitting, ret_draft, report, diag);
+}
+
+/* As if it had been the network. */
+static int finish_twin(struct fitting *fitting, struct fit_report *report, struct diag *diag)
+{
+    struct fit_report twin = *report;
+    struct draft *draft;
+    twin.result.network = report->result.twin;
+    twin.model = NULL;
+    int r = finish(fitting, &draft, &twin, diag);
+    if (r < 0)
+        return r;
+    draft_free(draft);
+    report->twin_model = twin.model;
+    return 0;
+}
+
 int fit(struct recording *const *sessions, size_t count, const struct fit_options *options,
         struct draft **ret_draft, struct fit_report *ret_report, struct diag *diag)
 {
-    struct fitting fitting = {.sessions = sessions,
-                              .count = count,
-                              .options = options,
-                              .span = (options->window - 1) * options->spacing + 1};
-    for (size_t s = 0; s < count; s++) {
-        assert(sessions[s]->channels == sessions[0]->channels);
-        fitting.row_count += sessions[s]->rows;
-    }
+    struct fitting fitting = {.sessions = sessions, .count = count, .options = options};
     *ret_report = (struct fit_report){0};
-    size_t gap = (size_t)(GAP_S / options->period_s);
-    int r = split_make(sessions, count, gap > fitting.span ? gap : fitting.span, &ret_report->split,
-                       diag);
-    if (r == 0)
-        r = make_features(&fitting, &ret_report->split, diag);
+    *ret_draft = NULL;
+    int r = fitting_init(&fitting, ret_report, diag);
     if (r == 0)
         r = run_training(&fitting, ret_report, diag);
-    if (r == 0 && (r = measure_floor(&fitting, ret_report)) < 0)
-        diag_errno(diag, r, "residuals");
     if (r == 0)
-        r = fit_assemble(&fitting, ret_draft, ret_report, diag);
-    free(fitting.rows);
-    free(fitting.spread);
-    free(fitting.floor);
-    free(fitting.training);
-    free(fitting.held_out);
-    features_deinit(&fitting.features);
-    if (r < 0)
+        r = finish(&fitting, ret_draft, ret_report, diag);
+    if (r == 0 && options->with_twin && ret_report->result.twin)
+        r = finish_twin(&fitting, ret_report, diag);
+    fitting_deinit(&fitting);
+    if (r < 0) {
+        draft_free(*ret_draft);
+        *ret_draft = NULL;
         fit_report_deinit(ret_report);
+    }
     return r;
 }
 
@@ -316,5 +381,6 @@ void fit_report_deinit(struct fit_report *report)
     split_deinit(&report->split);
     train_result_deinit(&report->result);
     model_unref(report->model);
+    model_unref(report->twin_model);
     *report = (struct fit_report){0};
 }

@@ -9,12 +9,14 @@
 
 #include "base/diag.h"
 #include "lab/architecture.h"
+#include "lab/baseline.h"
 #include "lab/draft.h"
 #include "lab/recording.h"
 #include "lab/split.h"
 #include "lab/train.h"
 #include "model/scaler.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +33,9 @@ struct fit_options {
     struct alert_filter filter;
     double false_alarms_per_day; /* target */
     struct train_options train;  /* layers are filled in by fit */
+    size_t max_training_windows; /* evenly taken from all that there are; 0: all */
+    enum baseline_kind baseline; /* instead of training */
+    bool with_twin;              /* a model of the adversary's twin too */
 };
 
 /* What an adversary asks for (design: the stable recipe, or the paper's own settings): scaler,
@@ -47,7 +52,11 @@ struct fit_report {
     struct train_result result;
     struct calibration calibration; /* borrowed from the model */
     struct model *model;            /* as it will be loaded; self-tested */
+    struct model *twin_model;       /* the same of the twin; NULL: not asked for, or none */
 };
+
+/* Rows between two parts of a session: no window, and no slow movement, is in both. */
+size_t fit_gap_rows(const struct fit_options *options, double period_s);
 
 /* All sessions have the same channels. The draft is the model's file, to which provenance may be
  * added. Memory: fit_report_deinit, draft_free. Errors: -EINVAL, -ENOMEM, -ECANCELED, -EDOM. */

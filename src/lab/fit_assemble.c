@@ -106,7 +106,10 @@ static cJSON *detector_json(const struct fitting *fitting, const struct fit_repo
     cJSON_AddNumberToObject(filter, "n", options->filter.n);
     cJSON_AddNumberToObject(filter, "clear_ratio", options->filter.clear_ratio);
     cJSON_AddNumberToObject(filter, "clear_s", options->filter.clear_s);
-    cJSON_AddItemToObject(entry, "training", training_json(options, report));
+    if (options->baseline == BASELINE_NONE)
+        cJSON_AddItemToObject(entry, "training", training_json(options, report));
+    else
+        cJSON_AddStringToObject(entry, "baseline", baseline_kind_key(options->baseline));
     return entry;
 }
 

@@ -21,6 +21,11 @@ struct fitting {
     struct architecture architecture;
 };
 
+/* The first half of a fit: split, features, rows and windows. fitting->sessions, count and options
+ * are set. Memory: fitting_deinit, also after a failure. Errors: -EINVAL, -ENOMEM. */
+int fitting_init(struct fitting *fitting, struct fit_report *report, struct diag *diag);
+void fitting_deinit(struct fitting *fitting);
+
 /* The file, and in the report the model as it will be loaded. Errors: as fit. */
 int fit_assemble(const struct fitting *fitting, struct draft **ret_draft, struct fit_report *report,
                  struct diag *diag);
