@@ -20,6 +20,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Fewer features than channels, as the paper tried. */
+enum fit_reduction {
+    FIT_REDUCTION_NONE,
+    FIT_REDUCTION_PCA,                /* principal components of scaled rows, scaled again */
+    FIT_REDUCTION_MUTUAL_INFORMATION, /* the channels that say most about the label */
+};
+
 struct fit_options {
     const char *name; /* of the model */
     int64_t version;
@@ -30,6 +37,13 @@ struct fit_options {
     /* Channels of the samples that the detector does not look at; "*" at an end matches the rest of
      * a name. Ends with NULL; may be NULL. */
     const char *const *ignore;
+    bool keep_drift; /* channels that drift, never move, or name the program step too */
+    enum fit_reduction reduction;
+    double pca_variance; /* the share that FIT_REDUCTION_PCA keeps */
+    /* FIT_REDUCTION_MUTUAL_INFORMATION: recordings with labels, and how many channels stay; 0: half
+     * of them. */
+    struct recording *const *labelled;
+    size_t labelled_count, keep_channels;
     struct alert_filter filter;
     double false_alarms_per_day; /* target */
     struct train_options train;  /* layers are filled in by fit */
