@@ -25,7 +25,7 @@ struct fit_options fit_defaults(enum adversary_kind adversary)
 void fit_use_scaler(struct fit_options *options, enum scaler_kind scaler)
 {
     bool paper = options->train.adversary.kind == ADVERSARY_PAPER;
-    bool unit = scaler == SCALER_MINMAX;
+    bool unit = scaler_kind_unit(scaler);
     options->architecture.sigmoid = unit;
     options->scaler = (struct scaler_options){
         .kind = scaler,

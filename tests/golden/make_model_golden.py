@@ -48,7 +48,50 @@ def scaler():
         "signed-sqrt": np.sign(standard) * np.sqrt(np.abs(standard)),
         "minmax-tail-1": (wide - low) / spread,
     }
-    save("scaler.safetensors", {"input": x, **expected}, {"made_by": "scikit-learn"})
+    save("scaler.safetensors", {"input": x, **expected, **curved_scalers()}, {"made_by": "scikit-learn"})
+
+
+def curved_scalers():
+    """Power and quantiles: fitted on many rows and on fewer than there are quantiles, applied to other rows.
+
+    Two channels are left to the tests themselves. One never moves: scikit-learn maps it to an end of the
+    distribution, or to what rounding leaves of it. One moves little beside its magnitude: its power transform presses
+    that into the last digits, and scikit-learn then takes it for constant.
+    """
+    rng = np.random.default_rng(4)
+    rows, inverse = 1500, np.linspace(0.001, 0.999, 41)
+    x = np.stack([
+        rng.normal(0, 1, rows), rng.lognormal(0, 1.5, rows), -rng.lognormal(1, 0.5, rows),
+        np.round(rng.normal(0, 3, rows) / 0.07) * 0.07, rng.integers(0, 5, rows) * 7.0,
+        np.where(rng.random(rows) < 0.02, 1999.9, rng.normal(0, 3, rows)), rng.normal(20, 2, rows),
+    ], axis=1).astype(np.float32)
+    tensors = {"curved.input": x}
+    for size in (rows, 150):
+        wide = x[:size].astype(np.float64)
+        low, high = wide.min(axis=0), wide.max(axis=0)
+        # Inside, at the borders, a little and far outside, and what was trained on with its ties.
+        probe = np.concatenate([
+            [low, high, low - 1e-3, high + 1e-3, 1.5 * low - 0.5 * high, 1.5 * high - 0.5 * low, 0 * low],
+            low + np.linspace(0.01, 0.99, 50)[:, None] * (high - low), wide[:140]]).astype(np.float32)
+        tensors[f"{size}.probe"] = probe
+        kinds = {
+            "power": preprocessing.PowerTransformer(),
+            "quantile-uniform": preprocessing.QuantileTransformer(n_quantiles=min(size, 1000), subsample=rows),
+            "quantile-normal": preprocessing.QuantileTransformer(
+                n_quantiles=min(size, 1000), subsample=rows, output_distribution="normal"),
+        }
+        for name, kind in kinds.items():
+            kind.fit(wide)
+            scaled = np.stack([inverse] * x.shape[1], axis=1)
+            if name != "quantile-uniform":
+                scaled = stats.norm.ppf(scaled)
+            back = kind.inverse_transform(scaled)
+            if name == "power":  # the ceiling of the curve, and the range that armwatch stays within
+                back = np.clip(np.where(np.isnan(back), np.copysign(np.inf, scaled), back), low, high)
+            tensors[f"{size}.{name}.probe"] = kind.transform(probe.astype(np.float64))
+            tensors[f"{size}.{name}.scaled"] = scaled
+            tensors[f"{size}.{name}.back"] = back
+    return tensors
 
 
 def pareto():

@@ -64,13 +64,158 @@ static void test_golden_tail(void **state)
                   &(struct scaler_options){.kind = SCALER_MINMAX, .clip = HUGE_VAL, .tail = 0.01});
 }
 
+#define CURVED_CHANNELS 7
+
+/* Fitted on the first rows of the golden values. */
+static struct scaler fit_curved(const struct golden *golden, size_t rows, const char *kind)
+{
+    size_t count;
+    float *input = golden_values(golden, "curved.", "input", &count);
+    struct scaler_options options = {.clip = HUGE_VAL};
+    assert_int_equal(scaler_kind_parse(kind, &options.kind, NULL), 0);
+    assert_string_equal(scaler_kind_name(options.kind), kind);
+    assert_true(count >= rows * CURVED_CHANNELS);
+    struct scaler scaler =
+        fit(&options,
+            &(struct scaler_rows){.rows = rows, .channels = CURVED_CHANNELS, .values = input});
+    free(input);
+    return scaler;
+}
+
+static void expect_values(const char *what, size_t index, double found, double expected)
+{
+    if (!(fabs(found - expected) <= 1e-6 * fmax(1, fabs(expected))))
+        fail_msg("%s: row %zu, channel %zu: %.10g, expected %.10g", what, index / CURVED_CHANNELS,
+                 index % CURVED_CHANNELS, found, expected);
+}
+
+static void expect_curved(const struct golden *golden, size_t rows, const char *kind)
+{
+    char prefix[32];
+    snprintf(prefix, sizeof prefix, "%zu.", rows);
+    struct scaler scaler = fit_curved(golden, rows, kind);
+    size_t count;
+    float *probe = golden_values(golden, prefix, "probe", &count);
+    float *output = calloc(count, sizeof *output);
+    assert_non_null(output);
+    scaler_apply(&scaler, count / CURVED_CHANNELS, probe, output);
+    snprintf(prefix, sizeof prefix, "%zu.%.16s.", rows, kind);
+    double *expected = golden_values(golden, prefix, "probe", &count);
+    for (size_t i = 0; i < count; i++)
+        expect_values(kind, i, (double)output[i], expected[i]);
+    double *scaled = golden_values(golden, prefix, "scaled", &count);
+    double *back = golden_values(golden, prefix, "back", &count);
+    for (size_t i = 0; i < count; i++)
+        expect_values("back", i, scaler_inverse(&scaler, i % CURVED_CHANNELS, scaled[i]), back[i]);
+    free(probe);
+    free(output);
+    free(expected);
+    free(scaled);
+    free(back);
+    scaler_deinit(&scaler);
+}
+
+static const char *const curved[] = {"power", "quantile-uniform", "quantile-normal"};
+
+static void test_golden_curved(void **state)
+{
+    struct golden golden = golden_open("scaler.safetensors");
+    for (size_t i = 0; i < 3; i++) {
+        expect_curved(&golden, 1500, curved[i]);
+        expect_curved(&golden, 150, curved[i]); /* fewer rows than quantiles */
+    }
+    golden_close(&golden);
+}
+
+/* scikit-learn would put both at an end of the distribution, and the rounding at the other. */
+static void test_curved_constant(void **state)
+{
+    float values[200];
+    for (size_t i = 0; i < 200; i += 2) {
+        values[i] = 144.12F;
+        values[i + 1] = i % 4 ? 30.001F : nextafterf(30.001F, 31);
+    }
+    struct scaler_rows rows = {.rows = 100, .channels = 2, .values = values};
+    for (size_t i = 0; i < 3; i++) {
+        struct scaler_options options = {.clip = HUGE_VAL};
+        assert_int_equal(scaler_kind_parse(curved[i], &options.kind, NULL), 0);
+        struct scaler scaler = fit(&options, &rows);
+        float row[4] = {144.12F, 30.001F, 145.12F, 30.501F}, output[4];
+        scaler_apply(&scaler, 2, row, output);
+        expect_near((double)output[0], 0, 1e-5);
+        expect_near((double)output[1], 0, 1e-5);
+        expect_near((double)output[2], 1, 1e-5);
+        expect_near((double)output[3], 0.5, 1e-5);
+        expect_near(scaler_inverse(&scaler, 0, 0), (double)144.12F, 1e-5);
+        scaler_deinit(&scaler);
+    }
+}
+
+/* A voltage: no exponent in reach bends it without pressing it into the last digits. */
+static void test_power_of_a_narrow_channel_is_standard(void **state)
+{
+    float values[400], power[400], standard[400];
+    for (size_t i = 0; i < 400; i++)
+        values[i] = 230.0F + 0.01F * (float)(i * i % 97);
+    struct scaler_rows rows = {.rows = 400, .channels = 1, .values = values};
+    struct scaler scaler = fit(&(struct scaler_options){SCALER_POWER, HUGE_VAL, 0}, &rows);
+    expect_near(scaler.lambda[0], 1, 0);
+    scaler_apply(&scaler, 400, values, power);
+    scaler_deinit(&scaler);
+    scaler = fit(&(struct scaler_options){SCALER_STANDARD, HUGE_VAL, 0}, &rows);
+    scaler_apply(&scaler, 400, values, standard);
+    scaler_deinit(&scaler);
+    for (size_t i = 0; i < 400; i++)
+        expect_near((double)power[i], (double)standard[i], 1e-4);
+}
+
+static void test_curved_keep_to_the_training_range(void **state)
+{
+    struct golden golden = golden_open("scaler.safetensors");
+    for (size_t i = 0; i < 3; i++) {
+        struct scaler scaler = fit_curved(&golden, 1500, curved[i]);
+        for (size_t c = 0; c < CURVED_CHANNELS; c++) {
+            const double *quantiles = scaler.quantiles + c * scaler.quantile_count;
+            expect_near(scaler_inverse(&scaler, c, 60), quantiles[scaler.quantile_count - 1], 0);
+            expect_near(scaler_inverse(&scaler, c, -60), quantiles[0], 0);
+        }
+        float row[CURVED_CHANNELS] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+        scaler_apply(&scaler, 1, row, row);
+        for (size_t c = 0; c < CURVED_CHANNELS; c++)
+            assert_true(isnan(row[c]));
+        scaler_deinit(&scaler);
+    }
+    golden_close(&golden);
+}
+
+static void test_curved_refuse_broken_parameters(void **state)
+{
+    struct scaler scaler;
+    struct diag diag = DIAG_INIT;
+    assert_int_equal(scaler_init(&scaler, SCALER_QUANTILE_NORMAL, 2, 3), 0);
+    assert_int_equal(scaler_check(&scaler, &diag), 0);
+    scaler.quantiles[1 * 3 + 1] = -1;
+    assert_int_equal(scaler_check(&scaler, &diag), -EINVAL);
+    assert_string_equal(diag.text, "scaler: channel 1: quantile 1 is -1, below the one before");
+    scaler.quantiles[1 * 3 + 1] = (double)NAN;
+    assert_int_equal(scaler_check(&scaler, &diag), -EINVAL);
+    scaler_deinit(&scaler);
+    assert_int_equal(scaler_init(&scaler, SCALER_POWER, 2, 2), 0);
+    assert_int_equal(scaler_check(&scaler, &diag), 0);
+    scaler.lambda[0] = (double)INFINITY;
+    assert_int_equal(scaler_check(&scaler, &diag), -EINVAL);
+    assert_string_equal(diag.text, "scaler: channel 0: lambda inf");
+    scaler_deinit(&scaler);
+}
+
 static void test_unknown_kind(void **state)
 {
     enum scaler_kind kind;
     struct diag diag = DIAG_INIT;
     assert_int_equal(scaler_kind_parse("MinMax", &kind, &diag), -EINVAL);
     assert_string_equal(diag.text,
-                        "\"MinMax\", must be one of minmax, standard, robust, maxabs, signed-sqrt");
+                        "\"MinMax\", must be one of minmax, standard, robust, maxabs, signed-sqrt, "
+                        "power, quantile-uniform, quantile-normal");
 }
 
 static void test_valid_mask(void **state)
@@ -179,7 +324,7 @@ static void test_restore(void **state)
 {
     struct scaler scaler;
     struct diag diag = DIAG_INIT;
-    assert_int_equal(scaler_init(&scaler, SCALER_STANDARD, 2), 0);
+    assert_int_equal(scaler_init(&scaler, SCALER_STANDARD, 2, 0), 0);
     assert_int_equal(scaler_check(&scaler, &diag), 0);
     float row[2] = {1, 2}, output[2];
     scaler_apply(&scaler, 1, row, output);
@@ -201,6 +346,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_golden_tail),
+        cmocka_unit_test(test_golden_curved),
+        cmocka_unit_test(test_curved_constant),
+        cmocka_unit_test(test_power_of_a_narrow_channel_is_standard),
+        cmocka_unit_test(test_curved_keep_to_the_training_range),
+        cmocka_unit_test(test_curved_refuse_broken_parameters),
         cmocka_unit_test(test_unknown_kind),
         cmocka_unit_test(test_valid_mask),
         cmocka_unit_test(test_rounding_is_constant),
