@@ -70,14 +70,14 @@ static int measure_windows(const struct scored *scored, size_t count, size_t whi
     return r;
 }
 
-int evaluation_separation(const struct scored *a, const struct scored *b, double *ret_roc_auc,
-                          struct diag *diag)
+int evaluation_separation(const struct scored *a, size_t a_count, const struct scored *b,
+                          size_t b_count, double *ret_roc_auc, struct diag *diag)
 {
     struct scored_windows side[2] = {{0}};
     struct metrics_ranking ranking;
-    int r = scored_collect(a, 1, SCORED_ROBOT, &side[0]);
+    int r = scored_collect(a, a_count, SCORED_ROBOT, &side[0]);
     if (r == 0)
-        r = scored_collect(b, 1, SCORED_ROBOT, &side[1]);
+        r = scored_collect(b, b_count, SCORED_ROBOT, &side[1]);
     size_t room = side[0].count + side[1].count, count = 0;
     double *score = calloc(room + 1, sizeof *score);
     int *label = calloc(room + 1, sizeof *label);
@@ -117,7 +117,7 @@ static bool is_long(const struct scored *scored)
     return false;
 }
 
-static bool choose_steps(const struct scored *scored, size_t count, enum evaluation_events events)
+bool evaluation_by_steps(const struct scored *scored, size_t count, enum evaluation_events events)
 {
     if (events != EVALUATION_AUTO)
         return events == EVALUATION_STEPS;
@@ -392,7 +392,7 @@ int evaluation_measure(const struct scored *scored, size_t count,
                             diag);
     if (r < 0)
         return r;
-    ret_evaluation->by_steps = choose_steps(scored, count, options->events);
+    ret_evaluation->by_steps = evaluation_by_steps(scored, count, options->events);
     r = collect_events(scored, count, ret_evaluation->by_steps, &events);
     if (r == 0)
         r = measure_events(scored, count, &events, ret_evaluation);

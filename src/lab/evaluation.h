@@ -91,9 +91,12 @@ int evaluate(struct recording *const *recordings, size_t count, struct model *mo
              const struct evaluation_options *options, struct evaluation *ret_evaluation,
              struct diag *diag);
 
-/* Healthy against healthy: ROC-AUC of the unlabelled windows of b, ranked over those of a; .5 if
- * the robot's score does not tell the sessions apart. Errors: -EINVAL one has none; -ENOMEM. */
-int evaluation_separation(const struct scored *a, const struct scored *b, double *ret_roc_auc,
-                          struct diag *diag);
+/* What an event is in these recordings. */
+bool evaluation_by_steps(const struct scored *scored, size_t count, enum evaluation_events events);
+
+/* Healthy against healthy: ROC-AUC of the unlabelled windows of the sessions b, ranked over those
+ * of a; .5 if the robot's score does not tell them apart. Errors: -EINVAL one has none; -ENOMEM. */
+int evaluation_separation(const struct scored *a, size_t a_count, const struct scored *b,
+                          size_t b_count, double *ret_roc_auc, struct diag *diag);
 
 #endif

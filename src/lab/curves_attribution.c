@@ -1,0 +1,137 @@
+#include "lab/curves_internal.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+struct pick {
+    double score;
+    uint32_t row; /* among the rows of all recordings */
+};
+
+static int compare_falling(const void *a, const void *b)
+{
+    double x = ((const struct pick *)a)->score, y = ((const struct pick *)b)->score;
+    return x > y ? -1 : x < y;
+}
+
+/* CURVES_EXPLAINED at most of the anomalous windows over the limit, evenly spaced. */
+static size_t pick_anomalous(const struct scored_windows *windows, struct pick *picks)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < windows->count; i++) {
+        if (windows->label[i] != 0 && windows->score[i] > 1)
+            picks[count++].row = windows->row[i];
+    }
+    size_t kept = count < CURVES_EXPLAINED ? count : CURVES_EXPLAINED;
+    for (size_t k = 0; k < kept; k++)
+        picks[k] = picks[k * count / kept];
+    return kept;
+}
+
+static size_t pick_normal(const struct scored_windows *windows, struct pick *picks)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < windows->count; i++) {
+        if (windows->label[i] == 0)
+            picks[count++] = (struct pick){windows->score[i], windows->row[i]};
+    }
+    if (count > 0)
+        qsort(picks, count, sizeof *picks, compare_falling);
+    return count < CURVES_EXPLAINED ? count : CURVES_EXPLAINED;
+}
+
+/* The detector that set the robot's score. */
+static size_t leading_detector(const struct scored *scored, size_t row)
+{
+    size_t leading = 0;
+    double highest = -1;
+    for (size_t d = 0; d < scored->detectors; d++) {
+        double ratio = (double)scored->detector[d].score[row] / scored->detector[d].threshold;
+        if (ratio > highest) {
+            highest = ratio;
+            leading = d;
+        }
+    }
+    return leading;
+}
+
+/* Live, a row with the time of the one before is dropped; then the rows here are not the window
+ * that was scored. */
+static bool is_unbroken(const struct scored *scored, size_t row, size_t span)
+{
+    if (row + 1 < span)
+        return false;
+    for (size_t i = row + 2 - span; i <= row; i++) {
+        if (scored->hole[i] || scored->time_ns[i] <= scored->time_ns[i - 1])
+            return false;
+    }
+    return true;
+}
+
+/* Returns true if the window was explained and its shares were added. */
+static bool explain(const struct curves_input *input, size_t row, struct deviation *deviations,
+                    double *sum)
+{
+    size_t s = 0;
+    for (; row >= input->scored[s].rows; s++)
+        row -= input->scored[s].rows;
+    const struct scored *scored = &input->scored[s];
+    struct detector *detector = &input->model->detector[leading_detector(scored, row)];
+    size_t span = detector_span(detector), channels = input->model->channels;
+    if (!is_unbroken(scored, row, span))
+        return false;
+    detector_explain(detector, input->recordings[s]->values + (row + 1 - span) * channels,
+                     deviations);
+    for (size_t c = 0; c < channels; c++) {
+        if (!isfinite(deviations[c].share))
+            return false;
+    }
+    for (size_t c = 0; c < channels; c++)
+        sum[deviations[c].channel] += deviations[c].share;
+    return true;
+}
+
+static int add_shares(cJSON *array, const struct curves_input *input, const struct pick *picks,
+                      size_t count)
+{
+    size_t channels = input->model->channels, explained = 0;
+    struct deviation *deviations = calloc(channels, sizeof *deviations);
+    double *sum = calloc(channels, sizeof *sum);
+    int r = deviations && sum ? 0 : -ENOMEM;
+    for (size_t k = 0; r == 0 && k < count; k++)
+        explained += explain(input, picks[k].row, deviations, sum);
+    for (size_t c = 0; explained > 0 && c < channels; c++)
+        curves_add_number(array, sum[c] / (double)explained);
+    free(deviations);
+    free(sum);
+    return r;
+}
+
+int curves_add_attribution(cJSON *root, const struct curves_input *input,
+                           const struct scored_windows *windows)
+{
+    const struct model *model = input->model;
+    if (!model) {
+        cJSON_AddNullToObject(root, "attribution");
+        return 0;
+    }
+    struct pick *picks = calloc(windows->count, sizeof *picks);
+    if (!picks)
+        return -ENOMEM;
+    cJSON *attribution = cJSON_AddObjectToObject(root, "attribution");
+    cJSON *names = cJSON_AddArrayToObject(attribution, "channels");
+    cJSON *groups = cJSON_AddArrayToObject(attribution, "groups");
+    for (size_t c = 0; c < model->channels; c++) {
+        const struct model_channel *channel = &model->channel[c];
+        cJSON_AddItemToArray(names, cJSON_CreateString(channel->name));
+        cJSON_AddItemToArray(groups, cJSON_CreateString(model->group_names[channel->group]));
+    }
+    int r = add_shares(cJSON_AddArrayToObject(attribution, "normal"), input, picks,
+                       pick_normal(windows, picks));
+    if (r == 0)
+        r = add_shares(cJSON_AddArrayToObject(attribution, "anomalous"), input, picks,
+                       pick_anomalous(windows, picks));
+    free(picks);
+    return r;
+}
