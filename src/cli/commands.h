@@ -6,6 +6,7 @@
 
 extern const struct cli_command command_calibrate;
 extern const struct cli_command command_check_config;
+extern const struct cli_command command_compare;
 extern const struct cli_command command_ctl;
 extern const struct cli_command command_evaluate;
 extern const struct cli_command command_model_show;

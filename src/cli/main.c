@@ -15,6 +15,7 @@ static const struct cli_command *const commands[] = {
     &command_train,
     &command_calibrate,
     &command_evaluate,
+    &command_compare,
     &command_score,
     &command_replay,
     &command_model_show,
