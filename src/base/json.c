@@ -29,6 +29,17 @@ static size_t utf8_sequence(const unsigned char *text, size_t length)
     return need;
 }
 
+bool json_is_utf8(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    for (size_t left = strlen(text), step; left > 0; at += step, left -= step) {
+        step = utf8_sequence(at, left);
+        if (step == 0)
+            return false;
+    }
+    return true;
+}
+
 static size_t count_digits(const char *text, size_t length)
 {
     size_t count = 0;

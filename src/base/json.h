@@ -23,6 +23,9 @@
  * with the reason in diag. */
 cJSON *json_parse(const char *text, size_t length, struct diag *diag);
 
+/* What every string of a tree has to be. */
+bool json_is_utf8(const char *text);
+
 /* Members of an object by exact name. Each fills *ret_value only if the member is there; a member
  * that is absent returns 0 and leaves the value alone where `required` is false. Errors: -EINVAL
  * with key, what was found and what is allowed in diag. */

@@ -121,11 +121,8 @@ static int run_evaluation(const struct cli *cli, struct model *model, struct ses
     size_t normal = sessions->count;
     if (r == 0)
         r = sessions_load(cli, "anomalous", model, sessions, diag);
-    for (size_t i = normal; r == 0 && i < sessions->count; i++) {
-        if (!sessions->item[i]->label)
-            r = diag_set(diag, "%s: no labels: a column \"anomaly\", or --label-column, is needed",
-                         cli_list(cli, "anomalous")[i - normal]);
-    }
+    if (r == 0)
+        r = sessions_check_labels(cli, "anomalous", sessions, normal, diag);
     if (r < 0)
         return r;
     sessions_check_period(cli, sessions, model->period_s);

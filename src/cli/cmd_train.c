@@ -28,7 +28,7 @@ static const struct cli_option options[] = {
 
 /* Everything that main has to free. */
 struct work {
-    struct sessions sessions;
+    struct sessions sessions, labelled;
     struct draft *draft;
     struct fit_report report;
     struct progress progress;
@@ -56,17 +56,6 @@ static int name_from_path(const char *path, char ret_name[NAME_MAX_LENGTH + 1])
     memcpy(ret_name, base, length - tail);
     ret_name[length - tail] = '\0';
     return name_valid(ret_name) ? 0 : -EINVAL;
-}
-
-static double choose_period(const struct cli *cli, const struct sessions *sessions)
-{
-    double from_times_s = fit_period_of(sessions->item, sessions->count);
-    if (cli_given(cli, "rate-hz"))
-        return 1 / cli_number(cli, "rate-hz");
-    if (from_times_s > 0)
-        return from_times_s;
-    cli_note(cli, "the recordings have no times: 10 samples a second are assumed (--rate-hz)");
-    return 0.1;
 }
 
 static int hash_file(const char *path, char ret_hex[HASH_HEX_SIZE])
@@ -118,21 +107,16 @@ static int write_model(struct work *work, const char *path, struct diag *diag)
     return r;
 }
 
-/* What somebody labelled as an anomaly is nothing to learn from. */
-static void leave_out_labelled(const struct cli *cli, struct sessions *sessions)
+/* For the choice of channels; they are no part of the training. */
+static int load_labelled(const struct cli *cli, struct work *work, struct fit_options *fit_options,
+                         struct diag *diag)
 {
-    size_t count = 0;
-    for (size_t s = 0; s < sessions->count; s++) {
-        struct recording *recording = sessions->item[s];
-        for (size_t i = 0; recording->label && i < recording->rows; i++) {
-            bool labelled = recording->label[i] != 0 && recording->valid[i];
-            recording->valid[i] &= !labelled;
-            recording->holes += labelled;
-            count += labelled;
-        }
-    }
-    if (count > 0)
-        cli_note(cli, "%zu labelled rows are left out", count);
+    int r = sessions_load(cli, "labelled", NULL, &work->labelled, diag);
+    if (r == 0)
+        r = sessions_check_labels(cli, "labelled", &work->labelled, 0, diag);
+    fit_options->labelled = work->labelled.item;
+    fit_options->labelled_count = work->labelled.count;
+    return r;
 }
 
 /* 0, an exit code after a message, or a negative errno with its text in diag. */
@@ -159,8 +143,13 @@ static int train_model(const struct cli *cli, struct work *work, struct diag *di
     if (r < 0)
         return r;
     fit_options.name = name;
-    fit_options.period_s = choose_period(cli, &work->sessions);
-    leave_out_labelled(cli, &work->sessions);
+    fit_options.period_s = sessions_choose_period(cli, &work->sessions);
+    r = sessions_leave_out_labelled(cli, "normal", &work->sessions, diag);
+    if (r < 0)
+        return r;
+    r = load_labelled(cli, work, &fit_options, diag);
+    if (r < 0)
+        return r;
     work->epochs = fit_options.train.epochs;
     fit_options.train.progress = on_progress;
     fit_options.train.user = work;
@@ -171,6 +160,12 @@ static int train_model(const struct cli *cli, struct work *work, struct diag *di
     progress_end(&work->progress);
     if (r < 0)
         return r;
+    if (!fit_options.keep_drift && work->report.drift_sessions < 3)
+        cli_note(cli,
+                 "only %zu of the sessions to train on are long enough to compare: channels "
+                 "that differ from one session to the next cannot be found; give at least "
+                 "five --normal files",
+                 work->report.drift_sessions);
     add_provenance(cli, work, draft_config(work->draft));
     return write_model(work, out, diag);
 }
@@ -198,6 +193,7 @@ static int run(const struct cli *cli)
     else
         print_result(cli, &work);
     sessions_free(&work.sessions);
+    sessions_free(&work.labelled);
     draft_free(work.draft);
     fit_report_deinit(&work.report);
     return code;

@@ -1,5 +1,6 @@
 #include "cli/data.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,8 @@ const struct cli_option data_options[] = {
     {"time-column", "NAME",
      "CSV: name or number of the time's column; else one named time, "
      "timestamp or t"},
-    {"label-column", "NAME", "CSV: labels; else a column named anomaly or label",
+    {"label-column", "NAME",
+     "labels, 0 for a normal row, 1, 2, ... for an anomaly; else a column named anomaly or label",
      .repeatable = true},
     {"exclude", "NAME", "leave this channel out; \"*\" at an end stands for the rest of a name",
      .repeatable = true},
@@ -52,6 +54,18 @@ static int cut_rows(const char *range, struct recording **recording, struct diag
     return 0;
 }
 
+/* What went without being asked for, of the whole file. */
+static void tell(const struct cli *cli, const char *path, const struct recording *recording)
+{
+    if (*recording->left_out)
+        cli_note(cli, "%s: left out: %s", path, recording->left_out);
+    if (recording->late > 0)
+        cli_note(cli,
+                 "%s: times do not go on in %zu of %zu rows, first in row %zu: no window spans "
+                 "such a step",
+                 path, recording->late, recording->rows, recording->late_row);
+}
+
 int data_load(const struct cli *cli, const char *path, struct recording **ret_recording,
               struct diag *diag)
 {
@@ -63,11 +77,14 @@ int data_load(const struct cli *cli, const char *path, struct recording **ret_re
         .strict = cli_given(cli, "strict"),
     };
     int r = recording_load(path, &options, ret_recording, diag);
+    if (r == 0)
+        tell(cli, path, *ret_recording);
     if (r == 0 && cli_given(cli, "rows") &&
         (r = cut_rows(cli_text(cli, "rows"), ret_recording, diag)) < 0)
         recording_free(*ret_recording);
     if (r == 0 && (*ret_recording)->holes > 0)
         cli_note(cli, "%s: %zu of %zu rows are holes; the first: %s", path, (*ret_recording)->holes,
                  (*ret_recording)->rows, (*ret_recording)->hole_reason);
-    return r;
+    /* What cannot be read is a missing input, as in sysexits. */
+    return r == -EACCES || r == -ENOTDIR || r == -ELOOP ? -ENOENT : r;
 }

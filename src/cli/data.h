@@ -10,8 +10,9 @@
 /* --columns, --time-column, --label-column, --exclude, --rows, --strict */
 extern const struct cli_option data_options[];
 
-/* Loads a recording as these options say, and notes on stderr how many holes it has. path "-" is
- * CSV on stdin. Errors: as recording_load; for cli_fail. */
+/* Loads a recording as these options say, and notes on stderr what is odd about it: holes, columns
+ * that cannot be used, times that do not go on. path "-" is CSV on stdin. Errors: as
+ * recording_load, a file that may not be read being a missing one; for cli_fail. */
 int data_load(const struct cli *cli, const char *path, struct recording **ret_recording,
               struct diag *diag);
 

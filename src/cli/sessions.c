@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int select_like(const struct recording *loaded, const struct model *model,
                        const struct recording *first, struct recording **ret_recording,
@@ -29,6 +30,19 @@ static int select_like(const struct recording *loaded, const struct model *model
     return r;
 }
 
+/* Then nothing need be copied: a recording may be large. */
+static bool is_as_wanted(const struct recording *loaded, const struct model *model,
+                         const struct recording *first)
+{
+    size_t channels = model ? model->channels : first->channels;
+    if (loaded->channels != channels)
+        return false;
+    for (size_t c = 0; c < channels && (loaded->named || !model); c++)
+        if (strcmp(loaded->names[c], model ? model->channel[c].name : first->names[c]) != 0)
+            return false;
+    return true;
+}
+
 static int load_one(const struct cli *cli, const char *path, const struct model *model,
                     struct sessions *sessions, struct diag *diag)
 {
@@ -36,11 +50,12 @@ static int load_one(const struct cli *cli, const char *path, const struct model 
     int r = data_load(cli, path, &loaded, diag);
     if (r < 0)
         return r;
-    if (!model && sessions->count == 0) {
+    const struct recording *first = sessions->count > 0 ? sessions->item[0] : NULL;
+    if ((!model && !first) || is_as_wanted(loaded, model, first)) {
         sessions->item[sessions->count++] = loaded;
         return 0;
     }
-    r = select_like(loaded, model, sessions->count ? sessions->item[0] : NULL, &selected, diag);
+    r = select_like(loaded, model, first, &selected, diag);
     recording_free(loaded);
     if (r < 0)
         diag_prefix(diag, "%s", path);
@@ -68,6 +83,50 @@ int sessions_load(const struct cli *cli, const char *option, const struct model 
     for (size_t i = 0; r == 0 && paths && paths[i]; i++)
         r = sessions_load_file(cli, paths[i], model, sessions, diag);
     return r;
+}
+
+int sessions_leave_out_labelled(const struct cli *cli, const char *option,
+                                struct sessions *sessions, struct diag *diag)
+{
+    const char *const *paths = cli_list(cli, option);
+    for (size_t s = 0; s < sessions->count; s++) {
+        struct recording *recording = sessions->item[s];
+        size_t count = 0;
+        for (size_t i = 0; recording->label && i < recording->rows; i++) {
+            bool labelled = recording->label[i] != 0 && recording->valid[i];
+            recording->valid[i] &= !labelled;
+            recording->holes += labelled;
+            count += labelled;
+        }
+        if (count > 0 && recording->holes == recording->rows)
+            return diag_set(
+                diag,
+                "%s: each of the %zu rows is labelled as an anomaly: nothing healthy is "
+                "left to learn from; is it the file for --anomalous?",
+                paths[s], recording->rows);
+        if (count > 0)
+            cli_note(cli, "%s: %zu labelled rows are left out", paths[s], count);
+    }
+    return 0;
+}
+
+int sessions_check_labels(const struct cli *cli, const char *option,
+                          const struct sessions *sessions, size_t first, struct diag *diag)
+{
+    const char *const *paths = cli_list(cli, option);
+    for (size_t s = first; s < sessions->count; s++) {
+        const struct recording *recording = sessions->item[s];
+        const char *path = paths[s - first];
+        if (!recording->label)
+            return diag_set(
+                diag, "%s: no labels: a column \"anomaly\", or --label-column, is needed", path);
+        size_t i = 0;
+        while (i < recording->rows && recording->label[i] == 0)
+            i++;
+        if (i == recording->rows)
+            cli_note(cli, "%s: no row is labelled as an anomaly", path);
+    }
+    return 0;
 }
 
 void sessions_free(struct sessions *sessions)
@@ -98,4 +157,15 @@ void sessions_check_period(const struct cli *cli, const struct sessions *session
     if (usual_s > 0 && fabs(usual_s - period_s) > 0.1 * period_s)
         cli_note(cli, "samples are usually %.4g s apart, the model's period is %.4g s", usual_s,
                  period_s);
+}
+
+double sessions_choose_period(const struct cli *cli, const struct sessions *sessions)
+{
+    double from_times_s = fit_period_of(sessions->item, sessions->count);
+    if (cli_given(cli, "rate-hz"))
+        return 1 / cli_number(cli, "rate-hz");
+    if (from_times_s > 0)
+        return from_times_s;
+    cli_note(cli, "the recordings have no times: 10 samples a second are assumed (--rate-hz)");
+    return 0.1;
 }

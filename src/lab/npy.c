@@ -41,7 +41,7 @@ static bool item_is_supported(char kind, size_t size)
 
 static int refuse_type(const char *path, const char *descr, struct diag *diag)
 {
-    const char *remedy = "float32 and float64 can be read: np.save(path, array.astype(float))";
+    const char *remedy = "save it as float64: np.save(path, array.astype(float))";
     if (strchr(descr, 'O'))
         return diag_set(diag,
                         "%s: an array of Python objects (pickled), which is never opened; "
@@ -57,6 +57,8 @@ static int refuse_type(const char *path, const char *descr, struct diag *diag)
                         "%s: big-endian items (%s); save them little-endian: "
                         "np.save(path, array.astype('<f8'))",
                         path, descr);
+    if (strchr(descr, 'c'))
+        remedy = "complex numbers are no samples: np.save(path, array.real.astype(float))";
     if (strchr(descr, 'S'))
         remedy = "names must be <U strings: np.save(path, names.astype(str))";
     return diag_set(diag, "%s: items of type '%s'; %s", path, descr, remedy);
@@ -102,7 +104,7 @@ static int check_size(struct npy *npy, size_t rest, struct diag *diag)
         __builtin_mul_overflow(npy->left, npy->item_size, &bytes) || bytes != rest)
         return diag_set(diag,
                         "%s: the header says %zu x %zu items of %zu bytes, the file has %zu "
-                        "bytes of data: it was cut short or changed",
+                        "bytes of data: it was cut short or changed; copy it again",
                         npy->path, npy->rows, npy->columns, npy->item_size, rest);
     return 0;
 }
@@ -111,8 +113,10 @@ static int read_header(struct npy *npy, size_t file_size, struct diag *diag)
 {
     unsigned char start[12];
     size_t prefix = 10;
+    if (file_size == 0)
+        return diag_set(diag, "%s: empty (0 bytes); copy it again", npy->path);
     if (fread(start, 1, prefix, npy->stream) != prefix || memcmp(start, MAGIC, MAGIC_LENGTH) != 0)
-        return diag_set(diag, "%s: not a .npy file", npy->path);
+        return diag_set(diag, "%s: not a .npy file; np.save(path, array) makes one", npy->path);
     unsigned version = start[6];
     if (version < 1 || version > 3 || start[7] != 0)
         return diag_set(diag, "%s: .npy version %u.%u, versions 1.0 to 3.0 can be read", npy->path,
@@ -120,13 +124,20 @@ static int read_header(struct npy *npy, size_t file_size, struct diag *diag)
     size_t length = start[8] | (size_t)start[9] << 8;
     if (version > 1) {
         if (fread(start + 10, 1, 2, npy->stream) != 2)
-            return diag_set(diag, "%s: the header is cut short", npy->path);
+            return diag_set(diag, "%s: the header is cut short; copy it again", npy->path);
         prefix = 12;
         length |= (size_t)start[10] << 16 | (size_t)start[11] << 24;
     }
-    if (length > MAX_HEADER || length > file_size - prefix)
-        return diag_set(diag, "%s: a header of %zu bytes in a file of %zu, at most %d are allowed",
-                        npy->path, length, file_size, MAX_HEADER);
+    if (length > file_size - prefix)
+        return diag_set(diag,
+                        "%s: a header of %zu bytes in a file of %zu: it was cut short; copy it "
+                        "again",
+                        npy->path, length, file_size);
+    if (length > MAX_HEADER)
+        return diag_set(diag,
+                        "%s: a header of %zu bytes, at most %d are allowed; save it again: "
+                        "np.save(path, np.load(path))",
+                        npy->path, length, MAX_HEADER);
     char *text = malloc(length + 1);
     if (!text)
         return diag_errno(diag, ENOMEM, "%s", npy->path);
@@ -135,7 +146,10 @@ static int read_header(struct npy *npy, size_t file_size, struct diag *diag)
     ok = ok && npy_header_parse(text, length, &header);
     free(text);
     if (!ok)
-        return diag_set(diag, "%s: the .npy header cannot be understood", npy->path);
+        return diag_set(diag,
+                        "%s: the .npy header cannot be understood; save it again with "
+                        "np.save",
+                        npy->path);
     int r = set_type(npy, header.descr, diag);
     if (r == 0)
         r = set_shape(npy, &header, diag);

@@ -2,15 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define MAX_HOLE_SHARE 0.05
 
 struct recording *recording_allocate(size_t rows, size_t channels, bool with_time, bool with_label)
 {
@@ -69,67 +66,6 @@ void recording_free(struct recording *recording)
     free(recording);
 }
 
-size_t recording_find_name(char *const *names, size_t count, const char *name)
-{
-    size_t i = 0;
-    while (i < count && strcmp(names[i], name) != 0)
-        i++;
-    return i;
-}
-
-int recording_label_from(double value)
-{
-    if (value == 0)
-        return 0;
-    double whole = round(fmax(fmin(value, 1e9), -1e9));
-    return whole == 0 ? 1 : (int)whole;
-}
-
-/* "*" at an end matches whatever is left there. */
-static bool name_matches(const char *name, const char *pattern)
-{
-    size_t length = strlen(pattern), name_length = strlen(name);
-    bool open_start = length > 0 && pattern[0] == '*';
-    bool open_end = length > 1 && pattern[length - 1] == '*';
-    const char *middle = pattern + open_start;
-    size_t middle_length = length - open_start - open_end;
-    if (middle_length > name_length)
-        return false;
-    if (open_start && open_end)
-        return memmem(name, name_length, middle, middle_length) != NULL;
-    if (open_start)
-        return !memcmp(name + name_length - middle_length, middle, middle_length);
-    return !memcmp(name, middle, middle_length) && (open_end || name_length == middle_length);
-}
-
-static bool is_excluded(const char *name, const char *const *patterns)
-{
-    for (; patterns && *patterns; patterns++)
-        if (name_matches(name, *patterns))
-            return true;
-    return false;
-}
-
-int recording_assign_labels(const char *path, char *const *names, size_t count,
-                            const struct recording_options *options, enum column_role *ret_roles,
-                            struct diag *diag)
-{
-    for (size_t i = 0; i < count; i++) {
-        bool label =
-            !options->label_columns && (!strcmp(names[i], "anomaly") || !strcmp(names[i], "label"));
-        ret_roles[i] = label                                     ? COLUMN_LABEL
-                       : is_excluded(names[i], options->exclude) ? COLUMN_UNUSED
-                                                                 : COLUMN_CHANNEL;
-    }
-    for (const char *const *name = options->label_columns; name && *name; name++) {
-        size_t i = recording_find_name(names, count, *name);
-        if (i == count)
-            return diag_set(diag, "%s: no label column \"%s\"", path, *name);
-        ret_roles[i] = COLUMN_LABEL;
-    }
-    return 0;
-}
-
 void recording_add_hole(struct recording *recording, size_t row, const char *format, ...)
 {
     if (!recording->valid[row])
@@ -146,50 +82,6 @@ void recording_add_hole(struct recording *recording, size_t row, const char *for
     va_end(args);
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int refuse_duplicates(const char *path, const struct recording *recording, struct diag *diag)
-{
-    size_t count = recording->channels;
-    char **sorted = malloc(count * sizeof *sorted);
-    if (!sorted)
-        return diag_errno(diag, ENOMEM, "%s", path);
-    memcpy(sorted, recording->names, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, compare_names);
-    int r = 0;
-    for (size_t i = 1; r == 0 && i < count; i++)
-        if (!strcmp(sorted[i - 1], sorted[i]))
-            r = diag_set(diag, "%s: two columns are named \"%s\"", path, sorted[i]);
-    free(sorted);
-    return r;
-}
-
-int recording_check(const char *path, const struct recording *recording, bool strict,
-                    struct diag *diag)
-{
-    if (recording->rows == 0)
-        return diag_set(diag, "%s: no rows of data", path);
-    if (recording->channels == 0)
-        return diag_set(diag, "%s: no column of numbers is left to use", path);
-    int r = refuse_duplicates(path, recording, diag);
-    if (r < 0 || recording->holes == 0)
-        return r;
-    double share = (double)recording->holes / (double)recording->rows;
-    if (strict)
-        return diag_set(diag, "%s: %s; %zu of %zu rows are bad, and none may be in strict mode",
-                        path, recording->hole_reason, recording->holes, recording->rows);
-    if (share > MAX_HOLE_SHARE)
-        return diag_set(diag,
-                        "%s: %s; %zu of %zu rows are bad (%.1f %%), at most %.0f %% may be; "
-                        "leave out the columns that are mostly blank",
-                        path, recording->hole_reason, recording->holes, recording->rows,
-                        100 * share, 100 * MAX_HOLE_SHARE);
-    return 0;
-}
-
 /* The first bytes of a regular file; nothing of a pipe, which is CSV. */
 static int read_start(const char *path, size_t size, char *ret_start, size_t *ret_length,
                       struct diag *diag)
@@ -204,6 +96,8 @@ static int read_start(const char *path, size_t size, char *ret_start, size_t *re
         return diag_set(diag, "%s: a directory, not a recording", path);
     if (!S_ISREG(st.st_mode))
         return 0;
+    if (st.st_size == 0)
+        return diag_set(diag, "%s: empty (0 bytes): record or export it again", path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, ret_start, size);
     int error = errno;
@@ -221,6 +115,8 @@ static const struct {
     size_t length;
     const char *text;
 } foreign[] = {
+    {"\x93N", 2, "the start of a .npy file that was cut short; copy it again"},
+    {"\x93N", 2, "the start of a .npy file that was cut short; copy it again"},
     {"PK\x03\x04", 4, "a zip archive (.npz or .xlsx); save the table as .npy or CSV"},
     {"\x80\x02", 2, "a pickle, which is never opened; np.save(path, array.astype(float))"},
     {"\x80\x03", 2, "a pickle, which is never opened; np.save(path, array.astype(float))"},

@@ -26,6 +26,10 @@ struct recording {
     size_t holes;     /* rows with valid == 0 */
     size_t hole_row;  /* the first of them, counted from 0 in the data */
     char hole_reason[128];
+    /* Worth a note: set by recording_load, for the whole file. */
+    size_t late;        /* rows whose time is not after that of the row before */
+    size_t late_row;    /* the first of them */
+    char left_out[256]; /* columns that cannot be used, each with its reason, or "" */
 };
 
 /* How a file is to be read. All members may be 0. Lists end with NULL. */
@@ -39,14 +43,16 @@ struct recording_options {
     bool strict;                /* a single hole is an error */
 };
 
-/* Reads a recording by its content: .npy (float32 or float64, C order, 2-D, versions 1 to 3;
- * of FILE.npy, FILE.time.npy beside it is taken if it is there) or CSV (header row; "," ";" or tab;
- * quotes). path "-" is CSV on stdin. In CSV a column without a name or without a single number in
- * it is left out; blanks around names are removed; TRUE and FALSE are 1 and 0; a time without an
- * offset is UTC. A list of names may have one more than the .npy has columns if the last is
- * "anomaly" or "label". A bad time or label makes a hole as a bad value does. Errors: -EINVAL with
- * file, row, column and remedy in diag: not a table, object or pickled array, Fortran order, size
- * that does not match, over 5 % holes, no rows; -ENOENT. */
+/* Reads a recording by its content: .npy (numbers, C order, 2-D, versions 1 to 3; of FILE.npy,
+ * FILE.time.npy beside it is taken if it is there) or CSV (header row; "," ";" or tab; quotes).
+ * path "-" is CSV on stdin. In CSV a column without a name or without a single number in it is left
+ * out; blanks around names are removed; TRUE and FALSE are 1 and 0; a time without an offset is
+ * UTC. A list of names may have one more than the .npy has columns if the last is "anomaly" or
+ * "label". Labels are whole numbers: 0 is normal. A bad time or label makes a hole as a bad value
+ * does. Memory: one float32 copy of the numbers and a small buffer, whatever a header says. Errors:
+ * -EINVAL with file, row, column and remedy in diag: not a table, object or pickled array, Fortran
+ * order, size that does not match, over 5 % holes or times that do not go on, no rows, a name in
+ * the options that is no column; -ENOENT. */
 int recording_load(const char *path, const struct recording_options *options,
                    struct recording **ret_recording, struct diag *diag);
 void recording_free(struct recording *recording);

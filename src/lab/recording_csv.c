@@ -19,12 +19,13 @@ struct problem {
     bool seen;
     size_t row;
     size_t line;
-    char text[80];
+    char text[96];
 };
 
 struct column {
     char *name;
     enum column_role role;
+    bool filled;  /* at least one cell is not blank */
     bool numeric; /* at least one number was seen */
     struct problem problem;
 };
@@ -32,7 +33,7 @@ struct column {
 struct table {
     const char *path;
     struct column *columns;
-    char **names; /* borrowed from the columns */
+    char **names; /* borrowed from the columns, then from the recording */
     size_t count;
     struct problem row_problem; /* too many cells */
     size_t rows;
@@ -40,7 +41,7 @@ struct table {
     float *cells; /* [rows][count] */
     int64_t *time_ns;
     int *label;
-    unsigned char *valid; /* 0: the time, the label or the whole row is bad */
+    unsigned char *valid; /* 0: the row is a hole */
     bool has_time;
     bool has_label;
 };
@@ -73,15 +74,17 @@ static char *trimmed_copy(const char *text)
 }
 
 /* The time column by name, else by position from 1; without an option, the usual names. */
-static int find_time(const struct table *table, const char *wanted, size_t *ret_index,
-                     struct diag *diag)
+static int find_time(const struct table *table, const struct recording_options *options,
+                     size_t *ret_index, struct diag *diag)
 {
+    const char *wanted = options->time_column;
     static const char *const usual[] = {"time", "timestamp", "t"};
     *ret_index = table->count;
     if (!wanted) {
         for (size_t u = 0; u < 3; u++)
             for (size_t i = 0; i < table->count && *ret_index == table->count; i++)
-                if (!strcasecmp(table->names[i], usual[u]))
+                if (!strcasecmp(table->names[i], usual[u]) &&
+                    !recording_is_excluded(options, table->names[i]))
                     *ret_index = i;
         return 0;
     }
@@ -90,9 +93,12 @@ static int find_time(const struct table *table, const char *wanted, size_t *ret_
         return 0;
     char *end;
     unsigned long position = strtoul(wanted, &end, 10);
-    if (!isdigit((unsigned char)*wanted) || *end != '\0' || position < 1 || position > table->count)
-        return diag_set(diag, "%s: no time column \"%s\" among %zu columns", table->path, wanted,
-                        table->count);
+    if (!isdigit((unsigned char)*wanted) || *end != '\0' || position < 1 ||
+        position > table->count) {
+        char text[96];
+        snprintf(text, sizeof text, "time column \"%.60s\"", wanted);
+        return recording_no_column(table->path, table->names, table->count, text, diag);
+    }
     *ret_index = position - 1;
     return 0;
 }
@@ -104,9 +110,9 @@ static int set_roles(struct table *table, const struct recording_options *option
     if (!roles)
         return out_of_memory(table, diag);
     size_t time_index;
-    int r = recording_assign_labels(table->path, table->names, table->count, options, roles, diag);
+    int r = recording_assign_roles(table->path, table->names, table->count, options, roles, diag);
     if (r == 0)
-        r = find_time(table, options->time_column, &time_index, diag);
+        r = find_time(table, options, &time_index, diag);
     if (r == 0 && time_index < table->count)
         roles[time_index] = COLUMN_TIME;
     for (size_t i = 0; r == 0 && i < table->count; i++) {
@@ -144,7 +150,8 @@ static int read_header(struct csv *csv, struct table *table,
     if (words == 0)
         return diag_set(diag, "%s:1: no names: the first row must be the header of the table",
                         table->path);
-    return set_roles(table, options, diag);
+    r = recording_clean_names(table->path, table->names, table->count, diag);
+    return r < 0 ? r : set_roles(table, options, diag);
 }
 
 static bool grow(struct table *table)
@@ -166,27 +173,40 @@ static bool grow(struct table *table)
     return true;
 }
 
-static void note_problem(struct problem *problem, size_t row, size_t line, const char *cell)
+/* Why a cell that cannot be parsed cannot be. */
+static const char *explain(const char *cell, enum column_role role)
 {
-    if (problem->seen)
-        return;
-    *problem = (struct problem){.seen = true, .row = row, .line = line};
     char with_point[32];
     double value;
     size_t length = strlen(cell);
     const char *comma = strchr(cell, ',');
-    if (length == 0) {
-        strcpy(problem->text, "blank");
+    if (role == COLUMN_TIME)
+        return "is not a time";
+    if (csv_parse_number(cell, &value))
+        return role == COLUMN_LABEL ? "is no label; 0 is normal, 1, 2, ... are anomalies"
+                                    : "is out of the range of float32";
+    if (!comma || length >= sizeof with_point)
+        return "is not a number";
+    memcpy(with_point, cell, length + 1);
+    with_point[comma - cell] = '.';
+    return csv_parse_number(with_point, &value) ? "is not a number; write a decimal point"
+                                                : "is not a number";
+}
+
+static void note_problem(struct column *column, size_t row, size_t line, const char *cell)
+{
+    struct problem *problem = &column->problem;
+    if (problem->seen)
         return;
-    }
-    const char *hint = "is not a number";
-    if (comma && length < sizeof with_point) {
-        memcpy(with_point, cell, length + 1);
-        with_point[comma - cell] = '.';
-        if (csv_parse_number(with_point, &value))
-            hint = "is not a number; write a decimal point";
-    }
-    snprintf(problem->text, sizeof problem->text, "\"%.30s\" %s", cell, hint);
+    *problem = (struct problem){.seen = true, .row = row, .line = line};
+    if (*cell)
+        snprintf(problem->text, sizeof problem->text, "\"%.30s\" %s", cell,
+                 explain(cell, column->role));
+    else
+        strcpy(problem->text, "blank");
+    for (char *at = problem->text; *at; at++) /* a message stays one line */
+        if (iscntrl((unsigned char)*at))
+            *at = ' ';
 }
 
 /* Takes one cell under its role. A bad time or label spoils the row at once. */
@@ -195,26 +215,29 @@ static void take_cell(struct table *table, size_t index, const char *cell, size_
     struct column *column = &table->columns[index];
     size_t row = table->rows;
     double value;
+    int label;
     bool ok = true;
+    column->filled |= *cell != '\0';
     if (column->role == COLUMN_UNUSED)
         return;
     if (column->role == COLUMN_TIME) {
         ok = csv_parse_time(cell, &table->time_ns[row]);
         if (!ok)
             table->time_ns[row] = row > 0 ? table->time_ns[row - 1] : 0;
+    } else if (column->role == COLUMN_LABEL) {
+        ok = csv_parse_number(cell, &value) && recording_parse_label(value, &label);
+        if (ok && table->label[row] == 0)
+            table->label[row] = label;
     } else {
         ok = csv_parse_number(cell, &value) && isfinite((float)value);
-    }
-    if (!ok)
-        note_problem(&column->problem, row, line, cell);
-    if (column->role == COLUMN_CHANNEL) {
         table->cells[row * table->count + index] = ok ? (float)value : NAN;
         column->numeric |= ok;
-    } else if (!ok) {
-        table->valid[row] = 0;
-    } else if (column->role == COLUMN_LABEL && table->label[row] == 0) {
-        table->label[row] = recording_label_from(value);
     }
+    if (ok)
+        return;
+    note_problem(column, row, line, cell);
+    if (column->role != COLUMN_CHANNEL)
+        table->valid[row] = 0;
 }
 
 static bool add_row(struct table *table, const struct csv_row *csv_row)
@@ -263,13 +286,9 @@ static int read_rows(struct csv *csv, struct table *table, struct diag *diag)
     return r;
 }
 
-/* The reason of the hole in `row`: whichever problem began there. */
-static void add_hole(struct recording *recording, const struct table *table, size_t row)
+/* The reason of the first hole, in `row`: whichever problem began there. */
+static void add_first_hole(struct recording *recording, const struct table *table, size_t row)
 {
-    if (recording->holes > 0) {
-        recording_add_hole(recording, row, "%s", "");
-        return;
-    }
     const struct problem *row_problem = &table->row_problem;
     if (row_problem->seen && row_problem->row == row) {
         recording_add_hole(recording, row, "line %zu: %s", row_problem->line, row_problem->text);
@@ -280,47 +299,104 @@ static void add_hole(struct recording *recording, const struct table *table, siz
         bool used = column->role != COLUMN_CHANNEL || column->numeric;
         if (used && column->problem.seen && column->problem.row == row) {
             recording_add_hole(recording, row, "line %zu, column \"%.24s\": %s",
-                               column->problem.line, column->name, column->problem.text);
+                               column->problem.line, table->names[i], column->problem.text);
             return;
         }
     }
     recording_add_hole(recording, row, "row %zu", row);
 }
 
-static struct recording *to_recording(const struct table *table)
+static void find_holes(struct recording *recording, const struct table *table)
+{
+    for (size_t row = 0; row < recording->rows; row++) {
+        const float *values = recording->values + row * recording->channels;
+        bool bad = !recording->valid[row];
+        for (size_t i = 0; i < recording->channels && !bad; i++)
+            bad = isnan(values[i]);
+        recording->valid[row] = 1; /* recording_add_hole counts what was valid */
+        if (bad && recording->holes == 0)
+            add_first_hole(recording, table, row);
+        else if (bad)
+            recording_add_hole(recording, row, "%s", "");
+    }
+}
+
+static bool is_used(const struct column *column)
+{
+    return column->role == COLUMN_CHANNEL && column->numeric;
+}
+
+/* Moves the columns that are used together, in place: a second copy would double the memory. */
+static void pack_cells(struct table *table, size_t channels)
+{
+    float *to = table->cells;
+    for (size_t row = 0; row < table->rows; row++)
+        for (size_t i = 0; i < table->count; i++)
+            if (is_used(&table->columns[i]))
+                *to++ = table->cells[row * table->count + i];
+    size_t size = table->rows * channels * sizeof(float);
+    void *packed = size > 0 ? realloc(table->cells, size) : NULL;
+    table->cells = packed ? packed : table->cells;
+}
+
+/* A column of text, or one without a name, goes without being asked for: that is to be said. */
+static void tell_left_out(struct recording *recording, const struct table *table)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        const struct column *column = &table->columns[i];
+        char *end = recording->left_out + used;
+        size_t left = sizeof recording->left_out - used;
+        const char *comma = used > 0 ? ", " : "";
+        int length = 0;
+        if (column->role == COLUMN_CHANNEL && !column->numeric)
+            length = snprintf(end, left, "%s\"%.24s\" (line %zu: %s)", comma, table->names[i],
+                              column->problem.line, column->problem.text);
+        else if (table->names[i][0] == '\0' && column->filled)
+            length = snprintf(end, left, "%scolumn %zu (no name in the header)", comma, i + 1);
+        if (length < 0 || (size_t)length >= left) {
+            snprintf(recording->left_out + sizeof recording->left_out - 6, 6, ", ...");
+            return;
+        }
+        used += (size_t)length;
+    }
+}
+
+/* The recording takes over the table's arrays. */
+static struct recording *to_recording(struct table *table)
 {
     size_t channels = 0;
     for (size_t i = 0; i < table->count; i++)
-        channels += table->columns[i].role == COLUMN_CHANNEL && table->columns[i].numeric;
-    struct recording *recording =
-        recording_allocate(table->rows, channels, table->has_time, table->has_label);
-    if (!recording)
+        channels += is_used(&table->columns[i]);
+    struct recording *recording = calloc(1, sizeof *recording);
+    char **names = calloc(channels > 0 ? channels : 1, sizeof *names);
+    if (!recording || !names) {
+        free(recording);
+        free(names);
         return NULL;
-    recording->named = true;
-    size_t channel = 0;
-    for (size_t i = 0; i < table->count; i++) {
-        const struct column *column = &table->columns[i];
-        if (column->role != COLUMN_CHANNEL || !column->numeric)
-            continue;
-        if (!(recording->names[channel] = strdup(column->name))) {
-            recording_free(recording);
-            return NULL;
+    }
+    *recording = (struct recording){
+        .rows = table->rows, .channels = channels, .names = names, .named = true};
+    for (size_t i = 0, channel = 0; i < table->count; i++)
+        if (is_used(&table->columns[i])) {
+            names[channel++] = table->columns[i].name;
+            table->columns[i].name = NULL;
         }
-        for (size_t row = 0; row < table->rows; row++)
-            recording->values[row * channels + channel] = table->cells[row * table->count + i];
-        channel++;
+    tell_left_out(recording, table);
+    pack_cells(table, channels);
+    recording->values = table->cells;
+    recording->valid = table->valid;
+    table->cells = NULL;
+    table->valid = NULL;
+    if (table->has_time) {
+        recording->time_ns = table->time_ns;
+        table->time_ns = NULL;
     }
-    if (table->has_time)
-        memcpy(recording->time_ns, table->time_ns, table->rows * sizeof *table->time_ns);
-    if (table->has_label)
-        memcpy(recording->label, table->label, table->rows * sizeof *table->label);
-    for (size_t row = 0; row < table->rows; row++) {
-        bool bad = !table->valid[row];
-        for (size_t i = 0; i < channels && !bad; i++)
-            bad = isnan(recording->values[row * channels + i]);
-        if (bad)
-            add_hole(recording, table, row);
+    if (table->has_label) {
+        recording->label = table->label;
+        table->label = NULL;
     }
+    find_holes(recording, table);
     return recording;
 }
 
@@ -334,7 +410,9 @@ int recording_load_csv(const char *path, const struct recording_options *options
     struct table table = {.path = strcmp(path, "-") ? path : "stdin"};
     struct recording *recording = NULL;
     if (options->columns_path)
-        r = diag_set(diag, "%s: a CSV file has its names in its header; --columns is for .npy",
+        r = diag_set(diag,
+                     "%s: no .npy, so it is read as CSV, which has its names in its header: leave "
+                     "--columns away",
                      table.path);
     else
         r = read_header(csv, &table, options, diag);
@@ -342,7 +420,8 @@ int recording_load_csv(const char *path, const struct recording_options *options
         r = read_rows(csv, &table, diag);
     csv_close(csv);
     if (r == 0 && table.rows == 0)
-        r = diag_set(diag, "%s: no rows under the header", table.path);
+        r = diag_set(diag, "%s: no rows under the header; lines must end in LF or CRLF",
+                     table.path);
     if (r == 0 && !(recording = to_recording(&table)))
         r = out_of_memory(&table, diag);
     if (r == 0)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define EARLIEST_OF_FINER_UNITS 1e11 /* a count of seconds stays below it until the year 5138 */
+
 /* The columns of the file, and what each is used for. */
 struct layout {
     char **names;
@@ -32,6 +34,11 @@ static int read_names(const char *columns_path, struct layout *ret_layout, struc
         return r;
     r = npy_read_strings(npy, &ret_layout->names, &ret_layout->name_count, diag);
     npy_close(npy);
+    if (r == 0)
+        r = recording_clean_names(columns_path, ret_layout->names, ret_layout->name_count, diag);
+    for (size_t i = 0; r == 0 && i < ret_layout->name_count; i++)
+        if (ret_layout->names[i][0] == '\0')
+            r = diag_set(diag, "%s: name %zu is empty: each column needs one", columns_path, i);
     return r;
 }
 
@@ -69,13 +76,15 @@ static int layout_init(struct layout *layout, const struct npy *npy,
     if (r < 0)
         return r;
     if (!names_fit(layout, npy->columns))
-        return diag_set(diag, "%s: %zu columns, but %s has %zu names", npy->path, npy->columns,
-                        options->columns_path, layout->name_count);
-    layout->roles = calloc(npy->columns ? npy->columns : 1, sizeof *layout->roles);
+        return diag_set(diag,
+                        "%s: %zu columns, but %s has %zu names: one for each column is needed, and "
+                        "one more only if it is \"anomaly\" or \"label\"",
+                        npy->path, npy->columns, options->columns_path, layout->name_count);
+    layout->roles = calloc(layout->name_count, sizeof *layout->roles);
     if (!layout->roles)
         return diag_errno(diag, ENOMEM, "%s", npy->path);
-    r = recording_assign_labels(npy->path, layout->names, npy->columns, options, layout->roles,
-                                diag);
+    r = recording_assign_roles(npy->path, layout->names, layout->name_count, options, layout->roles,
+                               diag);
     for (size_t i = 0; r == 0 && i < npy->columns; i++) {
         layout->channels += layout->roles[i] == COLUMN_CHANNEL;
         layout->labels += layout->roles[i] == COLUMN_LABEL;
@@ -83,20 +92,34 @@ static int layout_init(struct layout *layout, const struct npy *npy,
     return r;
 }
 
-/* The names move from the layout to the recording. */
-static struct recording *new_recording(const struct npy *npy, struct layout *layout)
+static struct recording *new_recording(const struct npy *npy, const struct layout *layout)
 {
     struct recording *recording =
         recording_allocate(npy->rows, layout->channels, false, layout->labels > 0);
-    if (!recording)
-        return NULL;
     size_t channel = 0;
-    for (size_t i = 0; i < npy->columns; i++)
-        if (layout->roles[i] == COLUMN_CHANNEL) {
-            recording->names[channel++] = layout->names[i];
-            layout->names[i] = NULL;
+    for (size_t i = 0; recording && i < npy->columns; i++) {
+        if (layout->roles[i] != COLUMN_CHANNEL)
+            continue;
+        recording->names[channel] = strdup(layout->names[i]);
+        if (!recording->names[channel++]) {
+            recording_free(recording);
+            return NULL;
         }
+    }
     return recording;
+}
+
+/* Why an item cannot be used, or NULL. */
+static const char *problem_of(double item, enum column_role role)
+{
+    int label;
+    if (isnan(item))
+        return "not a number";
+    if (role == COLUMN_LABEL && !recording_parse_label(item, &label))
+        return "no label; 0 is normal, 1, 2, ... are anomalies";
+    if (!isfinite(item))
+        return "not finite";
+    return isfinite((float)item) ? NULL : "out of the range of float32";
 }
 
 /* Takes one row of the file into the recording. */
@@ -107,18 +130,20 @@ static void take_row(struct recording *recording, const struct layout *layout, s
     size_t channel = 0, bad_column = columns;
     for (size_t i = 0; i < columns; i++) {
         enum column_role role = layout->roles[i];
+        int label;
         if (role == COLUMN_UNUSED)
             continue;
-        if (!isfinite((float)items[i]) && bad_column == columns)
+        if (bad_column == columns && problem_of(items[i], role))
             bad_column = i;
         if (role == COLUMN_CHANNEL)
             values[channel++] = (float)items[i];
-        else if (isfinite(items[i]) && recording->label[row] == 0)
-            recording->label[row] = recording_label_from(items[i]);
+        else if (recording_parse_label(items[i], &label) && recording->label[row] == 0)
+            recording->label[row] = label;
     }
     if (bad_column < columns)
-        recording_add_hole(recording, row, "row %zu, column %zu: not a finite number (%g)", row,
-                           bad_column, items[bad_column]);
+        recording_add_hole(recording, row, "row %zu, column %zu (\"%.24s\"): %g is %s", row,
+                           bad_column, layout->names[bad_column], items[bad_column],
+                           problem_of(items[bad_column], layout->roles[bad_column]));
 }
 
 static int read_rows(struct npy *npy, const struct layout *layout, struct recording *recording,
@@ -146,30 +171,54 @@ char *recording_time_path(const char *path)
     return asprintf(&time_path, "%.*s.time.npy", (int)length, path) < 0 ? NULL : time_path;
 }
 
+static int check_times_shape(const struct npy *npy, const struct recording *recording,
+                             struct diag *diag)
+{
+    if (npy->kind == 'U')
+        return diag_set(diag, "%s: strings; times are seconds since 1970 in float64", npy->path);
+    if (npy->dimensions != 1)
+        return diag_set(diag,
+                        "%s: a table of %zu x %zu; times are one column: "
+                        "np.save(path, times.ravel())",
+                        npy->path, npy->rows, npy->columns);
+    if (npy->rows != recording->rows)
+        return diag_set(diag,
+                        "%s: %zu times for %zu rows: it belongs to another recording; move it away "
+                        "to go without times",
+                        npy->path, npy->rows, recording->rows);
+    return 0;
+}
+
+static void take_time(struct recording *recording, size_t row, double seconds)
+{
+    if (fabs(seconds) < 9.2e9) {
+        /* A float64 holds today's seconds to a quarter of a microsecond: no digit beyond means
+         * anything. */
+        double whole = floor(seconds);
+        recording->time_ns[row] =
+            (int64_t)whole * 1000000000 + llround((seconds - whole) * 1e6) * 1000;
+        return;
+    }
+    bool finer = isfinite(seconds) && fabs(seconds) >= EARLIEST_OF_FINER_UNITS;
+    recording->time_ns[row] = row > 0 ? recording->time_ns[row - 1] : 0;
+    recording_add_hole(recording, row, "row %zu: %g is not a time in seconds%s", row, seconds,
+                       finer ? "; divide milliseconds by 1e3, nanoseconds by 1e9" : "");
+}
+
 static int read_times(struct npy *npy, struct recording *recording, struct diag *diag)
 {
-    if (npy->dimensions != 1 || npy->rows != recording->rows)
-        return diag_set(diag, "%s: %zu x %zu times for %zu rows", npy->path, npy->rows,
-                        npy->columns, recording->rows);
-    double *seconds = calloc(npy->rows ? npy->rows : 1, sizeof *seconds);
-    recording->time_ns = calloc(npy->rows ? npy->rows : 1, sizeof *recording->time_ns);
-    int r = seconds && recording->time_ns ? 0 : diag_errno(diag, ENOMEM, "%s", npy->path);
-    if (r == 0)
-        r = npy_read_numbers(npy, npy->rows, seconds, diag);
+    int r = check_times_shape(npy, recording, diag);
+    if (r < 0)
+        return r;
+    recording->time_ns = calloc(npy->rows, sizeof *recording->time_ns);
+    if (!recording->time_ns)
+        return diag_errno(diag, ENOMEM, "%s", npy->path);
     for (size_t row = 0; r == 0 && row < npy->rows; row++) {
-        if (fabs(seconds[row]) < 9.2e9) {
-            /* A float64 holds today's seconds to a quarter of a microsecond: no digit beyond means
-             * anything. */
-            double whole = floor(seconds[row]);
-            recording->time_ns[row] =
-                (int64_t)whole * 1000000000 + llround((seconds[row] - whole) * 1e6) * 1000;
-        } else {
-            recording->time_ns[row] = row > 0 ? recording->time_ns[row - 1] : 0;
-            recording_add_hole(recording, row, "row %zu: %g is not a time in seconds", row,
-                               seconds[row]);
-        }
+        double seconds;
+        r = npy_read_numbers(npy, 1, &seconds, diag);
+        if (r == 0)
+            take_time(recording, row, seconds);
     }
-    free(seconds);
     return r;
 }
 
@@ -209,7 +258,13 @@ int recording_load_npy(const char *path, const struct recording_options *options
                      "np.save(path, array.reshape(len(array), -1))",
                      path);
     else if (npy->left == 0) /* before anything is allocated for a shape like (0, 10**12) */
-        r = diag_set(diag, "%s: no rows of data (%zu x %zu)", path, npy->rows, npy->columns);
+        r = diag_set(diag, "%s: no %s of data (%zu x %zu)", path,
+                     npy->rows == 0 ? "rows" : "columns", npy->rows, npy->columns);
+    else if (options->time_column)
+        r = diag_set(diag,
+                     "%s: --time-column is for CSV; the times of a .npy stand in FILE.time.npy "
+                     "beside it",
+                     path);
     else
         r = layout_init(&layout, npy, options, diag);
     if (r == 0 && !(recording = new_recording(npy, &layout)))
