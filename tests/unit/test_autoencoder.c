@@ -3,8 +3,10 @@
 #include "tiny_model.h"
 
 #include "base/rng.h"
+#include "lab/draft.h"
 
 #include <math.h>
+#include <string.h>
 
 #define ROWS 200
 
@@ -113,6 +115,136 @@ static void test_a_detector_of_some_channels(void **state)
     model_unref(model);
 }
 
+/* ---- principal components ---- */
+
+#define PCA_CHANNELS 6
+#define PCA_COMPONENTS 5
+#define PCA_WINDOW 4
+
+/* All directions but the one in which every channel changes by the same: a DCT-II without its first
+ * row. */
+static void fill_basis(float *basis)
+{
+    for (size_t k = 0; k < PCA_COMPONENTS; k++)
+        for (size_t c = 0; c < PCA_CHANNELS; c++)
+            basis[k * PCA_CHANNELS + c] =
+                (float)(sqrt(2.0 / PCA_CHANNELS) *
+                        cos(M_PI / PCA_CHANNELS * ((double)c + 0.5) * (double)(k + 1)));
+}
+
+static void set(struct draft *draft, const char *name, enum safetensors_dtype dtype,
+                struct safetensors_shape shape, const void *values)
+{
+    assert_int_equal(draft_set(draft, name, dtype, shape, values), 0);
+}
+
+static void edit_config(struct draft *draft)
+{
+    cJSON *detector = draft_detector(draft, 0);
+    cJSON *reduction = cJSON_AddObjectToObject(detector, "reduction");
+    cJSON_AddStringToObject(reduction, "kind", "pca");
+    cJSON_AddNumberToObject(reduction, "components", PCA_COMPONENTS);
+    cJSON *second = cJSON_AddObjectToObject(reduction, "second_scaler");
+    cJSON_AddStringToObject(second, "kind", "standard");
+    cJSON *architecture = cJSON_GetObjectItemCaseSensitive(detector, "architecture");
+    cJSON *decoder = cJSON_GetObjectItemCaseSensitive(architecture, "decoder");
+    cJSON_SetNumberValue(cJSON_GetObjectItemCaseSensitive(decoder->child, "outputs"),
+                         PCA_WINDOW * PCA_COMPONENTS);
+}
+
+/* A network that reconstructs 0, which is the mean of the components. */
+static struct model *pca_model(void)
+{
+    enum { WIDTH = PCA_WINDOW * PCA_COMPONENTS, HIDDEN = 5 };
+    static const float zeros[HIDDEN * WIDTH];
+    static const float mean[PCA_CHANNELS] = {0.1F, -0.1F, 0.2F, 0, 0.3F, -0.2F};
+    static const double offset[PCA_CHANNELS] = {10, 20, 30, 40, 50, 60};
+    static const double scale[PCA_CHANNELS] = {1, 2, 0.5, 1, 4, 1};
+    static const double second_offset[PCA_COMPONENTS], second[PCA_COMPONENTS] = {1, 2, 3, 4, 5};
+    float basis[PCA_COMPONENTS * PCA_CHANNELS], rows[PCA_WINDOW * PCA_CHANNELS] = {0};
+    fill_basis(basis);
+    void *data;
+    size_t size;
+    struct draft *draft;
+    struct model *model;
+    struct diag diag = DIAG_INIT;
+    tiny_model_format(&(struct tiny_model){.channels = PCA_CHANNELS}, &data, &size);
+    if (draft_parse(data, size, &draft, &diag) < 0)
+        fail_msg("%s", diag.text);
+    free(data);
+    edit_config(draft);
+    set(draft, "0.encoder.0.weight", SAFETENSORS_F32, SAFETENSORS_SHAPE(HIDDEN, WIDTH), zeros);
+    set(draft, "0.decoder.0.weight", SAFETENSORS_F32, SAFETENSORS_SHAPE(WIDTH, HIDDEN), zeros);
+    set(draft, "0.decoder.0.bias", SAFETENSORS_F32, SAFETENSORS_SHAPE(WIDTH), zeros);
+    set(draft, "0.scaler.offset", SAFETENSORS_F64, SAFETENSORS_SHAPE(PCA_CHANNELS), offset);
+    set(draft, "0.scaler.scale", SAFETENSORS_F64, SAFETENSORS_SHAPE(PCA_CHANNELS), scale);
+    set(draft, "0.pca.mean", SAFETENSORS_F32, SAFETENSORS_SHAPE(PCA_CHANNELS), mean);
+    set(draft, "0.pca.basis", SAFETENSORS_F32, SAFETENSORS_SHAPE(PCA_COMPONENTS, PCA_CHANNELS),
+        basis);
+    set(draft, "0.second_scaler.offset", SAFETENSORS_F64, SAFETENSORS_SHAPE(PCA_COMPONENTS),
+        second_offset);
+    set(draft, "0.second_scaler.scale", SAFETENSORS_F64, SAFETENSORS_SHAPE(PCA_COMPONENTS), second);
+    if (draft_set_selftest(draft, rows, PCA_WINDOW, &diag) < 0 ||
+        draft_build(draft, &model, &diag) < 0)
+        fail_msg("%s", diag.text);
+    draft_free(draft);
+    return model;
+}
+
+/* Rows at the mean of the components, scaled as the model does. */
+static void fill_mean_rows(float *rows)
+{
+    static const double mean_sample[PCA_CHANNELS] = {10.1, 19.95, 30.4, 40, 50.075, 59.8};
+    for (size_t i = 0; i < PCA_WINDOW * PCA_CHANNELS; i++)
+        rows[i] = (float)mean_sample[i % PCA_CHANNELS];
+}
+
+static void test_components_are_explained_by_channel(void **state)
+{
+    static const double scale[PCA_CHANNELS] = {1, 2, 0.5, 1, 4, 1};
+    struct model *model = pca_model();
+    float rows[PCA_WINDOW * PCA_CHANNELS];
+    for (size_t channel = 0; channel < PCA_CHANNELS; channel++) {
+        struct deviation deviations[PCA_CHANNELS];
+        fill_mean_rows(rows);
+        float *newest = rows + (PCA_WINDOW - 1) * PCA_CHANNELS;
+        newest[channel] += (float)(3 / scale[channel]);
+        detector_explain(&model->detector[0], rows, deviations);
+        double sum = 0;
+        for (size_t c = 0; c < PCA_CHANNELS; c++) {
+            /* The direction that the components lack takes 3 / 6 from every channel. */
+            double residual = (c == channel ? 3 : 0) - 3.0 / PCA_CHANNELS;
+            expect_near(deviations[c].observed, (double)newest[c], 0);
+            expect_near(deviations[c].expected, (double)newest[c] - residual / scale[c], 1e-4);
+            expect_near(deviations[c].z, residual / scale[c] / 0.5, 1e-3);
+            expect_near(deviations[c].share, residual * residual / 7.5, 1e-4);
+            sum += deviations[c].share;
+        }
+        expect_near(sum, 1, 1e-9);
+        assert_true(deviations[channel].share > 0.8);
+    }
+    model_unref(model);
+}
+
+static void test_the_score_of_components(void **state)
+{
+    struct model *model = pca_model();
+    float rows[PCA_WINDOW * PCA_CHANNELS], basis[PCA_COMPONENTS * PCA_CHANNELS];
+    double score, sum = 0;
+    fill_basis(basis);
+    fill_mean_rows(rows);
+    detector_score(&model->detector[0], (const float *[]){rows}, 1, &score);
+    expect_near(score, 0, 1e-9);
+    rows[1 * PCA_CHANNELS + 3] += 2;
+    for (size_t k = 0; k < PCA_COMPONENTS; k++) {
+        double component = 2 * (double)basis[k * PCA_CHANNELS + 3] * (double)(k + 1);
+        sum += component * component;
+    }
+    detector_score(&model->detector[0], (const float *[]){rows}, 1, &score);
+    expect_near(score, sum / (PCA_WINDOW * PCA_COMPONENTS), 1e-5);
+    model_unref(model);
+}
+
 int main(void)
 {
     blas_init();
@@ -122,6 +254,8 @@ int main(void)
         cmocka_unit_test(test_overflow_is_not_finite),
         cmocka_unit_test(test_explanation),
         cmocka_unit_test(test_a_detector_of_some_channels),
+        cmocka_unit_test(test_components_are_explained_by_channel),
+        cmocka_unit_test(test_the_score_of_components),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
