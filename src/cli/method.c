@@ -11,6 +11,11 @@ const struct cli_option training_options[] = {
      CLI_CHOICE},
     {"adversary", "none|paper|stable", "discriminator: none, as written, or the stable recipe",
      "stable", CLI_CHOICE},
+    {"reduce", "none|pca|mutual-information",
+     "fewer inputs: principal components, or the channels that say most about the label", "none",
+     CLI_CHOICE},
+    {"labelled", "FILE", "recording with labels, for --reduce mutual-information",
+     .repeatable = true},
     {"seed", "N", "same seed, same recordings, same machine: same bytes", "1", CLI_INTEGER, 0,
      9e15},
     {0}};
@@ -24,6 +29,13 @@ const struct cli_option method_options[] = {
     {"ignore", "NAME",
      "a channel of the samples that the detector does not look at; \"*\" at an end",
      .repeatable = true},
+    {"keep-drift", NULL,
+     "look at channels too that drift within or between sessions, never change, or name the "
+     "program step"},
+    {"pca-variance", "SHARE", "of the variance that --reduce pca keeps", "0.95", CLI_NUMBER, 0.01,
+     0.999999},
+    {"keep", "N", "channels that --reduce mutual-information keeps (default: half)", NULL,
+     CLI_INTEGER, 1, 100000},
     {"window", "ROWS", "rows in a window", "5", CLI_INTEGER, 1, 512},
     {"spacing", "ROWS", "from one row of a window to the next", "1", CLI_INTEGER, 1, 64},
     {"filter", "K/N",
@@ -64,6 +76,10 @@ int method_choose(const struct cli *cli, enum adversary_kind adversary, struct f
     *ret_fit = fit_defaults(adversary);
     ret_fit->window = (size_t)cli_integer(cli, "window");
     ret_fit->ignore = cli_list(cli, "ignore");
+    ret_fit->keep_drift = cli_given(cli, "keep-drift");
+    ret_fit->pca_variance = cli_number(cli, "pca-variance");
+    if (cli_given(cli, "keep"))
+        ret_fit->keep_channels = (size_t)cli_integer(cli, "keep");
     ret_fit->spacing = (size_t)cli_integer(cli, "spacing");
     ret_fit->train.epochs = (size_t)cli_integer(cli, "epochs");
     int r = choose_scaler(cli, ret_fit, diag);
@@ -79,9 +95,15 @@ int method_choose_training(const struct cli *cli, struct fit_options *ret_fit, s
     const char *detectors = cli_text(cli, "detectors");
     if (strcmp(detectors, "default") != 0 && strcmp(detectors, "autoencoder") != 0)
         return diag_set(diag, "--detectors %s: this version has autoencoder", detectors);
+    enum fit_reduction reduction = (enum fit_reduction)cli_choice(cli, "reduce");
+    bool by_label = reduction == FIT_REDUCTION_MUTUAL_INFORMATION;
+    if (by_label != cli_given(cli, "labelled"))
+        return diag_set(diag, by_label ? "--reduce mutual-information: --labelled must be given"
+                                       : "--labelled: for --reduce mutual-information only");
     int r = method_choose(cli, (enum adversary_kind)cli_choice(cli, "adversary"), ret_fit, diag);
     if (r < 0)
         return r;
+    ret_fit->reduction = reduction;
     ret_fit->architecture.kind = (enum architecture_kind)cli_choice(cli, "arch");
     ret_fit->architecture.second_decoder_layer = cli_choice(cli, "decoder-layers") == 1;
     ret_fit->train.seed = (uint64_t)cli_integer(cli, "seed");

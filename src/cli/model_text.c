@@ -1,6 +1,8 @@
 #include "cli/model_text.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <string.h>
 
 static double number_of(const cJSON *object, const char *key)
 {
@@ -48,6 +50,33 @@ static void print_layers(const cJSON *layers, FILE *out)
     }
 }
 
+#define EXAMPLES 3
+
+/* "  left out     28 differ: a, b, c, ...": one line for each reason, in the order in which they
+ * are first met. */
+static void print_left_out(const cJSON *list, FILE *out)
+{
+    const cJSON *entry, *other;
+    cJSON_ArrayForEach(entry, list)
+    {
+        const char *reason = text_of(entry, "reason");
+        size_t count = 0;
+        bool known = false;
+        for (other = list->child; other != entry; other = other->next)
+            known |= !strcmp(text_of(other, "reason"), reason);
+        if (known)
+            continue;
+        cJSON_ArrayForEach(other, list) count += !strcmp(text_of(other, "reason"), reason);
+        fprintf(out, "  left out     %zu, %s:", count, reason);
+        size_t printed = 0;
+        for (other = entry; other && printed < EXAMPLES; other = other->next) {
+            if (!strcmp(text_of(other, "reason"), reason))
+                fprintf(out, "%s %s", printed++ ? "," : "", text_of(other, "name"));
+        }
+        fprintf(out, "%s\n", count > printed ? ", ..." : "");
+    }
+}
+
 static void print_detector(const struct model *model, const struct detector *detector,
                            const cJSON *entry, FILE *out)
 {
@@ -62,11 +91,17 @@ static void print_detector(const struct model *model, const struct detector *det
     const cJSON *used = cJSON_GetObjectItemCaseSensitive(entry, "channels");
     size_t channels = used ? (size_t)cJSON_GetArraySize(used) : model->channels;
     fprintf(out, "  looks at     %zu of the channels\n", channels);
+    print_left_out(cJSON_GetObjectItemCaseSensitive(entry, "left_out"), out);
     fprintf(out, "  scaler       %s", text_of(scaler, "kind"));
     if (isfinite(number_of(scaler, "clip")))
         fprintf(out, ", clipped at %g", number_of(scaler, "clip"));
-    fprintf(out, "\n  network      %s: %zu", text_of(architecture, "name"),
-            detector->window * channels);
+    fprintf(out, "\n");
+    const cJSON *reduction = cJSON_GetObjectItemCaseSensitive(entry, "reduction");
+    size_t width = reduction ? (size_t)number_of(reduction, "components") : channels;
+    if (reduction)
+        fprintf(out, "  reduction    %zu principal components with %.4g of the variance\n", width,
+                number_of(reduction, "variance"));
+    fprintf(out, "  network      %s: %zu", text_of(architecture, "name"), detector->window * width);
     print_layers(cJSON_GetObjectItemCaseSensitive(architecture, "encoder"), out);
     print_layers(cJSON_GetObjectItemCaseSensitive(architecture, "decoder"), out);
     fprintf(out, ", score %s\n", text_of(entry, "score"));

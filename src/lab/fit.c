@@ -38,128 +38,6 @@ double fit_period_of(struct recording *const *sessions, size_t count)
     return median;
 }
 
-/* ---- rows ---- */
-
-/* Marks the rows that the scaler may see: valid ones of the training part. */
-static void mark_training(const struct fitting *fitting, const struct split *split,
-                          unsigned char *mark)
-{
-    size_t offset = 0, session = 0;
-    for (size_t b = 0; b < split->count; b++) {
-        const struct split_block *block = &split->block[b];
-        for (; session < block->session; session++)
-            offset += fitting->sessions[session]->rows;
-        if (block->part == SPLIT_TRAINING)
-            memcpy(mark + offset + block->first, fitting->sessions[session]->valid + block->first,
-                   block->end - block->first);
-    }
-}
-
-static void measure_spread(struct fitting *fitting, const unsigned char *mark)
-{
-    size_t channels = fitting->features.channels;
-    for (size_t c = 0; c < channels; c++) {
-        double sum = 0, squares = 0;
-        size_t count = 0;
-        for (size_t i = 0; i < fitting->row_count; i++) {
-            sum += mark[i] ? (double)fitting->rows[i * channels + c] : 0;
-            count += mark[i];
-        }
-        double mean = sum / (double)count;
-        for (size_t i = 0; i < fitting->row_count; i++) {
-            double d = (double)fitting->rows[i * channels + c] - mean;
-            squares += mark[i] ? d * d : 0;
-        }
-        fitting->spread[c] = sqrt(squares / (double)count);
-    }
-}
-
-static bool name_matches(const char *pattern, const char *name)
-{
-    size_t length = strlen(pattern);
-    bool open = length > 0 && pattern[length - 1] == '*';
-    return open ? !strncmp(pattern, name, length - 1) : !strcmp(pattern, name);
-}
-
-static int choose_channels(struct fitting *fitting, struct diag *diag)
-{
-    const struct recording *first = fitting->sessions[0];
-    const char *const *ignore = fitting->options->ignore;
-    for (size_t i = 0; ignore && ignore[i]; i++) {
-        bool known = false;
-        for (size_t c = 0; !known && c < first->channels; c++)
-            known = name_matches(ignore[i], first->names[c]);
-        if (!known)
-            return diag_set(diag, "no channel is named %s, which is to be ignored", ignore[i]);
-    }
-    size_t *places = calloc(first->channels, sizeof *places), used = 0;
-    if (!places)
-        return diag_errno(diag, ENOMEM, "channels");
-    for (size_t c = 0; c < first->channels; c++) {
-        bool ignored = false;
-        for (size_t i = 0; ignore && ignore[i]; i++)
-            ignored |= name_matches(ignore[i], first->names[c]);
-        if (!ignored)
-            places[used++] = c;
-    }
-    int r = used > 0 ? features_init(&fitting->features, places, used)
-                     : diag_set(diag, "every channel is ignored");
-    free(places);
-    return r == -ENOMEM ? diag_errno(diag, r, "channels") : r;
-}
-
-static int join_rows(struct fitting *fitting, struct diag *diag)
-{
-    const struct features *features = &fitting->features;
-    size_t used = 0;
-    fitting->rows = malloc(fitting->row_count * features->channels * sizeof *fitting->rows);
-    fitting->spread = calloc(features->channels, sizeof *fitting->spread);
-    fitting->floor = calloc(features->channels, sizeof *fitting->floor);
-    if (!fitting->rows || !fitting->spread || !fitting->floor)
-        return diag_errno(diag, ENOMEM, "training rows");
-    for (size_t s = 0; s < fitting->count; s++) {
-        const struct recording *session = fitting->sessions[s];
-        for (size_t i = 0; i < session->rows; i++) {
-            const float *row = session->values + i * session->channels;
-            for (size_t c = 0; c < features->channels; c++)
-                fitting->rows[used++] = row[features->channel[c]];
-        }
-    }
-    return 0;
-}
-
-/* From the rows of the chosen channels, which become features. mark: those to learn from. */
-static int fit_features(struct fitting *fitting, const unsigned char *mark, struct diag *diag)
-{
-    struct features *features = &fitting->features;
-    const struct scaler_rows rows = {.rows = fitting->row_count,
-                                     .channels = features->channels,
-                                     .values = fitting->rows,
-                                     .valid = mark};
-    int r = scaler_fit(&features->scaler, &fitting->options->scaler, &rows, diag);
-    if (r < 0)
-        return r;
-    measure_spread(fitting, mark);
-    scaler_apply(&features->scaler, fitting->row_count, fitting->rows, fitting->rows);
-    return features_check(features, diag);
-}
-
-static int make_features(struct fitting *fitting, const struct split *split, struct diag *diag)
-{
-    unsigned char *mark = calloc(fitting->row_count, 1);
-    int r = mark ? choose_channels(fitting, diag) : diag_errno(diag, ENOMEM, "training rows");
-    if (r == 0)
-        r = join_rows(fitting, diag);
-    if (r == 0) {
-        mark_training(fitting, split, mark);
-        r = fit_features(fitting, mark, diag);
-    }
-    free(mark);
-    return r;
-}
-
-/* ---- training ---- */
-
 /* Keeps evenly spaced ones, in place. */
 static void thin(size_t *ends, size_t *count, size_t most)
 {
@@ -315,7 +193,7 @@ int fitting_init(struct fitting *fitting, struct fit_report *report, struct diag
     int r = split_make(fitting->sessions, fitting->count, fit_gap_rows(options, options->period_s),
                        &report->split, diag);
     if (r == 0)
-        r = make_features(fitting, &report->split, diag);
+        r = fit_make_features(fitting, report, diag);
     return r < 0 ? r : collect_windows(fitting, report, diag);
 }
 
@@ -382,5 +260,6 @@ void fit_report_deinit(struct fit_report *report)
     train_result_deinit(&report->result);
     model_unref(report->model);
     model_unref(report->twin_model);
+    free(report->left_out);
     *report = (struct fit_report){0};
 }

@@ -56,12 +56,26 @@ struct fit_options {
  * output and losses too. */
 struct fit_options fit_defaults(enum adversary_kind adversary);
 
+/* How a scaler clips, and which rows set its range. Depends on options->train.adversary. */
+struct scaler_options fit_scaler_options(const struct fit_options *options,
+                                         enum scaler_kind scaler);
+
 /* A scaler, with the clipping and the output that go with it: sigmoid where scaled values lie in
  * 0..1. Depends on options->train.adversary. */
 void fit_use_scaler(struct fit_options *options, enum scaler_kind scaler);
 
+/* A channel of the samples that the detector does not look at. */
+struct fit_left_out {
+    size_t channel;
+    const char *reason; /* such as "constant" */
+};
+
 struct fit_report {
     struct split split;
+    size_t left_out_count;
+    struct fit_left_out *left_out; /* rising */
+    size_t drift_sessions; /* training sessions that were compared: under 3, none is found to
+                              differ from the others */
     size_t training_windows, held_out_windows;
     struct train_result result;
     struct calibration calibration; /* borrowed from the model */

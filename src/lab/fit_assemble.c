@@ -80,6 +80,19 @@ static cJSON *training_json(const struct fit_options *options, const struct fit_
     return object;
 }
 
+static cJSON *left_out_json(const struct fitting *fitting, const struct fit_report *report)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; i < report->left_out_count; i++) {
+        const struct fit_left_out *left_out = &report->left_out[i];
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "name", fitting->sessions[0]->names[left_out->channel]);
+        cJSON_AddStringToObject(entry, "reason", left_out->reason);
+        cJSON_AddItemToArray(list, entry);
+    }
+    return list;
+}
+
 static cJSON *detector_json(const struct fitting *fitting, const struct fit_report *report)
 {
     const struct fit_options *options = fitting->options;
@@ -90,6 +103,8 @@ static cJSON *detector_json(const struct fitting *fitting, const struct fit_repo
     cJSON_AddNumberToObject(entry, "window", (double)options->window);
     cJSON_AddNumberToObject(entry, "spacing", (double)options->spacing);
     features_file_format(&fitting->features, fitting->sessions[0]->channels, entry);
+    if (report->left_out_count > 0)
+        cJSON_AddItemToObject(entry, "left_out", left_out_json(fitting, report));
     cJSON *layers = cJSON_AddObjectToObject(entry, "architecture");
     cJSON_AddStringToObject(layers, "name", architecture_kind_name(options->architecture.kind));
     cJSON_AddItemToObject(layers, "encoder",

@@ -1,6 +1,6 @@
 /*
- * fit_internal: what the two halves of fit share: fit.c trains, fit_assemble.c makes the model
- * file.
+ * fit_internal: what the parts of fit share: fit_features.c makes the rows that fit.c trains on,
+ * fit_assemble.c makes the model file.
  */
 #ifndef ARMWATCH_LAB_FIT_INTERNAL_H
 #define ARMWATCH_LAB_FIT_INTERNAL_H
@@ -25,6 +25,11 @@ struct fitting {
  * are set. Memory: fitting_deinit, also after a failure. Errors: -EINVAL, -ENOMEM. */
 int fitting_init(struct fitting *fitting, struct fit_report *report, struct diag *diag);
 void fitting_deinit(struct fitting *fitting);
+
+/* Which channels the detector looks at, their scaling and reduction, fitted on the training rows:
+ * features, rows and spread of fitting; in the report, what is left out. report->split is made.
+ * Errors: -EINVAL, -ENOMEM. */
+int fit_make_features(struct fitting *fitting, struct fit_report *report, struct diag *diag);
 
 /* The file, and in the report the model as it will be loaded. Errors: as fit. */
 int fit_assemble(const struct fitting *fitting, struct draft **ret_draft, struct fit_report *report,

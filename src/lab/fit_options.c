@@ -14,6 +14,7 @@ struct fit_options fit_defaults(enum adversary_kind adversary)
         .architecture = {.kind = ARCHITECTURE_DEEP},
         .window = 5,
         .spacing = 1,
+        .pca_variance = 0.95,
         .filter = ALERT_FILTER_DEFAULT,
         .false_alarms_per_day = 1,
         .train = train_defaults(adversary),
@@ -22,16 +23,21 @@ struct fit_options fit_defaults(enum adversary_kind adversary)
     return options;
 }
 
-void fit_use_scaler(struct fit_options *options, enum scaler_kind scaler)
+struct scaler_options fit_scaler_options(const struct fit_options *options, enum scaler_kind scaler)
 {
     bool paper = options->train.adversary.kind == ADVERSARY_PAPER;
     bool unit = scaler_kind_unit(scaler);
-    options->architecture.sigmoid = unit;
-    options->scaler = (struct scaler_options){
+    return (struct scaler_options){
         .kind = scaler,
         .tail = unit && !paper ? MINMAX_TAIL : 0,
         .clip = !unit   ? 5
                 : paper ? (double)INFINITY
                         : 0.5,
     };
+}
+
+void fit_use_scaler(struct fit_options *options, enum scaler_kind scaler)
+{
+    options->scaler = fit_scaler_options(options, scaler);
+    options->architecture.sigmoid = scaler_kind_unit(scaler);
 }
