@@ -1,7 +1,8 @@
 /*
- * Real and reconstructed rows go through the discriminator as one batch: no layer of it mixes rows,
- * and one large product is faster than two. The pull recomputes the logits of the reconstructed
- * rows, because the step before has changed the discriminator.
+ * Real and reconstructed rows go through the discriminator as one batch where no layer of it mixes
+ * rows: one large product is faster than two. BatchNorm gets them apart, as in the pull, or the
+ * statistics of a mixed batch would give away which is which. The pull recomputes the logits of the
+ * reconstructed rows, because the step before has changed the discriminator.
  */
 #include "lab/adversary.h"
 
@@ -17,23 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define STEP_MIN 1e-6 /* relative; below it the discriminator stands still */
-
-static const struct nn_layer_spec paper_layers[] = {
-    {NN_LAYER_DENSE, 256, 0},   {NN_LAYER_LEAKY_RELU, 0, 0.2}, {NN_LAYER_LAYERNORM, 0, 0},
-    {NN_LAYER_DENSE, 128, 0},   {NN_LAYER_LEAKY_RELU, 0, 0.2}, {NN_LAYER_LAYERNORM, 0, 0},
-    {NN_LAYER_DROPOUT, 0, 0.4}, {NN_LAYER_DENSE, 64, 0},       {NN_LAYER_LEAKY_RELU, 0, 0.2},
-    {NN_LAYER_LAYERNORM, 0, 0}, {NN_LAYER_DROPOUT, 0, 0.3},    {NN_LAYER_DENSE, 1, 0},
-};
-
-static const struct nn_layer_spec stable_layers[] = {
-    {NN_LAYER_DENSE, 256, 0},      {NN_LAYER_LEAKY_RELU, 0, 0.2}, {NN_LAYER_DENSE, 128, 0},
-    {NN_LAYER_LEAKY_RELU, 0, 0.2}, {NN_LAYER_DENSE, 64, 0},       {NN_LAYER_LEAKY_RELU, 0, 0.2},
-    {NN_LAYER_DENSE, 1, 0},
-};
-
-static const char *const kind_names[ADVERSARY_KINDS] = {"none", "paper", "stable"};
 
 static const char *const state_names[ADVERSARY_STATES] = {
     [ADVERSARY_TRAINING] = "training",     [ADVERSARY_DEAD] = "dead",
@@ -51,12 +36,13 @@ struct adversary {
     struct adversary_options options;
     struct adversary_size size;
     struct network *network;
-    struct penalty *penalty; /* NULL where the layers do not allow it */
+    struct penalty *penalty; /* NULL without gamma */
     struct adam adam;
     struct rng rng;
     real *batch;          /* [2 max_rows][width]: real, then reconstructed */
     real *logit_gradient; /* [2 max_rows] */
     size_t rows;          /* of one kind, in the last step */
+    uint64_t seen;        /* batches */
     real label_real, label_reconstructed;
     /* measurement */
     real *parameters_before;
@@ -65,68 +51,12 @@ struct adversary {
     struct side genuine, reconstructed;
     double pull_ratio_sum;
     size_t pulls;
+    size_t steps, batches; /* since the last measurement */
 };
-
-const char *adversary_kind_name(enum adversary_kind kind)
-{
-    return kind_names[kind];
-}
-
-bool adversary_kind_from_name(const char *name, enum adversary_kind *ret_kind)
-{
-    for (int i = 0; i < ADVERSARY_KINDS; i++)
-        if (strcmp(kind_names[i], name) == 0) {
-            *ret_kind = (enum adversary_kind)i;
-            return true;
-        }
-    return false;
-}
 
 const char *adversary_state_name(enum adversary_state state)
 {
     return state_names[state];
-}
-
-struct adversary_options adversary_defaults(enum adversary_kind kind)
-{
-    if (kind == ADVERSARY_PAPER)
-        return (struct adversary_options){
-            .kind = kind,
-            .rate = 0.005,
-            .beta1 = 0.9,
-            .beta2 = 0.999,
-            .smoothing = ADVERSARY_SMOOTHING_ONE_SIDED,
-            .smoothing_amount = 0.1,
-            .weight = 1,
-        };
-    return (struct adversary_options){
-        .kind = kind,
-        .rate = 2e-4,
-        .beta1 = 0,
-        .beta2 = 0.99,
-        .gamma = 20,
-        .weight = 0.1,
-        .warmup_epochs = 3,
-        .ramp_epochs = 3,
-    };
-}
-
-static int check_options(const struct adversary_options *options, struct diag *diag)
-{
-    const struct {
-        const char *name;
-        double value, low, high;
-    } ranges[] = {
-        {"rate", options->rate, 0, 1},         {"beta1", options->beta1, 0, 0.9999},
-        {"beta2", options->beta2, 0, 0.99999}, {"gamma", options->gamma, 0, 1e6},
-        {"noise", options->noise, 0, 1e3},     {"smoothing", options->smoothing_amount, 0, 0.5},
-        {"weight", options->weight, 0, 1e6},
-    };
-    for (size_t i = 0; i < COUNT(ranges); i++)
-        if (!(ranges[i].value >= ranges[i].low && ranges[i].value <= ranges[i].high))
-            return diag_set(diag, "adversary: %s is %g; allowed are %g to %g", ranges[i].name,
-                            ranges[i].value, ranges[i].low, ranges[i].high);
-    return 0;
 }
 
 static void choose_labels(struct adversary *adversary)
@@ -155,10 +85,10 @@ static void choose_labels(struct adversary *adversary)
 static int allocate(struct adversary *adversary, struct diag *diag)
 {
     struct adversary_size size = adversary->size;
-    bool paper = adversary->options.kind == ADVERSARY_PAPER;
-    int error = network_new(size.width, paper ? paper_layers : stable_layers,
-                            paper ? COUNT(paper_layers) : COUNT(stable_layers), 2 * size.max_rows,
-                            &adversary->network, diag);
+    struct nn_layer_spec layers[ADVERSARY_LAYERS_MAX];
+    size_t layer_count = adversary_layers(&adversary->options, layers);
+    int error =
+        network_new(size.width, layers, layer_count, 2 * size.max_rows, &adversary->network, diag);
     if (error)
         return error;
     size_t count = network_parameter_count(adversary->network);
@@ -172,7 +102,7 @@ static int allocate(struct adversary *adversary, struct diag *diag)
     if (error || !adversary->batch || !adversary->logit_gradient || !adversary->parameters_before ||
         !adversary->ones || !adversary->genuine.logits || !adversary->reconstructed.logits)
         return diag_errno(diag, ENOMEM, "adversary");
-    if (!paper) {
+    if (adversary->options.gamma > 0) {
         adversary->penalty = penalty_new(adversary->network);
         if (!adversary->penalty)
             return diag_errno(diag, ENOMEM, "adversary");
@@ -185,7 +115,7 @@ int adversary_new(struct adversary_size size, const struct adversary_options *op
 {
     assert(options->kind == ADVERSARY_PAPER || options->kind == ADVERSARY_STABLE);
     assert(size.max_rows > 0 && size.max_measured > 0);
-    int error = check_options(options, diag);
+    int error = adversary_options_check(options, diag);
     if (error)
         return error;
     struct adversary *adversary = calloc(1, sizeof *adversary);
@@ -237,36 +167,107 @@ static void add_noise(struct adversary *adversary, size_t count, real *values)
             values[i] += (real)(deviation * rng_normal(&adversary->rng));
 }
 
+/* What it makes of a batch. */
+struct verdict {
+    double loss;
+    double correct; /* rows */
+};
+
+/* Of the rows of one kind that its last forward pass saw, from `first` on. */
+static void judge_rows(struct adversary *adversary, bool genuine, size_t rows, const real *logits,
+                       real *ret_gradient, struct verdict *verdict)
+{
+    real label = genuine ? adversary->label_real : adversary->label_reconstructed;
+    verdict->loss += loss_bce_logits(rows, logits, (double)label, ret_gradient);
+    for (size_t i = 0; i < rows; i++)
+        verdict->correct += (logits[i] > 0) == genuine;
+}
+
+static void add_gradients(struct adversary *adversary)
+{
+    const real *gradient = adversary->logit_gradient;
+    if (adversary->penalty)
+        penalty_backward(adversary->penalty, gradient,
+                         adversary->options.gamma / (double)adversary->rows);
+    else
+        network_backward(adversary->network, gradient, NETWORK_PARAMETER_GRADIENTS);
+}
+
+/* The whole batch; with `learning` its gradients too. */
+static struct verdict see_batch(struct adversary *adversary, bool learning)
+{
+    struct network *network = adversary->network;
+    size_t rows = adversary->rows;
+    bool training = !adversary->options.frozen;
+    bool apart = adversary->options.norm == ADVERSARY_NORM_BATCH;
+    real *gradient = adversary->logit_gradient;
+    struct verdict verdict = {0};
+    if (learning)
+        network_zero_gradients(network);
+    const real *logits =
+        network_forward(network, apart ? rows : 2 * rows, adversary->batch, training);
+    judge_rows(adversary, true, rows, logits, gradient, &verdict);
+    if (apart) {
+        if (learning)
+            add_gradients(adversary);
+        logits = network_forward(network, rows, adversary->batch + rows * adversary->size.width,
+                                 training);
+        judge_rows(adversary, false, rows, logits, gradient, &verdict);
+    } else {
+        judge_rows(adversary, false, rows, logits + rows, gradient + rows, &verdict);
+    }
+    if (learning)
+        add_gradients(adversary);
+    return verdict;
+}
+
+static unsigned steps_due(const struct adversary *adversary)
+{
+    const struct adversary_options *options = &adversary->options;
+    return options->frozen || adversary->seen % options->every != 0 ? 0 : options->steps;
+}
+
+static bool knows_enough(const struct adversary *adversary, const struct verdict *verdict)
+{
+    double limit = adversary->options.accuracy_limit;
+    return limit > 0 && verdict->correct > limit * 2 * (double)adversary->rows;
+}
+
 double adversary_step(struct adversary *adversary, size_t rows, const real *genuine,
                       const real *reconstructed)
 {
     assert(rows > 0 && rows <= adversary->size.max_rows);
-    struct network *network = adversary->network;
     size_t half = rows * adversary->size.width;
     adversary->rows = rows;
     vector_copy(half, genuine, adversary->batch);
     vector_copy(half, reconstructed, adversary->batch + half);
     add_noise(adversary, 2 * half, adversary->batch);
 
-    const real *logits = network_forward(network, 2 * rows, adversary->batch, true);
-    real *gradient = adversary->logit_gradient;
-    double loss = loss_bce_logits(rows, logits, (double)adversary->label_real, gradient) +
-                  loss_bce_logits(rows, logits + rows, (double)adversary->label_reconstructed,
-                                  gradient + rows);
-    network_zero_gradients(network);
-    if (adversary->penalty)
-        penalty_backward(adversary->penalty, gradient, adversary->options.gamma / (double)rows);
-    else
-        network_backward(network, gradient, NETWORK_PARAMETER_GRADIENTS);
-    adam_step(&adversary->adam, adversary->options.rate, network_gradients(network),
-              network_parameters(network));
-    return loss;
+    const struct adversary_options *options = &adversary->options;
+    struct verdict first = {0};
+    unsigned steps = steps_due(adversary);
+    for (unsigned i = 0; i == 0 || i < steps; i++) {
+        struct verdict verdict = see_batch(adversary, steps > 0);
+        if (i == 0)
+            first = verdict;
+        if (steps == 0 || knows_enough(adversary, &verdict))
+            break;
+        adam_step(&adversary->adam,
+                  schedule_rate(options->schedule, options->rate, adversary->seen,
+                                adversary->size.batches),
+                  network_gradients(adversary->network), network_parameters(adversary->network));
+        adversary->steps++;
+    }
+    adversary->seen++;
+    adversary->batches++;
+    return first.loss;
 }
 
 void adversary_pull(struct adversary *adversary, double influence, real *gradient)
 {
     size_t rows = adversary->rows, count = rows * adversary->size.width;
-    const real *logits = network_forward(adversary->network, rows, adversary->batch + count, true);
+    const real *logits = network_forward(adversary->network, rows, adversary->batch + count,
+                                         !adversary->options.frozen);
     loss_bce_logits(rows, logits, (double)adversary->label_real, adversary->logit_gradient);
     const real *pull =
         network_backward(adversary->network, adversary->logit_gradient, NETWORK_INPUT_GRADIENT);
@@ -280,14 +281,6 @@ void adversary_pull(struct adversary *adversary, double influence, real *gradien
     if (adversary->options.kind == ADVERSARY_STABLE)
         scale *= theirs > 0 ? own / theirs : 0;
     vector_add_scaled(count, (real)scale, pull, gradient);
-}
-
-double adversary_influence(const struct adversary_options *options, double epochs)
-{
-    double since = epochs - (double)options->warmup_epochs;
-    if (since < 0)
-        return 0;
-    return options->ramp_epochs == 0 ? 1 : fmin(1, since / (double)options->ramp_epochs);
 }
 
 static void measure_side(struct adversary *adversary, struct side *side, size_t rows,
@@ -358,6 +351,7 @@ void adversary_measure_end(struct adversary *adversary, struct adversary_health 
         .auc = adversary_auc(adversary->measured, genuine->logits, adversary->measured,
                              reconstructed->logits),
         .relative_step = relative_step(adversary),
+        .learnt = adversary->batches ? (double)adversary->steps / (double)adversary->batches : 0,
         .pull_ratio = adversary->pulls ? adversary->pull_ratio_sum / (double)adversary->pulls : 0,
     };
     if (adversary->penalty)
@@ -366,6 +360,7 @@ void adversary_measure_end(struct adversary *adversary, struct adversary_health 
     health.reported_accuracy = reported_accuracy(&adversary->options, &health);
     *ret_health = health;
     adversary->measured = adversary->pulls = 0;
+    adversary->steps = adversary->batches = 0;
     adversary->pull_ratio_sum = 0;
     adversary->genuine = (struct side){.logits = genuine->logits};
     adversary->reconstructed = (struct side){.logits = reconstructed->logits};

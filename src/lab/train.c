@@ -50,7 +50,7 @@ struct train_options train_defaults(enum adversary_kind adversary)
         .loss = TRAIN_SMOOTH_L1,
         .beta = 1,
         .rate = 1e-3,
-        .cosine = true,
+        .schedule = SCHEDULE_COSINE,
         .epochs = 40,
         .batch = 256,
         .clip_norm = 5,
@@ -61,7 +61,7 @@ struct train_options train_defaults(enum adversary_kind adversary)
     if (adversary == ADVERSARY_PAPER) {
         options.loss = TRAIN_MSE;
         options.rate = 0.005;
-        options.cosine = false;
+        options.schedule = SCHEDULE_CONSTANT;
         options.clip_norm = 0;
     }
     return options;
@@ -156,7 +156,12 @@ static int trainer_init_adversary(struct trainer *trainer, struct diag *diag)
     const struct train_options *options = trainer->options;
     if (options->adversary.kind == ADVERSARY_NONE)
         return 0;
-    struct adversary_size size = {trainer->width, options->batch, trainer->data->held_out_count};
+    struct adversary_size size = {
+        .width = trainer->width,
+        .max_rows = options->batch,
+        .max_measured = trainer->data->held_out_count,
+        .batches = options->epochs * trainer->batches,
+    };
     int error = adversary_new(size, &options->adversary, options->seed ^ ADVERSARY_SEED,
                               &trainer->adversary, diag);
     return error ? error : learner_init(&trainer->twin, trainer, diag);
@@ -243,9 +248,8 @@ static double learner_step(struct trainer *trainer, struct learner *learner, siz
     network_backward(learner->network, trainer->gradient, NETWORK_PARAMETER_GRADIENTS);
     double limit = options->clip_norm > 0 ? options->clip_norm : (double)INFINITY;
     double norm = vector_clip_norm(parameters, limit, gradients);
-    double rate = options->rate;
-    if (options->cosine)
-        rate = cosine_rate(rate, trainer->step, options->epochs * trainer->batches);
+    double rate = schedule_rate(options->schedule, options->rate, trainer->step,
+                                options->epochs * trainer->batches);
     adam_step(&learner->adam, rate, gradients, network_parameters(learner->network));
     if (learner == &trainer->own)
         epoch->gradient_norm += norm;

@@ -42,9 +42,9 @@ struct train_options {
     const struct nn_layer_spec *layers; /* borrowed; as wide at the end as a window */
     size_t layer_count;
     enum train_loss loss;
-    double beta; /* of TRAIN_SMOOTH_L1 */
-    double rate; /* of Adam */
-    bool cosine; /* the rate falls to 0 over all epochs along a cosine */
+    double beta;                 /* of TRAIN_SMOOTH_L1 */
+    double rate;                 /* of Adam */
+    enum schedule_kind schedule; /* of the rate, over all epochs */
     size_t epochs;
     size_t batch;       /* windows, at least 2 */
     double clip_norm;   /* of the gradient; 0: not clipped */

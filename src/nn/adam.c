@@ -56,9 +56,3 @@ void adam_step(struct adam *adam, double rate, const real *gradient, real *param
     double correction2 = 1 - pow(adam->beta2, (double)adam->step);
     update(adam, (real)(rate / correction1), (real)(1 / sqrt(correction2)), gradient, parameters);
 }
-
-double cosine_rate(double base, uint64_t step, uint64_t steps)
-{
-    const double pi = 3.14159265358979323846;
-    return base / 2 * (1 + cos(pi * (double)step / (double)steps));
-}

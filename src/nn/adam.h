@@ -1,5 +1,5 @@
 /*
- * adam: the Adam optimiser over one parameter block, and the cosine schedule of its rate.
+ * adam: the Adam optimiser over one parameter block.
  *
  * Source: Kingma and Ba 2015, with PyTorch's placing of epsilon (outside the bias correction).
  * Memory: adam_init allocates two vectors as long as the block.
@@ -24,8 +24,5 @@ struct adam {
 int adam_init(struct adam *adam, size_t count, double beta1, double beta2);
 void adam_deinit(struct adam *adam);
 void adam_step(struct adam *adam, double rate, const real *gradient, real *parameters);
-
-/* From base at step 0 to 0 at the last of `steps`. */
-double cosine_rate(double base, uint64_t step, uint64_t steps);
 
 #endif

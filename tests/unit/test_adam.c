@@ -1,4 +1,5 @@
 #include "nn/adam.h"
+#include "nn/schedule.h"
 #include "nn/vector.h"
 
 #include <math.h>
@@ -62,11 +63,28 @@ static void steps_equal_the_definition(void **state)
     }
 }
 
-static void cosine_goes_from_the_rate_to_zero(void **state)
+static void schedules_fall_as_they_say(void **state)
 {
-    assert_close(cosine_rate(0.1, 0, 10), 0.1, 1e-15);
-    assert_close(cosine_rate(0.1, 5, 10), 0.05, 1e-15);
-    assert_close(cosine_rate(0.1, 10, 10), 0, 1e-15);
+    static const struct {
+        const char *name;
+        double at[4]; /* of 0.1, at steps 0, 50, 75 and 100 of 100 */
+    } cases[SCHEDULE_KINDS] = {
+        {"constant", {0.1, 0.1, 0.1, 0.1}},
+        {"cosine", {0.1, 0.05, 0.014644660940672624, 0}},
+        {"step", {0.1, 0.01, 0.001, 0.001}},
+        {"exponential", {0.1, 0.01, 0.0031622776601683794, 0.001}},
+    };
+    static const uint64_t steps[] = {0, 50, 75, 100};
+    for (int i = 0; i < SCHEDULE_KINDS; i++) {
+        enum schedule_kind kind;
+        assert_string_equal(schedule_name((enum schedule_kind)i), cases[i].name);
+        assert_true(schedule_from_name(cases[i].name, &kind) && (int)kind == i);
+        for (size_t j = 0; j < 4; j++)
+            assert_close(schedule_rate(kind, 0.1, steps[j], 100), cases[i].at[j], 1e-15);
+    }
+    enum schedule_kind kind;
+    assert_false(schedule_from_name("linear", &kind));
+    assert_close(schedule_rate(SCHEDULE_STEP, 0.1, 49, 100), 0.1, 1e-15);
 }
 
 static void long_gradients_are_clipped(void **state)
@@ -84,7 +102,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_constant_gradient_moves_by_the_rate),
         cmocka_unit_test(steps_equal_the_definition),
-        cmocka_unit_test(cosine_goes_from_the_rate_to_zero),
+        cmocka_unit_test(schedules_fall_as_they_say),
         cmocka_unit_test(long_gradients_are_clipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

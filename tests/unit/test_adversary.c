@@ -40,7 +40,7 @@ static struct adversary *make(const struct adversary_options *options)
 {
     struct adversary *adversary;
     struct diag diag = DIAG_INIT;
-    struct adversary_size size = {WIDTH, ROWS, 8 * ROWS};
+    struct adversary_size size = {WIDTH, ROWS, 8 * ROWS, 1000};
     if (adversary_new(size, options, 1, &adversary, &diag))
         fail_msg("%s", diag.text);
     return adversary;
@@ -270,8 +270,8 @@ static void wrong_options_are_refused(void **state)
     options.gamma = -1;
     struct adversary *adversary;
     struct diag diag = DIAG_INIT;
-    int error =
-        adversary_new((struct adversary_size){WIDTH, ROWS, ROWS}, &options, 1, &adversary, &diag);
+    int error = adversary_new((struct adversary_size){WIDTH, ROWS, ROWS, 1000}, &options, 1,
+                              &adversary, &diag);
     assert_int_equal(error, -EINVAL);
     assert_string_equal(diag.text, "adversary: gamma is -1; allowed are 0 to 1e+06");
     enum adversary_kind kind;
