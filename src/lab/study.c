@@ -139,11 +139,18 @@ static void add_pair(const struct maker *maker, const struct reading *reading, b
     row->seeds = maker->options->seeds;
 }
 
+/* Every change is compared with the deep autoencoder, so that one is there in any case. */
 static void add_paper(const struct maker *maker)
 {
+    const unsigned others = 1u << STUDY_BASELINE | 1u << STUDY_PEER;
+    bool all = wanted(maker, STUDY_PAPER);
+    if (!all && !(maker->options->groups & ~others))
+        return;
     for (int paper = 0; paper <= 1; paper++) {
-        for (size_t i = 0; i < sizeof readings / sizeof readings[0]; i++)
-            add_pair(maker, &readings[i], paper);
+        for (size_t i = 0; i < sizeof readings / sizeof readings[0]; i++) {
+            if (all || readings[i].architecture.kind == ARCHITECTURE_DEEP)
+                add_pair(maker, &readings[i], paper);
+        }
     }
 }
 
@@ -417,8 +424,7 @@ int study_make(const struct study_options *options, struct study *ret_study)
     const struct maker maker = {options, ret_study};
     *ret_study = (struct study){0};
     add_baselines(&maker);
-    if (wanted(&maker, STUDY_PAPER))
-        add_paper(&maker);
+    add_paper(&maker);
     if (wanted(&maker, STUDY_SCALER))
         add_scalers(&maker);
     if (wanted(&maker, STUDY_REDUCTION))
