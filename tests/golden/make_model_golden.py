@@ -164,8 +164,9 @@ def vus(label, score, window, thresholds=250):
     return np.mean(roc), np.mean(pr)
 
 
-def metric_vectors():
-    tensors, rng = {}, np.random.default_rng(3)
+def labelled_scores(rng):
+    """Label and score of each case: rare ties, many ties, few values, labels at both ends, misleading scores;
+    then scores that are all equal, a single anomalous row, and a single one among ties."""
     for i, (n, gaps, decimals, shift) in enumerate([(400, 6, 12, 1.0), (300, 5, 1, 0.5), (1000, 3, 0, 0.2),
                                                     (600, 20, 12, 3.0), (260, 1, 12, -1.0)]):
         label = np.zeros(n, dtype=np.int64)
@@ -173,15 +174,37 @@ def metric_vectors():
             label[start:start + rng.integers(1, 30)] = 1
         if i == 3:
             label[:4] = label[-3:] = 1
-        score = np.round(rng.normal(0, 1, n) + shift * label, decimals)
+        yield label, np.round(rng.normal(0, 1, n) + shift * label, decimals)
+    yield np.repeat(np.array([0, 1, 0], dtype=np.int64), 40), np.full(120, 0.25)
+    for decimals in (12, 0):
+        label = np.zeros(500, dtype=np.int64)
+        label[321] = 1
+        yield label, np.round(rng.normal(0, 1, 500) + 2 * label, decimals)
+
+
+def figures(label, score, cut, weight=None):
+    """ROC-AUC, average precision, prevalence, precision, recall, F1, accuracy, false-positive rate."""
+    hit, many = score > cut, {"sample_weight": weight, "zero_division": 0}
+    return [
+        metrics.roc_auc_score(label, score, sample_weight=weight),
+        metrics.average_precision_score(label, score, sample_weight=weight), np.average(label, weights=weight),
+        metrics.precision_score(label, hit, **many), metrics.recall_score(label, hit, **many),
+        metrics.f1_score(label, hit, **many), metrics.accuracy_score(label, hit, sample_weight=weight),
+        np.average(hit[label == 0], weights=None if weight is None else weight[label == 0])]
+
+
+def metric_vectors():
+    tensors, rng = {}, np.random.default_rng(3)
+    for i, (label, score) in enumerate(labelled_scores(rng)):
         cut = np.percentile(score, 90)
-        hit = score > cut
+        weight = rng.integers(0, 4, len(label))
+        weight[np.flatnonzero(label)[0]] = 3
         tensors[f"{i}.label"] = label
         tensors[f"{i}.score"] = score
-        tensors[f"{i}.expected"] = np.array([
-            metrics.roc_auc_score(label, score), metrics.average_precision_score(label, score), label.mean(),
-            cut, metrics.precision_score(label, hit, zero_division=0), metrics.recall_score(label, hit),
-            metrics.f1_score(label, hit), metrics.accuracy_score(label, hit), np.mean(hit[label == 0])])
+        tensors[f"{i}.cut"] = np.array([cut])
+        tensors[f"{i}.expected"] = np.array(figures(label, score, cut))
+        tensors[f"{i}.weight"] = weight
+        tensors[f"{i}.weighted"] = np.array(figures(label, score, cut, weight))
         tensors[f"{i}.vus"] = np.array([v for w in (0, 1, 10, 21) for v in vus(label, score, w)])
     count = np.array([0, 1, 2, 5, 17, 100, 2500], dtype=np.int64)
     tensors["poisson.count"] = count

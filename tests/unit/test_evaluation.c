@@ -6,6 +6,7 @@
 #include "nn/blas.h"
 
 #include "fixture.h"
+#include "scored_fixture.h"
 #include "tiny_model.h"
 
 #include <math.h>
@@ -132,6 +133,161 @@ static void test_an_onset_finds_one_step(void **state)
     recording_free(recording);
 }
 
+static const struct evaluation_options by_runs = {.false_alarms_per_day = 1,
+                                                  .events = EVALUATION_RUNS};
+
+static void measure(const struct scored *scored, size_t count, struct evaluation *ret_evaluation)
+{
+    struct diag diag = DIAG_INIT;
+    if (evaluation_measure(scored, count, &by_runs, ret_evaluation, &diag) < 0)
+        fail_msg("%s", diag.text);
+}
+
+/* Inside, within a second after, later, merged with one inside, merged with one outside, carried
+ * over into an event. */
+static void test_precision_of_alerts(void **state)
+{
+    struct scored scored = scored_fixture(1000, 0.1, false);
+    struct evaluation evaluation;
+    static const size_t onset[] = {105, 158, 265, 302, 308, 500, 508, 590};
+    for (size_t e = 1; e <= 6; e++)
+        scored_fixture_label(&scored, e * 100, e * 100 + 50, 1);
+    for (size_t i = 0; i < sizeof onset / sizeof onset[0]; i++)
+        scored_fixture_trigger(&scored, onset[i], onset[i] + 2);
+    scored_fixture_label(&scored, 500, 503, 0);
+    scored_fixture_trigger(&scored, 590, 620);
+    measure(&scored, 1, &evaluation);
+    assert_int_equal(evaluation.events, 6);
+    assert_int_equal(evaluation.events_found, 3); /* 100, 300, 500 */
+    assert_int_equal(evaluation.alerts, 6);
+    assert_int_equal(evaluation.alerts_in_event, 3); /* 105, 158, 302; 500 was outside */
+    expect_near(evaluation.event_precision, 0.5, 0);
+    scored_deinit(&scored);
+}
+
+static void test_no_alert_has_no_precision(void **state)
+{
+    struct scored scored = scored_fixture(100, 0.1, false);
+    struct evaluation evaluation;
+    scored_fixture_label(&scored, 10, 20, 1);
+    measure(&scored, 1, &evaluation);
+    assert_true(isnan(evaluation.event_precision));
+    assert_int_equal(evaluation.classes, 0); /* one kind only */
+    scored_deinit(&scored);
+}
+
+/* Kind 2 is seen well, kind 5 not at all; both stand against the same normal windows. */
+static void test_each_label_apart(void **state)
+{
+    struct scored scored[2] = {scored_fixture(1000, 0.1, false), scored_fixture(1000, 0.1, false)};
+    struct evaluation evaluation;
+    for (size_t i = 0; i < 1000; i++)
+        scored_fixture_ratio(&scored[1], i, (double)(i % 10) / 20);
+    scored_fixture_label(&scored[0], 100, 200, 2);
+    scored_fixture_label(&scored[0], 200, 230,
+                         5); /* at once after the other: an event of its own */
+    scored_fixture_label(&scored[1], 700, 800, 2);
+    scored_fixture_trigger(&scored[0], 110, 200);
+    scored_fixture_trigger(&scored[1], 705, 750);
+    measure(scored, 2, &evaluation);
+    assert_int_equal(evaluation.events, 3);
+    assert_int_equal(evaluation.classes, 2);
+    const struct evaluation_class *well = &evaluation.class[0], *badly = &evaluation.class[1];
+    assert_int_equal(well->part, EVALUATION_LABEL);
+    assert_int_equal(well->label, 2);
+    assert_int_equal(well->windows, 200);
+    assert_int_equal(well->events, 2);
+    assert_int_equal(well->events_found, 2);
+    expect_near(well->recall, 135.0 / 200, 1e-15);
+    expect_near(well->delay_p50_s, 0.75, 1e-9);
+    expect_near(well->ranking.prevalence, 200.0 / (200 + 2000 - 230), 1e-15);
+    assert_true(well->ranking.roc_auc > 0.8);
+    assert_int_equal(badly->label, 5);
+    assert_int_equal(badly->windows, 30);
+    assert_int_equal(badly->events, 1);
+    assert_int_equal(badly->events_found, 0);
+    expect_near(badly->recall, 0, 0);
+    assert_true(isnan(badly->delay_p50_s));
+    assert_true(badly->ranking.roc_auc < 0.5);
+    scored_deinit(&scored[0]);
+    scored_deinit(&scored[1]);
+}
+
+/* The second half of a file that is labelled throughout is worse; a hole without label at its
+ * beginning does not matter. */
+static void test_each_half_apart(void **state)
+{
+    struct scored scored[2] = {scored_fixture(500, 0.1, false), scored_fixture(1001, 0.1, true)};
+    struct evaluation evaluation;
+    scored_fixture_label(&scored[1], 1, 1001, 1);
+    scored[1].hole[0] = true;
+    scored[1].ratio[0] = NAN;
+    for (size_t i = 0; i < 1001; i++)
+        scored[1].step[i] = (int)(i / 100);
+    scored_fixture_trigger(&scored[1], 10, 20);
+    scored_fixture_trigger(&scored[1], 600, 900);
+    struct diag diag = DIAG_INIT;
+    const struct evaluation_options by_steps = {.events = EVALUATION_STEPS, .no_volume = true};
+    assert_int_equal(evaluation_measure(scored, 2, &by_steps, &evaluation, &diag), 0);
+    assert_int_equal(evaluation.classes, 2);
+    const struct evaluation_class *half = evaluation.class;
+    assert_int_equal(half[0].part, EVALUATION_FIRST_HALF);
+    assert_int_equal(half[1].part, EVALUATION_SECOND_HALF);
+    assert_int_equal(half[1].recording, 1);
+    assert_int_equal(half[0].windows, 499);
+    assert_int_equal(half[1].windows, 501);
+    expect_near(half[0].recall, 10.0 / 499, 1e-15);
+    expect_near(half[1].recall, 300.0 / 501, 1e-15);
+    assert_int_equal(half[0].events, 5);
+    assert_int_equal(half[1].events, 6);
+    assert_int_equal(half[0].events_found, 1);
+    assert_int_equal(half[1].events_found, 1);
+    expect_near(half[1].ranking.roc_auc, 0.5 + 0.5 * 300 / 501, 1e-12);
+    assert_true(isnan(evaluation.robot.volume.pr));
+    scored_deinit(&scored[0]);
+    scored_deinit(&scored[1]);
+}
+
+static void test_what_an_event_is(void **state)
+{
+    struct scored scored = scored_fixture(1000, 1, true);
+    scored_fixture_label(&scored, 100, 701, 1);
+    assert_false(evaluation_by_steps(&scored, 1, EVALUATION_AUTO));
+    scored_fixture_label(&scored, 701, 702, 1);
+    assert_true(evaluation_by_steps(&scored, 1, EVALUATION_AUTO));
+    assert_false(evaluation_by_steps(&scored, 1, EVALUATION_RUNS));
+    free(scored.step);
+    scored.step = NULL;
+    assert_false(evaluation_by_steps(&scored, 1, EVALUATION_AUTO));
+    assert_true(evaluation_by_steps(&scored, 1, EVALUATION_STEPS));
+    scored_deinit(&scored);
+}
+
+static void test_separation_of_sessions(void **state)
+{
+    struct scored scored[3];
+    double auc;
+    for (size_t s = 0; s < 3; s++) {
+        scored[s] = scored_fixture(400, 0.1, false);
+        for (size_t i = 0; i < 400; i++)
+            scored_fixture_ratio(&scored[s], i, (double)(i % 100) / 100 + (s == 2 ? 0.5 : 0));
+    }
+    scored_fixture_label(&scored[1], 0, 40, 1); /* what is labelled does not count */
+    for (size_t i = 0; i < 40; i++)
+        scored_fixture_ratio(&scored[1], i, 50);
+    scored_fixture_label(&scored[1], 40, 100, 1);
+    assert_int_equal(evaluation_separation(&scored[0], 1, &scored[1], 1, &auc, NULL), 0);
+    expect_near(auc, 0.5, 1e-12);
+    assert_int_equal(evaluation_separation(scored, 2, &scored[2], 1, &auc, NULL), 0);
+    expect_near(auc, 1 - 0.5 * 0.5 * 0.5, 1e-9); /* two uniform scores, half a width apart */
+    assert_int_equal(evaluation_separation(&scored[2], 1, scored, 2, &auc, NULL), 0);
+    expect_near(auc, 0.5 * 0.5 * 0.5, 1e-9);
+    scored_fixture_label(&scored[2], 0, 400, 1);
+    assert_true(evaluation_separation(scored, 2, &scored[2], 1, &auc, NULL) < 0);
+    for (size_t s = 0; s < 3; s++)
+        scored_deinit(&scored[s]);
+}
+
 /* Rows of the recording itself, whole and in a row, whatever the detector does not look at. */
 static void test_selftest_rows_with_ignored_channels(void **state)
 {
@@ -197,6 +353,12 @@ int main(void)
         cmocka_unit_test(test_the_aftermath_of_an_event_is_no_false_alarm),
         cmocka_unit_test(test_a_false_alarm_is_counted_once),
         cmocka_unit_test(test_an_onset_finds_one_step),
+        cmocka_unit_test(test_precision_of_alerts),
+        cmocka_unit_test(test_no_alert_has_no_precision),
+        cmocka_unit_test(test_each_label_apart),
+        cmocka_unit_test(test_each_half_apart),
+        cmocka_unit_test(test_what_an_event_is),
+        cmocka_unit_test(test_separation_of_sessions),
         cmocka_unit_test(test_selftest_rows_with_ignored_channels),
         cmocka_unit_test(test_windows_of_a_split),
     };

@@ -6,54 +6,139 @@
 #include <math.h>
 #include <string.h>
 
-#define CASES 5
+#define CASES 8 /* the last three: equal scores, one anomalous row, one among ties */
+
+struct golden_case {
+    double *score, *cut, *expected, *weighted, *volumes;
+    int64_t *weight;
+    int *label;
+    size_t count;
+};
+
+static struct golden_case open_case(const struct golden *golden, int index)
+{
+    struct golden_case its;
+    char prefix[8];
+    size_t size;
+    snprintf(prefix, sizeof prefix, "%d.", index);
+    its.score = golden_values(golden, prefix, "score", &its.count);
+    its.cut = golden_values(golden, prefix, "cut", &size);
+    its.expected = golden_values(golden, prefix, "expected", &size);
+    its.weighted = golden_values(golden, prefix, "weighted", &size);
+    its.volumes = golden_values(golden, prefix, "vus", &size);
+    assert_int_equal(size, 8);
+    its.weight = golden_values(golden, prefix, "weight", &size);
+    assert_int_equal(size, its.count);
+    int64_t *wide = golden_values(golden, prefix, "label", &size);
+    its.label = malloc(its.count * sizeof *its.label);
+    assert_non_null(its.label);
+    for (size_t row = 0; row < its.count; row++)
+        its.label[row] = (int)wide[row];
+    free(wide);
+    return its;
+}
+
+static void close_case(struct golden_case *its)
+{
+    free(its->score);
+    free(its->cut);
+    free(its->expected);
+    free(its->weighted);
+    free(its->volumes);
+    free(its->weight);
+    free(its->label);
+}
+
+static void expect_figures(const struct metrics_ranking *ranking,
+                           const struct metrics_confusion *confusion, const double *expected)
+{
+    expect_near(ranking->roc_auc, expected[0], 1e-9);
+    expect_near(ranking->average_precision, expected[1], 1e-9);
+    expect_near(ranking->prevalence, expected[2], 1e-9);
+    expect_near(confusion->precision, expected[3], 1e-9);
+    expect_near(confusion->recall, expected[4], 1e-9);
+    expect_near(confusion->f1, expected[5], 1e-9);
+    expect_near(confusion->accuracy, expected[6], 1e-9);
+    expect_near(confusion->false_positive_rate, expected[7], 1e-9);
+}
 
 static void test_golden(void **state)
 {
     static const size_t windows[4] = {0, 1, 10, 21};
     struct golden golden = golden_open("metrics.safetensors");
     for (int i = 0; i < CASES; i++) {
-        char prefix[8];
-        size_t count, size;
-        snprintf(prefix, sizeof prefix, "%d.", i);
-        double *score = golden_values(&golden, prefix, "score", &count);
-        int64_t *wide = golden_values(&golden, prefix, "label", &count);
-        double *expected = golden_values(&golden, prefix, "expected", &size);
-        double *volumes = golden_values(&golden, prefix, "vus", &size);
-        assert_int_equal(size, 8);
-        int *label = malloc(count * sizeof *label);
-        for (size_t row = 0; row < count; row++)
-            label[row] = (int)wide[row];
-
-        struct metrics_series series = {.score = score, .label = label, .count = count};
+        struct golden_case its = open_case(&golden, i);
+        struct metrics_series series = {its.score, its.label, its.count};
         struct metrics_ranking ranking;
         struct metrics_confusion confusion;
         struct diag diag = DIAG_INIT;
         assert_int_equal(metrics_rank(&series, &ranking, &diag), 0);
-        expect_near(ranking.roc_auc, expected[0], 1e-9);
-        expect_near(ranking.average_precision, expected[1], 1e-9);
-        expect_near(ranking.prevalence, expected[2], 1e-9);
-        metrics_confusion(&series, expected[3], &confusion);
-        expect_near(confusion.precision, expected[4], 1e-9);
-        expect_near(confusion.recall, expected[5], 1e-9);
-        expect_near(confusion.f1, expected[6], 1e-9);
-        expect_near(confusion.accuracy, expected[7], 1e-9);
-        expect_near(confusion.false_positive_rate, expected[8], 1e-9);
+        metrics_confusion(&series, *its.cut, &confusion);
+        expect_figures(&ranking, &confusion, its.expected);
         for (size_t w = 0; w < 4; w++) {
             struct metrics_volume volume;
             assert_int_equal(metrics_volume(&series, windows[w], &volume, &diag), 0);
-            expect_near(volume.roc, volumes[2 * w], 1e-9);
-            expect_near(volume.pr, volumes[2 * w + 1], 1e-9);
+            expect_near(volume.roc, its.volumes[2 * w], 1e-9);
+            expect_near(volume.pr, its.volumes[2 * w + 1], 1e-9);
         }
-        metrics_sort(score, count);
-        expect_near(metrics_percentile(score, count, 90), expected[3], 1e-12);
-        free(score);
-        free(wide);
-        free(expected);
-        free(volumes);
-        free(label);
+        metrics_sort(its.score, its.count);
+        expect_near(metrics_percentile(its.score, its.count, 90), *its.cut, 1e-12);
+        close_case(&its);
     }
     golden_close(&golden);
+}
+
+/* Weights are repetitions: the same figures from rows that are really repeated. */
+static void test_golden_weighted(void **state)
+{
+    struct golden golden = golden_open("metrics.safetensors");
+    for (int i = 0; i < CASES; i++) {
+        struct golden_case its = open_case(&golden, i);
+        uint32_t *weight = malloc(2 * its.count * sizeof *weight), *group = weight + its.count;
+        double *score = malloc(4 * its.count * sizeof *score);
+        int *label = malloc(4 * its.count * sizeof *label);
+        struct metrics_series repeated = {score, label, 0};
+        assert_true(weight && score && label);
+        for (size_t row = 0; row < its.count; row++) {
+            group[row] = (uint32_t)(its.count - 1 - row);
+            weight[group[row]] = (uint32_t)its.weight[row];
+            for (int64_t k = 0; k < its.weight[row]; k++) {
+                score[repeated.count] = its.score[row];
+                label[repeated.count++] = its.label[row];
+            }
+        }
+        struct metrics_series series = {its.score, its.label, its.count};
+        struct metrics_order order;
+        struct metrics_ranking ranking, plain;
+        struct metrics_confusion confusion;
+        assert_int_equal(metrics_order(&series, group, &order, NULL), 0);
+        metrics_rank_weighted(&order, weight, &ranking);
+        metrics_confusion(&repeated, *its.cut, &confusion);
+        expect_figures(&ranking, &confusion, its.weighted);
+        assert_int_equal(metrics_rank(&repeated, &plain, NULL), 0);
+        expect_near(ranking.roc_auc, plain.roc_auc, 0);
+        expect_near(ranking.average_precision, plain.average_precision, 1e-12);
+        metrics_order_deinit(&order);
+        free(weight);
+        free(score);
+        free(label);
+        close_case(&its);
+    }
+    golden_close(&golden);
+}
+
+static void test_a_class_without_weight_has_no_rank(void **state)
+{
+    static const double score[] = {1, 2, 3};
+    static const int label[] = {0, 1, 0};
+    static const uint32_t group[] = {0, 1, 0}, weight[] = {1, 0};
+    struct metrics_order order;
+    struct metrics_ranking ranking;
+    assert_int_equal(metrics_order(&(struct metrics_series){score, label, 3}, group, &order, NULL),
+                     0);
+    metrics_rank_weighted(&order, weight, &ranking);
+    assert_true(isnan(ranking.roc_auc) && isnan(ranking.average_precision));
+    metrics_order_deinit(&order);
 }
 
 static void test_golden_poisson(void **state)
@@ -185,6 +270,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_golden_weighted),
+        cmocka_unit_test(test_a_class_without_weight_has_no_rank),
         cmocka_unit_test(test_golden_poisson),
         cmocka_unit_test(test_known_values),
         cmocka_unit_test(test_refuses),
