@@ -2,7 +2,7 @@
 """Includes point down the layers, and every foreign header has one home.
 
     base <- nn <- model <- pipeline <- {daemon, lab <- cli}
-    base <- mqtt <- {config, daemon, cli},  config <- {daemon, cli}
+    base <- mqtt <- {config, daemon, cli},  config <- {daemon, cli},  base <- report <- cli
 """
 import re
 import sources
@@ -14,9 +14,10 @@ LAYERS = {
     "pipeline": ["model"],
     "lab": ["pipeline"],
     "mqtt": ["base"],
+    "report": ["base"],
     "config": ["mqtt"],
     "daemon": ["pipeline", "config", "mqtt"],
-    "cli": ["lab", "config", "mqtt"],
+    "cli": ["lab", "report", "config", "mqtt"],
 }
 
 # A header of a library: the files or layers that may include it. The others go through these.

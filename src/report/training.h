@@ -1,0 +1,15 @@
+/*
+ * training: how a network and its adversary learnt, epoch by epoch.
+ */
+#ifndef ARMWATCH_REPORT_TRAINING_H
+#define ARMWATCH_REPORT_TRAINING_H
+
+#include "base/json.h"
+#include "report/page.h"
+
+/* Figures of the losses, of the discriminator on held-out data and of its steps, as far as the
+ * epochs (a list of objects) have them; and in words which states it went through. name: of what
+ * was trained, "" for the only one. */
+void training_figures(struct page *page, const char *name, const cJSON *epochs);
+
+#endif
