@@ -166,7 +166,7 @@ static struct model *pca_model(void)
     void *data;
     size_t size;
     struct draft *draft;
-    struct model *model;
+    struct model *model = NULL;
     struct diag diag = DIAG_INIT;
     tiny_model_format(&(struct tiny_model){.channels = PCA_CHANNELS}, &data, &size);
     if (draft_parse(data, size, &draft, &diag) < 0)
