@@ -58,7 +58,7 @@ struct cli_option {
     bool repeatable; /* else the last one counts */
 };
 
-#define CLI_TABLES_MAX 4
+#define CLI_TABLES_MAX 5
 #define CLI_OPTIONS_MAX 64
 
 struct cli;

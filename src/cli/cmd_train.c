@@ -4,6 +4,7 @@
 #include "cli/model_text.h"
 #include "cli/progress.h"
 #include "cli/sessions.h"
+#include "cli/tuning.h"
 #include "lab/fit.h"
 #include "nn/blas.h"
 
@@ -132,6 +133,8 @@ static int train_model(const struct cli *cli, struct work *work, struct diag *di
                          out, NAME_RULE);
     struct fit_options fit_options;
     int r = method_choose_training(cli, &fit_options, diag);
+    if (r == 0)
+        r = tuning_choose(cli, &fit_options.train, diag);
     if (r < 0)
         return cli_usage(cli, "%s", diag->text);
     fit_options.version = cli_integer(cli, "version-number");
@@ -207,6 +210,6 @@ const struct cli_command command_train = {
                    "the rest, and sets the threshold on healthy data that training never saw. With "
                    "three or more "
                    "--normal files whole sessions are kept aside, else contiguous blocks.",
-    .options = {options, training_options, method_options, data_options},
+    .options = {options, training_options, method_options, tuning_options, data_options},
     .run = run,
 };

@@ -16,13 +16,20 @@ static const char *text_of(const cJSON *object, const char *key)
     return cJSON_IsString(item) ? item->valuestring : "?";
 }
 
+/* A list of their figures; a mere number in models of version 0.1. */
+static double epochs_of(const cJSON *training)
+{
+    const cJSON *epochs = cJSON_GetObjectItemCaseSensitive(training, "epochs");
+    return cJSON_IsArray(epochs) ? cJSON_GetArraySize(epochs) : number_of(training, "epochs");
+}
+
 static void print_training(const cJSON *training, FILE *out)
 {
     fprintf(out,
             "  training     %.0f windows, %.0f held out; epoch %.0f of %.0f is the best, held-out "
             "loss %.4g\n",
             number_of(training, "windows"), number_of(training, "held_out_windows"),
-            number_of(training, "best_epoch"), number_of(training, "epochs"),
+            number_of(training, "best_epoch"), epochs_of(training),
             number_of(training, "held_out_loss"));
     const cJSON *discriminator = cJSON_GetObjectItemCaseSensitive(training, "discriminator");
     if (!discriminator) {

@@ -2,6 +2,7 @@
 #include "lab/channel_info.h"
 #include "lab/fit_internal.h"
 #include "lab/runner.h"
+#include "lab/training_json.h"
 #include "model/features_file.h"
 
 #include <errno.h>
@@ -42,42 +43,6 @@ static cJSON *layers_json(const struct nn_layer_spec *layers, size_t count)
         cJSON_AddItemToArray(list, entry);
     }
     return list;
-}
-
-static cJSON *adversary_json(const struct fit_report *report)
-{
-    const struct train_epoch *best = &report->result.epochs[report->result.best_epoch];
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "state", adversary_state_name(best->state));
-    cJSON_AddNumberToObject(object, "auc", best->adversary.auc);
-    cJSON_AddNumberToObject(object, "accuracy_real", best->adversary.accuracy_real);
-    cJSON_AddNumberToObject(object, "accuracy_reconstructed",
-                            best->adversary.accuracy_reconstructed);
-    cJSON_AddNumberToObject(object, "balanced_accuracy", best->adversary.balanced_accuracy);
-    cJSON_AddNumberToObject(object, "reported_accuracy", best->adversary.reported_accuracy);
-    cJSON_AddNumberToObject(object, "penalty", best->adversary.penalty);
-    cJSON_AddNumberToObject(object, "twin_held_out_loss", report->result.twin_best_loss);
-    cJSON_AddNumberToObject(object, "loss_to_twin",
-                            report->result.best_loss / report->result.twin_best_loss);
-    return object;
-}
-
-static cJSON *training_json(const struct fit_options *options, const struct fit_report *report)
-{
-    const struct train_options *train = &options->train;
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddNumberToObject(object, "windows", (double)report->training_windows);
-    cJSON_AddNumberToObject(object, "held_out_windows", (double)report->held_out_windows);
-    cJSON_AddStringToObject(object, "adversary", adversary_kind_name(train->adversary.kind));
-    cJSON_AddNumberToObject(object, "rate", train->rate);
-    cJSON_AddNumberToObject(object, "batch", (double)train->batch);
-    cJSON_AddNumberToObject(object, "epochs", (double)report->result.epoch_count);
-    cJSON_AddNumberToObject(object, "best_epoch", (double)(report->result.best_epoch + 1));
-    cJSON_AddNumberToObject(object, "held_out_loss", report->result.best_loss);
-    cJSON_AddNumberToObject(object, "seed", (double)train->seed);
-    if (train->adversary.kind != ADVERSARY_NONE)
-        cJSON_AddItemToObject(object, "discriminator", adversary_json(report));
-    return object;
 }
 
 static cJSON *left_out_json(const struct fitting *fitting, const struct fit_report *report)

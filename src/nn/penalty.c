@@ -1,6 +1,6 @@
 /*
  * With g = dD/dx, delta_k = dD/d(pre-activation k), a_k the input of dense layer k and m_k the
- * slopes of the rectifier behind it:
+ * slopes of the rectifier behind it, times the mask of the dropout behind that:
  *     u_0 = g;  dW_k += weight delta_k^T u_k;  u_(k+1) = m_k (u_k W_k^T).
  * The loss itself has dW_k += (c delta_k)^T a_k with c the row's logit gradient, because there is
  * one output. Both share delta_k, so one product with (c a_k + weight u_k) gives their sum: the
@@ -8,7 +8,6 @@
  */
 #include "nn/penalty.h"
 
-#include "nn/activation.h"
 #include "nn/blas.h"
 #include "nn/network_internal.h"
 #include "nn/vector.h"
@@ -27,8 +26,9 @@ bool penalty_applies(const struct network *network)
 {
     for (size_t i = 0; i < network->count; i++) {
         enum nn_layer_kind kind = network->layers[i].spec.kind;
-        bool rectifier = kind == NN_LAYER_RELU || kind == NN_LAYER_LEAKY_RELU;
-        if (kind != NN_LAYER_DENSE && !(rectifier && i > 0))
+        bool masks =
+            kind == NN_LAYER_RELU || kind == NN_LAYER_LEAKY_RELU || kind == NN_LAYER_DROPOUT;
+        if (kind != NN_LAYER_DENSE && !(masks && i > 0))
             return false;
     }
     return network->outputs == 1 && network->layers[network->count - 1].spec.kind == NN_LAYER_DENSE;
@@ -98,11 +98,11 @@ const real *penalty_backward(struct penalty *penalty, const real *logit_gradient
     const real *gradient = network_backward(network, penalty->ones, NETWORK_INPUT_GRADIENT);
     const real *u = gradient;
     for (size_t i = 0, turn = 0; i < network->count; i++) {
-        const struct layer *layer = &network->layers[i];
+        struct layer *layer = &network->layers[i];
         real *next = penalty->tangent[turn & 1];
         if (layer->spec.kind != NN_LAYER_DENSE) {
-            activation_rectify_backward(rows * layer->outputs, (real)layer->spec.parameter,
-                                        layer->output, u, penalty->tangent[(turn - 1) & 1]);
+            real *masked = penalty->tangent[(turn - 1) & 1]; /* u itself */
+            layer_passes[layer->spec.kind].backward(layer, rows, u, false, masked);
             continue;
         }
         const struct dense *dense = &layer->part.dense;

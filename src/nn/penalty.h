@@ -2,10 +2,10 @@
  * penalty: the exact zero-centred gradient penalty of a discriminator, without automatic
  * differentiation.
  *
- * For networks of dense layers and rectifiers only, with one output D(x): such a network is linear
- * in x around every x that sits on no kink, D = w(x) x + b(x), and the gradient of ||dD/dx||^2 with
- * respect to the weights follows from one backward pass and one masked linear forward pass.
- * Source: R1 and R2 of Mescheder et al. 2018. Thread: as network.
+ * For networks of dense layers, rectifiers and dropouts only, with one output D(x): such a network
+ * (with what it dropped) is linear in x around every x that sits on no kink, D = w(x) x + b(x), and
+ * the gradient of ||dD/dx||^2 with respect to the weights follows from one backward pass and one
+ * masked linear forward pass. Source: R1 and R2 of Mescheder et al. 2018. Thread: as network.
  */
 #ifndef ARMWATCH_NN_PENALTY_H
 #define ARMWATCH_NN_PENALTY_H

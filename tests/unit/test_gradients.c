@@ -203,6 +203,14 @@ static void whole_networks(void **state)
     check_network(autoencoder, COUNT(autoencoder), 9, true);
     check_network(autoencoder, COUNT(autoencoder), 9, false);
     check_network(discriminator, COUNT(discriminator), 9, true);
+    struct nn_layer_spec batch_normed[COUNT(discriminator)];
+    for (size_t i = 0; i < COUNT(discriminator); i++) {
+        batch_normed[i] = discriminator[i];
+        if (batch_normed[i].kind == NN_LAYER_LAYERNORM)
+            batch_normed[i].kind = NN_LAYER_BATCHNORM;
+    }
+    check_network(batch_normed, COUNT(batch_normed), 9, true);
+    check_network(batch_normed, COUNT(batch_normed), 9, false);
 }
 
 struct losses {
@@ -270,9 +278,9 @@ static double penalised_outputs(void *context)
            s->penalty_weight / 2 * vector_sum_squares(s->rows * network_inputs(s->network), g);
 }
 
-static void gradient_penalty(void **state)
+static void check_penalty(const struct nn_layer_spec *layers, size_t count, bool training)
 {
-    struct subject s = make(masked_linear, COUNT(masked_linear), 6, true);
+    struct subject s = make(layers, count, 6, training);
     s.penalty_weight = 1.7;
     s.penalty = penalty_new(s.network);
     assert_non_null(s.penalty);
@@ -291,12 +299,77 @@ static void gradient_penalty(void **state)
     drop(&s);
 }
 
+/* The paper's discriminator without norm: what is dropped stays the same between two passes. */
+static const struct nn_layer_spec dropping[] = {
+    {NN_LAYER_DENSE, 9, 0},        {NN_LAYER_LEAKY_RELU, 0, 0.2}, {NN_LAYER_DENSE, 8, 0},
+    {NN_LAYER_LEAKY_RELU, 0, 0.2}, {NN_LAYER_DROPOUT, 0, 0.4},    {NN_LAYER_DENSE, 7, 0},
+    {NN_LAYER_LEAKY_RELU, 0, 0.2}, {NN_LAYER_DROPOUT, 0, 0.3},    {NN_LAYER_DENSE, 1, 0},
+};
+
+static void gradient_penalty(void **state)
+{
+    check_penalty(masked_linear, COUNT(masked_linear), true);
+    check_penalty(dropping, COUNT(dropping), true);
+    check_penalty(dropping, COUNT(dropping), false);
+}
+
+/* R1 + R2 of a discriminator's step as the paper of the penalties has it: mean logistic losses of
+ * real and of reconstructed rows, each with gamma / 2 times the mean of ||dD/dx||^2 over its own
+ * rows. Nothing of the implementation is used but forward passes: dD/dx by differences too. */
+enum { KIND_ROWS = 3 };
+static const double gamma_of_step = 20;
+
+static double mean_square_slope(struct subject *s, size_t first)
+{
+    double sum = 0, step = 1e-3; /* D is linear between kinks: a long step only rounds less */
+    for (size_t r = first; r < first + KIND_ROWS; r++)
+        for (size_t c = 0; c < 6; c++) {
+            real *x = &s->input[r * 6 + c], kept = *x;
+            *x = kept + step;
+            double above = network_forward(s->network, s->rows, s->input, false)[r];
+            *x = kept - step;
+            double below = network_forward(s->network, s->rows, s->input, false)[r];
+            *x = kept;
+            sum += pow((above - below) / (2 * step), 2);
+        }
+    return sum / KIND_ROWS;
+}
+
+static double discriminator_objective(void *context)
+{
+    struct subject *s = context;
+    double slopes = mean_square_slope(s, 0) + mean_square_slope(s, KIND_ROWS);
+    const real *logits = network_forward(s->network, s->rows, s->input, false);
+    return loss_bce_logits(KIND_ROWS, logits, 1, NULL) +
+           loss_bce_logits(KIND_ROWS, logits + KIND_ROWS, 0, NULL) + gamma_of_step / 2 * slopes;
+}
+
+static void both_sides_are_penalised(void **state)
+{
+    struct subject s = make(masked_linear, COUNT(masked_linear), 6, false);
+    assert_int_equal(s.rows, 2 * KIND_ROWS);
+    s.penalty = penalty_new(s.network);
+    assert_non_null(s.penalty);
+    const real *logits = network_forward(s.network, s.rows, s.input, false);
+    loss_bce_logits(KIND_ROWS, logits, 1, s.seeds);
+    loss_bce_logits(KIND_ROWS, logits + KIND_ROWS, 0, s.seeds + KIND_ROWS);
+    network_zero_gradients(s.network);
+    penalty_backward(s.penalty, s.seeds, gamma_of_step / KIND_ROWS);
+    real *gradients = copy_of(network_parameter_count(s.network), network_gradients(s.network));
+    check_parameters(&s, discriminator_objective, gradients);
+    free(gradients);
+    drop(&s);
+}
+
 static void penalty_knows_where_it_applies(void **state)
 {
     static const struct nn_layer_spec normed[] = {
         {NN_LAYER_DENSE, 9, 0}, {NN_LAYER_LAYERNORM, 0, 0}, {NN_LAYER_DENSE, 1, 0}};
     static const struct nn_layer_spec wide[] = {{NN_LAYER_DENSE, 2, 0}};
     struct subject s = make(masked_linear, COUNT(masked_linear), 6, true);
+    assert_true(penalty_applies(s.network));
+    drop(&s);
+    s = make(dropping, COUNT(dropping), 6, true);
     assert_true(penalty_applies(s.network));
     drop(&s);
     s = make(normed, COUNT(normed), 6, true);
@@ -335,9 +408,13 @@ int main(void)
 {
     blas_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_layer),         cmocka_unit_test(layers_after_layers),
-        cmocka_unit_test(whole_networks),     cmocka_unit_test(each_loss),
-        cmocka_unit_test(gradient_penalty),   cmocka_unit_test(penalty_knows_where_it_applies),
+        cmocka_unit_test(each_layer),
+        cmocka_unit_test(layers_after_layers),
+        cmocka_unit_test(whole_networks),
+        cmocka_unit_test(each_loss),
+        cmocka_unit_test(gradient_penalty),
+        cmocka_unit_test(both_sides_are_penalised),
+        cmocka_unit_test(penalty_knows_where_it_applies),
         cmocka_unit_test(the_check_can_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
