@@ -67,11 +67,19 @@ static void add_seconds(cJSON *array, double value)
     cJSON_AddItemToArray(array, cJSON_CreateNumber(round(value * 1e4) / 1e4));
 }
 
-/* Runs of one label; returns whether there is any. */
-static bool add_labels(cJSON *object, const struct scored *scored)
+static bool is_healthy(const struct scored *scored)
+{
+    for (size_t i = 0; i < scored->rows; i++) {
+        if (scored->label[i] != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Runs of one label. */
+static void add_labels(cJSON *object, const struct scored *scored)
 {
     cJSON *labels = cJSON_AddArrayToObject(object, "labels");
-    bool any = false;
     for (size_t first = 0, end; first < scored->rows; first = end) {
         for (end = first + 1; end < scored->rows && scored->label[end] == scored->label[first];)
             end++;
@@ -81,9 +89,7 @@ static bool add_labels(cJSON *object, const struct scored *scored)
         add_seconds(item, seconds(scored, first));
         add_seconds(item, seconds(scored, end - 1) + scored->period_s);
         cJSON_AddItemToArray(item, cJSON_CreateNumber(scored->label[first]));
-        any = true;
     }
-    return any;
 }
 
 static void add_alerts(cJSON *object, const struct scored *scored)
@@ -104,12 +110,11 @@ int curves_add_timeline(cJSON *array, const struct scored *scored, size_t index)
     cJSON *object = cJSON_CreateObject();
     cJSON_AddItemToArray(array, object);
     cJSON_AddStringToObject(object, "recording", scored->name ? scored->name : name);
-    cJSON *healthy = cJSON_AddTrueToObject(object, "healthy");
+    cJSON_AddBoolToObject(object, "healthy", is_healthy(scored));
     int r = add_columns(object, scored);
     if (r < 0)
         return r;
-    if (add_labels(object, scored))
-        cJSON_ReplaceItemViaPointer(object, healthy, cJSON_CreateFalse());
+    add_labels(object, scored);
     add_alerts(object, scored);
     return 0;
 }
