@@ -59,32 +59,25 @@ struct scaler_range scaler_fit_quantile(const struct scaler_column *column,
     return (struct scaler_range){.offset = 0, .spread = 1};
 }
 
-/* The first quantile over a value. */
+/* The first quantile over a value; `count` if there is none. Where a value goes is as good as
+ * random, so the step is a product and not a branch, which would be mispredicted half
+ * the time.
+ */
 static size_t first_over(const double *quantiles, size_t count, double value)
 {
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (quantiles[middle] > value)
-            high = middle;
-        else
-            low = middle + 1;
+    const double *from = quantiles;
+    for (size_t left = count; left > 0;) {
+        size_t half = (left + 1) / 2;
+        from += half * (size_t)(from[half - 1] <= value);
+        left -= half;
     }
-    return low;
+    return (size_t)(from - quantiles);
 }
 
 /* The first quantile that is not under a value. */
 static size_t first_from(const double *quantiles, size_t count, double value)
 {
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (quantiles[middle] >= value)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
+    return first_over(quantiles, count, nextafter(value, -HUGE_VAL));
 }
 
 static bool constant(const double *quantiles, size_t count)
