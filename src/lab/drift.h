@@ -14,7 +14,7 @@
 enum drift_finding {
     DRIFT_NONE,
     DRIFT_CONSTANT, /* all but 2 rows in 1000 have the same value */
-    DRIFT_WITHIN,   /* wanders during a session: over 0.8 of its variance lies between blocks */
+    DRIFT_WITHIN,   /* wanders during a session: over 0.9 of its variance lies between blocks */
     DRIFT_BETWEEN,  /* begins each session elsewhere */
     DRIFT_FINDINGS
 };
@@ -27,8 +27,8 @@ struct drift_session {
 
 struct drift_channel {
     double block_share;    /* of the variance within sessions, the part between their blocks */
-    double session_ratio;  /* standard deviation of the sessions' means / the one within sessions;
-                              INFINITY where nothing moves within them */
+    double session_ratio;  /* standard deviation of the sessions' means / the one in a typical
+                              block, which no single glitch rules; INFINITY where nothing moves */
     double session_excess; /* the former / what the scatter of block means explains of it */
     double kind_ratio, kind_excess; /* medians of both over the channels whose names differ from
                                        this one's in nothing but numbers */
