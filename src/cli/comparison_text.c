@@ -4,7 +4,6 @@
 #include "cli/terminal.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 #define NAME_WIDTH 42
@@ -117,34 +116,54 @@ static void print_rows(const cJSON *report, FILE *out)
     }
 }
 
-/* What each kind of anomaly came to in the rows that matter most. */
-static void print_kinds(const cJSON *report, FILE *out)
+/* What each kind of anomaly came to, in the rows that matter most: all of them are in the JSON. */
+static const char *const shown[] = {"pca", "mahalanobis", "ae1", "ae2", "ae2-stable", "ae2-paper"};
+#define SHOWN (sizeof shown / sizeof shown[0])
+
+static const cJSON *find_row(const cJSON *report, const char *key)
 {
-    const cJSON *row, *kind;
-    bool headed = false;
+    const cJSON *row;
     cJSON_ArrayForEach(row, member(report, "rows"))
     {
-        const cJSON *kinds = member(row, "classes");
-        const char *group = fields_text(row, "group", "");
-        if (cJSON_GetArraySize(kinds) == 0 ||
-            (strcmp(group, "paper") != 0 && strcmp(group, "baselines") != 0 &&
-             strcmp(group, "peers") != 0))
-            continue;
-        if (!headed)
-            fputs("by kind of anomaly: ROC-AUC, events found\n", out);
-        headed = true;
-        fprintf(out, "  %s\n", fields_text(row, "name", "?"));
-        cJSON_ArrayForEach(kind, kinds)
-        {
-            char auc[16], events[16];
-            format_share(number_of(kind, "roc_auc"), auc);
-            format_share(number_of(kind, "event_recall"), events);
-            fprintf(out, "    %-*.*s  %6s %6s\n", NAME_WIDTH, NAME_WIDTH,
-                    fields_text(kind, "name", "?"), auc, events);
-        }
+        if (!strcmp(fields_text(row, "key", ""), key))
+            return row;
     }
-    if (headed)
-        fputc('\n', out);
+    return NULL;
+}
+
+static void print_kind(const cJSON *report, int index, FILE *out)
+{
+    for (size_t i = 0; i < SHOWN; i++) {
+        const cJSON *row = find_row(report, shown[i]);
+        const cJSON *kind = cJSON_GetArrayItem(member(row, "classes"), index);
+        char auc[16], events[16];
+        if (!row)
+            continue;
+        format_share(number_of(kind, "roc_auc"), auc);
+        format_share(number_of(kind, "event_recall"), events);
+        fprintf(out, "  %6s %6s", auc, events);
+    }
+    fputc('\n', out);
+}
+
+static void print_kinds(const cJSON *report, FILE *out)
+{
+    const cJSON *first = member(find_row(report, "random"), "classes");
+    int count = cJSON_GetArraySize(first);
+    if (count == 0)
+        return;
+    fprintf(out, "%-*s", NAME_WIDTH, "by kind of anomaly: ROC-AUC, events found");
+    for (size_t i = 0; i < SHOWN; i++) {
+        if (find_row(report, shown[i]))
+            fprintf(out, "  %13s", shown[i]);
+    }
+    fputc('\n', out);
+    for (int i = 0; i < count; i++) {
+        fprintf(out, "  %-*.*s", NAME_WIDTH - 2, NAME_WIDTH - 2,
+                fields_text(cJSON_GetArrayItem(first, i), "name", "?"));
+        print_kind(report, i, out);
+    }
+    fputc('\n', out);
 }
 
 /* A difference is a finding only where its interval leaves zero out. */

@@ -221,6 +221,9 @@ static void add_classes(cJSON *object, const struct comparison *comparison,
     for (size_t c = 0; c < first->classes; c++) {
         double auc = 0, average = 0, found = 0;
         char name[512];
+        /* A file that is a kind is not cut in halves again. */
+        if (comparison->kinds_are_files && first->class[c].part != EVALUATION_LABEL)
+            continue;
         for (size_t s = 0; s < seeds->count; s++) {
             const struct evaluation_class *class = &seeds->outcome[s].evaluation.class[c];
             auc += class->ranked ? class->ranking.roc_auc : (double)NAN;
