@@ -81,7 +81,7 @@ static int calibrate(const struct cli *cli, struct model *model, struct sessions
     sessions_check_period(cli, sessions, model->period_s);
     r = runner_calibrate(sessions->item, sessions->count, model, calibrations, diag);
     if (r < 0)
-        return r;
+        return sessions_blame(cli, "normal", r, diag);
     r = write_calibrated(cli, model, sessions, calibrations, diag);
     for (size_t d = 0; d < model->detectors; d++)
         calibration_deinit(&calibrations[d]);

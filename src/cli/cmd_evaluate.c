@@ -1,10 +1,14 @@
 #include "cli/commands.h"
 #include "cli/data.h"
+#include "cli/evaluation_text.h"
+#include "cli/progress.h"
 #include "cli/sessions.h"
-#include "lab/evaluation.h"
 
-#include <math.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define BOOTSTRAP_SEED 1
 
 static const struct cli_option options[] = {
     {"model", "FILE", "the model", .required = true},
@@ -20,98 +24,10 @@ static const struct cli_option options[] = {
     {"json", NULL, "one JSON object on stdout"},
     {0}};
 
-static void add_number(cJSON *object, const char *key, double value)
+/* Healthy recordings first, then those with anomalies. */
+static int load(const struct cli *cli, const struct model *model, struct sessions *sessions,
+                struct diag *diag)
 {
-    if (isfinite(value))
-        cJSON_AddNumberToObject(object, key, value);
-    else
-        cJSON_AddNullToObject(object, key);
-}
-
-static void add_figures(cJSON *object, const struct evaluation_figures *figures)
-{
-    double missing = (double)NAN;
-    bool ranked = figures->ranked;
-    const struct metrics_confusion *confusion = &figures->confusion;
-    add_number(object, "roc_auc", ranked ? figures->ranking.roc_auc : missing);
-    add_number(object, "average_precision", ranked ? figures->ranking.average_precision : missing);
-    add_number(object, "prevalence", ranked ? figures->ranking.prevalence : missing);
-    add_number(object, "vus_pr", ranked ? figures->volume.pr : missing);
-    add_number(object, "precision", confusion->precision);
-    add_number(object, "recall", confusion->recall);
-    add_number(object, "f1", confusion->f1);
-    add_number(object, "accuracy", confusion->accuracy);
-    add_number(object, "false_positive_rate", confusion->false_positive_rate);
-}
-
-static cJSON *to_json(const struct model *model, const struct evaluation *evaluation)
-{
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "model", model->name);
-    cJSON_AddNumberToObject(root, "model_version", (double)model->version);
-    add_figures(root, &evaluation->robot);
-    cJSON_AddStringToObject(root, "events_are", evaluation->by_steps ? "steps" : "runs");
-    add_number(root, "events", (double)evaluation->events);
-    add_number(root, "events_found", (double)evaluation->events_found);
-    add_number(root, "delay_p50_s", evaluation->delay_p50_s);
-    add_number(root, "delay_p90_s", evaluation->delay_p90_s);
-    add_number(root, "false_alarms", (double)evaluation->false_alarms);
-    add_number(root, "false_alarms_per_day", evaluation->false_alarms_per_day);
-    add_number(root, "false_alarms_per_day_lower", evaluation->false_alarms_lower);
-    add_number(root, "false_alarms_per_day_upper", evaluation->false_alarms_upper);
-    add_number(root, "healthy_hours", evaluation->healthy_hours);
-    add_number(root, "windows", (double)evaluation->windows);
-    cJSON *detectors = cJSON_AddObjectToObject(root, "detectors");
-    for (size_t d = 0; d < evaluation->detectors; d++)
-        add_figures(cJSON_AddObjectToObject(detectors, model->detector[d].name),
-                    &evaluation->detector[d]);
-    return root;
-}
-
-static void print_windows(const struct evaluation *evaluation)
-{
-    const struct evaluation_figures *figures = &evaluation->robot;
-    printf("windows              %zu evaluated\n", evaluation->windows);
-    if (figures->ranked) {
-        printf("  anomalous          %.4f of them\n", figures->ranking.prevalence);
-        printf("  ROC-AUC            %.4f\n", figures->ranking.roc_auc);
-        printf("  average precision  %.4f (a random score gets %.4f)\n",
-               figures->ranking.average_precision, figures->ranking.prevalence);
-        if (isfinite(figures->volume.pr))
-            printf("  VUS-PR             %.4f\n", figures->volume.pr);
-    } else {
-        printf("  ROC-AUC and the like need windows with and without a label\n");
-    }
-    const struct metrics_confusion *confusion = &figures->confusion;
-    printf("at the threshold\n");
-    printf("  precision          %.4f\n  recall             %.4f\n  F1                 %.4f\n"
-           "  accuracy           %.4f\n  false-positive rate %.5f\n",
-           confusion->precision, confusion->recall, confusion->f1, confusion->accuracy,
-           confusion->false_positive_rate);
-}
-
-static void print_alerts(const struct evaluation *evaluation, double budget)
-{
-    printf("alerts (through the model's filter)\n");
-    printf("  events found       %zu of %zu %s\n", evaluation->events_found, evaluation->events,
-           evaluation->by_steps ? "program steps" : "runs of labels");
-    if (evaluation->events_found > 0)
-        printf("  delay              p50 %.2f s, p90 %.2f s\n", evaluation->delay_p50_s,
-               evaluation->delay_p90_s);
-    if (evaluation->healthy_hours > 0)
-        printf("  false alarms       %zu in %.2f healthy hours: %.3g a day (95 %%: %.3g to %.3g), "
-               "promised %.4g\n",
-               evaluation->false_alarms, evaluation->healthy_hours,
-               evaluation->false_alarms_per_day, evaluation->false_alarms_lower,
-               evaluation->false_alarms_upper, budget);
-    else
-        printf("  false alarms       unknown: there is no healthy time in these files\n");
-}
-
-static int run_evaluation(const struct cli *cli, struct model *model, struct sessions *sessions,
-                          struct diag *diag)
-{
-    struct evaluation evaluation;
     int r = sessions_load(cli, "normal", model, sessions, diag);
     for (size_t i = 0; i < sessions->count; i++) {
         /* A healthy file is healthy, whatever column of labels it brings along. */
@@ -123,22 +39,96 @@ static int run_evaluation(const struct cli *cli, struct model *model, struct ses
         r = sessions_load(cli, "anomalous", model, sessions, diag);
     if (r == 0)
         r = sessions_check_labels(cli, "anomalous", sessions, normal, diag);
+    if (r == 0)
+        sessions_check_period(cli, sessions, model->period_s);
+    return r;
+}
+
+/* The file of a session, without its directories. */
+static const char *file_name(const struct cli *cli, size_t session)
+{
+    size_t normal = 0;
+    const char *const *list = cli_list(cli, "normal");
+    while (list && list[normal])
+        normal++;
+    const char *path =
+        session < normal ? list[session] : cli_list(cli, "anomalous")[session - normal];
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static int find_intervals(const struct scored *scored, size_t count,
+                          struct evaluation_result *result, struct diag *diag)
+{
+    struct bootstrap_plan plan;
+    struct bootstrap bootstrap;
+    const struct bootstrap_options plan_options = {.by_steps = result->evaluation.by_steps,
+                                                   .seed = BOOTSTRAP_SEED};
+    int r = bootstrap_plan_init(&plan, scored, count, &plan_options, diag);
     if (r < 0)
         return r;
-    sessions_check_period(cli, sessions, model->period_s);
+    r = bootstrap_run(&plan, scored, count, &bootstrap, diag);
+    bootstrap_plan_deinit(&plan);
+    const struct bootstrap *seeds[] = {&bootstrap};
+    for (int m = 0; r == 0 && m < BOOTSTRAP_METRICS; m++) {
+        r = bootstrap_interval(seeds, 1, (enum bootstrap_metric)m, &result->interval[m]);
+        if (r < 0)
+            diag_errno(diag, r, "intervals");
+    }
+    bootstrap_deinit(&bootstrap);
+    return r;
+}
+
+static int measure(const struct cli *cli, const struct scored *scored, size_t count,
+                   struct evaluation_result *result, struct diag *diag)
+{
     const struct evaluation_options evaluation_options = {
-        .false_alarms_per_day = cli_given(cli, "false-alarms-per-day")
-                                    ? cli_number(cli, "false-alarms-per-day")
-                                    : model->false_alarms_per_day,
+        .false_alarms_per_day = result->false_alarms_per_day,
         .events = (enum evaluation_events)cli_choice(cli, "events")};
-    r = evaluate(sessions->item, sessions->count, model, &evaluation_options, &evaluation, diag);
+    result->scored = scored;
+    int r = evaluation_measure(scored, count, &evaluation_options, &result->evaluation, diag);
+    return r < 0 ? r : find_intervals(scored, count, result, diag);
+}
+
+static int show(const struct cli *cli, const struct evaluation_result *result)
+{
+    if (cli_given(cli, "json"))
+        return cli_print_json(cli, evaluation_text_json(result));
+    evaluation_text_print(result, stdout);
+    return 0;
+}
+
+static int run_evaluation(const struct cli *cli, struct model *model, struct sessions *sessions,
+                          struct diag *diag)
+{
+    struct evaluation_result result = {.model = model,
+                                       .false_alarms_per_day =
+                                           cli_given(cli, "false-alarms-per-day")
+                                               ? cli_number(cli, "false-alarms-per-day")
+                                               : model->false_alarms_per_day};
+    struct progress progress;
+    int r = load(cli, model, sessions, diag);
     if (r < 0)
         return r;
-    if (cli_given(cli, "json"))
-        return cli_print_json(cli, to_json(model, &evaluation));
-    print_windows(&evaluation);
-    print_alerts(&evaluation, evaluation_options.false_alarms_per_day);
-    return 0;
+    struct scored *scored = calloc(sessions->count, sizeof *scored);
+    if (!scored)
+        return diag_errno(diag, ENOMEM, "evaluation");
+    progress_begin(&progress, "scoring");
+    for (size_t s = 0; r == 0 && s < sessions->count; s++) {
+        r = scored_from_model(sessions->item[s], model, result.false_alarms_per_day, &scored[s],
+                              diag);
+        scored[s].name = file_name(cli, s);
+        progress_update(&progress, (double)(s + 1) / (double)sessions->count);
+    }
+    progress_end(&progress);
+    if (r == 0)
+        r = measure(cli, scored, sessions->count, &result, diag);
+    if (r == 0)
+        r = show(cli, &result);
+    for (size_t s = 0; s < sessions->count; s++)
+        scored_deinit(&scored[s]);
+    free(scored);
+    return r;
 }
 
 static int run(const struct cli *cli)
@@ -161,7 +151,9 @@ const struct cli_command command_evaluate = {
     .summary = "say how good a model is, on recordings that it has not seen",
     .description =
         "Window figures and alerts at the threshold that the model would run with. Nothing is "
-        "adjusted by knowing the labels.",
+        "adjusted by knowing the labels. Intervals come from segments of a minute at most, drawn "
+        "anew 500 times: they cover which stretches were recorded, not another robot or session. "
+        "Several labels, and the halves of a file that is labelled throughout, stand apart.",
     .options = {options, data_options},
     .run = run,
 };

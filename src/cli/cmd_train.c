@@ -162,7 +162,7 @@ static int train_model(const struct cli *cli, struct work *work, struct diag *di
             diag);
     progress_end(&work->progress);
     if (r < 0)
-        return r;
+        return sessions_blame(cli, "normal", r, diag);
     if (!fit_options.keep_drift && work->report.drift_sessions < 3)
         cli_note(cli,
                  "only %zu of the sessions to train on are long enough to compare: channels "

@@ -129,6 +129,19 @@ int sessions_check_labels(const struct cli *cli, const char *option,
     return 0;
 }
 
+int sessions_blame(const struct cli *cli, const char *option, int error, struct diag *diag)
+{
+    const char *const *paths = cli_list(cli, option);
+    size_t count = 0;
+    while (paths && paths[count])
+        count++;
+    if (error == -EINVAL && count == 1)
+        diag_prefix(diag, "%s", paths[0]);
+    else if (error == -EINVAL && count > 1)
+        diag_prefix(diag, "%s and %zu more", paths[0], count - 1);
+    return error;
+}
+
 void sessions_free(struct sessions *sessions)
 {
     for (size_t i = 0; i < sessions->count; i++)

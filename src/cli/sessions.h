@@ -30,6 +30,8 @@ int sessions_leave_out_labelled(const struct cli *cli, const char *option,
  * none is an anomaly. Errors: -EINVAL: no labels. */
 int sessions_check_labels(const struct cli *cli, const char *option,
                           const struct sessions *sessions, size_t first, struct diag *diag);
+/* Puts the files of an option in front of what was found in all of them together; returns error. */
+int sessions_blame(const struct cli *cli, const char *option, int error, struct diag *diag);
 void sessions_free(struct sessions *sessions);
 
 /* Loads a model and runs its self-test. */

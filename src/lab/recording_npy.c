@@ -109,6 +109,12 @@ static struct recording *new_recording(const struct npy *npy, const struct layou
     return recording;
 }
 
+/* For a message: a NaN has a sign that nobody wants to see. */
+static double unsigned_nan(double item)
+{
+    return isnan(item) ? fabs(item) : item;
+}
+
 /* Why an item cannot be used, or NULL. */
 static const char *problem_of(double item, enum column_role role)
 {
@@ -142,7 +148,7 @@ static void take_row(struct recording *recording, const struct layout *layout, s
     }
     if (bad_column < columns)
         recording_add_hole(recording, row, "row %zu, column %zu (\"%.24s\"): %g is %s", row,
-                           bad_column, layout->names[bad_column], items[bad_column],
+                           bad_column, layout->names[bad_column], unsigned_nan(items[bad_column]),
                            problem_of(items[bad_column], layout->roles[bad_column]));
 }
 
@@ -201,7 +207,8 @@ static void take_time(struct recording *recording, size_t row, double seconds)
     }
     bool finer = isfinite(seconds) && fabs(seconds) >= EARLIEST_OF_FINER_UNITS;
     recording->time_ns[row] = row > 0 ? recording->time_ns[row - 1] : 0;
-    recording_add_hole(recording, row, "row %zu: %g is not a time in seconds%s", row, seconds,
+    recording_add_hole(recording, row, "row %zu: %g is not a time in seconds%s", row,
+                       unsigned_nan(seconds),
                        finer ? "; divide milliseconds by 1e3, nanoseconds by 1e9" : "");
 }
 
