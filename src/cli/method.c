@@ -22,7 +22,7 @@ const struct cli_option training_options[] = {
 
 const struct cli_option method_options[] = {
     {.help = "what is learnt"},
-    {"scaler", "minmax|standard|robust|maxabs|signed-sqrt",
+    {"scaler", "minmax|standard|robust|maxabs|signed-sqrt|power|quantile-uniform|quantile-normal",
      "default: standard; minmax with --adversary paper"},
     {"output", "linear|sigmoid", "default: linear; sigmoid with the minmax scaler", NULL,
      CLI_CHOICE},
