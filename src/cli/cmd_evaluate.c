@@ -128,7 +128,7 @@ static int run_evaluation(const struct cli *cli, struct model *model, struct ses
     for (size_t s = 0; s < sessions->count; s++)
         scored_deinit(&scored[s]);
     free(scored);
-    return r;
+    return sessions_blame(cli, cli_given(cli, "normal") ? "normal" : "anomalous", r, diag);
 }
 
 static int run(const struct cli *cli)
