@@ -409,8 +409,6 @@ int evaluate(struct recording *const *recordings, size_t count, struct model *mo
              struct diag *diag)
 {
     *ret_evaluation = (struct evaluation){0};
-    if (!model_calibrated(model))
-        return diag_set(diag, "model %s is not calibrated: it has no threshold", model->name);
     struct scored *scored = calloc(count + 1, sizeof *scored);
     int r = scored ? 0 : diag_errno(diag, ENOMEM, "evaluation");
     for (size_t s = 0; r == 0 && s < count; s++)

@@ -86,7 +86,7 @@ int evaluation_measure(const struct scored *scored, size_t count,
                        struct diag *diag);
 
 /* The same straight from recordings with the model's channels. Thread: the one that owns BLAS.
- * Errors: also -EINVAL the model is not calibrated. */
+ * Errors: also those of scored_from_model. */
 int evaluate(struct recording *const *recordings, size_t count, struct model *model,
              const struct evaluation_options *options, struct evaluation *ret_evaluation,
              struct diag *diag);

@@ -134,6 +134,8 @@ static int take_row(const struct runner_row *row, void *user)
 int scored_from_model(const struct recording *recording, struct model *model,
                       double false_alarms_per_day, struct scored *ret_scored, struct diag *diag)
 {
+    if (!model_calibrated(model))
+        return diag_set(diag, "model %s is not calibrated: it has no threshold", model->name);
     *ret_scored = (struct scored){
         .period_s = model->period_s, .span = model->span, .detectors = model->detectors};
     for (size_t d = 0; d < model->detectors; d++) {

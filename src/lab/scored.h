@@ -49,8 +49,8 @@ static inline bool scored_evaluated(const struct scored *scored, size_t row)
     return !isnan(scored->ratio[row]);
 }
 
-/* The recording's channels are the model's. Thread: the one that owns BLAS. Errors: -EINVAL,
- * -ENOMEM. */
+/* The recording's channels are the model's. Thread: the one that owns BLAS. Errors: -EINVAL the
+ * model is not calibrated; -ENOMEM. */
 int scored_from_model(const struct recording *recording, struct model *model,
                       double false_alarms_per_day, struct scored *ret_scored, struct diag *diag);
 void scored_deinit(struct scored *scored);
