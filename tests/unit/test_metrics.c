@@ -18,7 +18,7 @@ struct golden_case {
 static struct golden_case open_case(const struct golden *golden, int index)
 {
     struct golden_case its;
-    char prefix[8];
+    char prefix[16];
     size_t size;
     snprintf(prefix, sizeof prefix, "%d.", index);
     its.score = golden_values(golden, prefix, "score", &its.count);
