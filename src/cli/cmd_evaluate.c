@@ -2,7 +2,10 @@
 #include "cli/data.h"
 #include "cli/evaluation_text.h"
 #include "cli/progress.h"
+#include "cli/report_files.h"
 #include "cli/sessions.h"
+#include "lab/curves.h"
+#include "report/report.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,12 +24,16 @@ static const struct cli_option options[] = {
      "what is one event: a run of labels, or a program step (channel \"action\") of a session-long "
      "fault",
      "auto", CLI_CHOICE},
+    {"report", "DIR",
+     "write DIR/report.html, a page with curves and scores over time, and DIR/report.json"},
+    {"simulated", NULL,
+     "say beside every figure that the data are simulated (default: as the model's)"},
     {"json", NULL, "one JSON object on stdout"},
     {0}};
 
 /* Healthy recordings first, then those with anomalies. */
 static int load(const struct cli *cli, const struct model *model, struct sessions *sessions,
-                struct diag *diag)
+                size_t *ret_normal, struct diag *diag)
 {
     int r = sessions_load(cli, "normal", model, sessions, diag);
     for (size_t i = 0; i < sessions->count; i++) {
@@ -34,11 +41,11 @@ static int load(const struct cli *cli, const struct model *model, struct session
         free(sessions->item[i]->label);
         sessions->item[i]->label = NULL;
     }
-    size_t normal = sessions->count;
+    *ret_normal = sessions->count;
     if (r == 0)
         r = sessions_load(cli, "anomalous", model, sessions, diag);
     if (r == 0)
-        r = sessions_check_labels(cli, "anomalous", sessions, normal, diag);
+        r = sessions_check_labels(cli, "anomalous", sessions, *ret_normal, diag);
     if (r == 0)
         sessions_check_period(cli, sessions, model->period_s);
     return r;
@@ -86,15 +93,67 @@ static int measure(const struct cli *cli, const struct scored *scored, size_t co
         .false_alarms_per_day = result->false_alarms_per_day,
         .events = (enum evaluation_events)cli_choice(cli, "events")};
     result->scored = scored;
+    result->recordings = count;
     int r = evaluation_measure(scored, count, &evaluation_options, &result->evaluation, diag);
     return r < 0 ? r : find_intervals(scored, count, result, diag);
 }
 
-static int show(const struct cli *cli, const struct evaluation_result *result)
+static bool is_simulated(const struct cli *cli, const struct model *model)
 {
-    if (cli_given(cli, "json"))
-        return cli_print_json(cli, evaluation_text_json(result));
+    const cJSON *provenance = cJSON_GetObjectItemCaseSensitive(model->config, "provenance");
+    return cli_given(cli, "simulated") ||
+           cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(provenance, "simulated"));
+}
+
+/* What only the page shows: points of plots, and how the first detector was trained. */
+static int add_plots(cJSON *root, struct model *model, const struct evaluation_result *result,
+                     const struct sessions *sessions, struct diag *diag)
+{
+    cJSON *curves = NULL;
+    const struct curves_input input = {.scored = result->scored,
+                                       .count = sessions->count,
+                                       .model = model,
+                                       .recordings = sessions->item};
+    int r = curves_json(&input, &curves, diag);
+    if (r < 0)
+        return r;
+    cJSON_AddItemToObject(root, "curves", curves);
+    const cJSON *detectors = cJSON_GetObjectItemCaseSensitive(model->config, "detectors");
+    const cJSON *training =
+        cJSON_GetObjectItemCaseSensitive(detectors ? detectors->child : NULL, "training");
+    if (training)
+        cJSON_AddItemToObject(root, "training", cJSON_Duplicate(training, true));
+    return 0;
+}
+
+static int write_report(const struct cli *cli, const cJSON *root, struct diag *diag)
+{
+    char *html;
+    size_t size;
+    int r = report_evaluation(root, &html, &size, diag);
+    if (r < 0)
+        return r;
+    r = report_files_write(cli_text(cli, "report"), root, html, size, diag);
+    free(html);
+    return r;
+}
+
+static int show(const struct cli *cli, struct model *model, const struct evaluation_result *result,
+                const struct sessions *sessions, struct diag *diag)
+{
+    bool report = cli_given(cli, "report"), json = cli_given(cli, "json");
+    cJSON *root = report || json ? evaluation_text_json(result) : NULL;
+    int r = report ? add_plots(root, model, result, sessions, diag) : 0;
+    if (r == 0 && report)
+        r = write_report(cli, root, diag);
+    if (r == 0 && json)
+        return cli_print_json(cli, root);
+    cJSON_Delete(root);
+    if (r < 0)
+        return r;
     evaluation_text_print(result, stdout);
+    if (report)
+        printf("written      %s/report.html and report.json\n", cli_text(cli, "report"));
     return 0;
 }
 
@@ -102,12 +161,15 @@ static int run_evaluation(const struct cli *cli, struct model *model, struct ses
                           struct diag *diag)
 {
     struct evaluation_result result = {.model = model,
+                                       .simulated = is_simulated(cli, model),
                                        .false_alarms_per_day =
                                            cli_given(cli, "false-alarms-per-day")
                                                ? cli_number(cli, "false-alarms-per-day")
                                                : model->false_alarms_per_day};
     struct progress progress;
-    int r = load(cli, model, sessions, diag);
+    int r = cli_given(cli, "report") ? report_files_prepare(cli_text(cli, "report"), diag) : 0;
+    if (r == 0)
+        r = load(cli, model, sessions, &result.normal, diag);
     if (r < 0)
         return r;
     struct scored *scored = calloc(sessions->count, sizeof *scored);
@@ -124,7 +186,7 @@ static int run_evaluation(const struct cli *cli, struct model *model, struct ses
     if (r == 0)
         r = measure(cli, scored, sessions->count, &result, diag);
     if (r == 0)
-        r = show(cli, &result);
+        r = show(cli, model, &result, sessions, diag);
     for (size_t s = 0; s < sessions->count; s++)
         scored_deinit(&scored[s]);
     free(scored);

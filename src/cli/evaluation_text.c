@@ -89,11 +89,34 @@ static void add_classes(cJSON *root, const struct evaluation_result *result)
     }
 }
 
+static void add_data(cJSON *root, const struct evaluation_result *result)
+{
+    cJSON *data = cJSON_AddObjectToObject(root, "data");
+    cJSON *normal = cJSON_AddArrayToObject(data, "normal");
+    cJSON *anomalous = cJSON_AddArrayToObject(data, "anomalous");
+    for (size_t i = 0; i < result->recordings; i++) {
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "file", result->scored[i].name);
+        cJSON_AddNumberToObject(entry, "rows", (double)result->scored[i].rows);
+        cJSON_AddItemToArray(i < result->normal ? normal : anomalous, entry);
+    }
+    /* Each detector has an equal share of the budget; the least supported one decides. */
+    double supported = 0, detectors = (double)result->model->detectors;
+    for (size_t d = 0; d < result->model->detectors; d++)
+        supported = fmax(supported, detectors * calibration_supported_per_day(
+                                                    &result->model->detector[d].calibration));
+    cJSON *budget = cJSON_AddObjectToObject(root, "budget");
+    add_number(budget, "false_alarms_per_day", result->false_alarms_per_day);
+    add_number(budget, "supported_per_day", supported);
+}
+
 cJSON *evaluation_text_json(const struct evaluation_result *result)
 {
     const struct model *model = result->model;
     const struct evaluation *evaluation = &result->evaluation;
     cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "tool", "armwatch " ARMWATCH_VERSION);
+    cJSON_AddBoolToObject(root, "simulated", result->simulated);
     cJSON_AddStringToObject(root, "model", model->name);
     cJSON_AddNumberToObject(root, "model_version", (double)model->version);
     add_figures(root, &evaluation->robot);
@@ -113,6 +136,7 @@ cJSON *evaluation_text_json(const struct evaluation_result *result)
     add_number(root, "healthy_hours", evaluation->healthy_hours);
     add_number(root, "windows", (double)evaluation->windows);
     add_classes(root, result);
+    add_data(root, result);
     cJSON *detectors = cJSON_AddObjectToObject(root, "detectors");
     for (size_t d = 0; d < evaluation->detectors; d++)
         add_figures(cJSON_AddObjectToObject(detectors, model->detector[d].name),

@@ -13,7 +13,9 @@
 
 struct evaluation_result {
     const struct model *model;
-    const struct scored *scored; /* what was measured: the names of the recordings */
+    const struct scored *scored; /* what was measured: the healthy recordings, then the others */
+    size_t normal, recordings;   /* healthy ones; all */
+    bool simulated;
     double false_alarms_per_day; /* promised */
     struct evaluation evaluation;
     struct bootstrap_interval interval[BOOTSTRAP_METRICS]; /* of the robot's figures */

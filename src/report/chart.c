@@ -73,7 +73,7 @@ static void draw_y_axis(struct chart *chart, const struct chart_axis *axis)
 static size_t fitting_ticks(double length, double each)
 {
     double count = floor(length / each);
-    return count < 2 ? 2 : count > 8 ? 8 : (size_t)count;
+    return count < 2 ? 2 : count > 6 ? 6 : (size_t)count;
 }
 
 static struct scale make_scale(const struct chart_axis *axis, double length, double each)
@@ -89,7 +89,7 @@ void chart_begin(struct chart *chart, struct html *html, const struct chart_fram
     *chart = (struct chart){.html = html, .width = frame->width, .height = frame->height};
     chart->top = MARGIN_TOP;
     chart->right = frame->width - MARGIN_RIGHT;
-    chart->bottom = frame->height - (frame->x.hidden ? 10 : 46);
+    chart->bottom = frame->height - (frame->bottom > 0 ? frame->bottom : 46);
     chart->y = make_scale(&frame->y, chart->bottom - chart->top, 34);
     chart->left = frame->left > 0 ? frame->left : 28 + widest_label(&chart->y);
     chart->x = make_scale(&frame->x, chart->right - chart->left, 62);
@@ -314,7 +314,7 @@ void chart_rule_y(struct chart *chart, double y, const char *label)
 /* ---- names of rows */
 
 #define NAME_GAP 10.0
-#define NAME_MARGIN_MAX 210.0
+#define NAME_MARGIN_MAX 220.0
 
 double chart_name_margin(const char *name, double margin_so_far)
 {
@@ -322,27 +322,53 @@ double chart_name_margin(const char *name, double margin_so_far)
     return fmin(fmax(margin_so_far, wanted), NAME_MARGIN_MAX);
 }
 
-void chart_name(struct chart *chart, double y, const char *name)
+/* Bytes of as many letters as there is room for; up to the last space in them if the text goes on
+ * and `at_space`. */
+static size_t fitting_bytes(const char *text, size_t room, bool at_space)
 {
-    size_t room = (size_t)((chart->left - NAME_GAP) / LETTER), seen = 0;
-    char *shown = strdup(name);
-    if (!shown) {
+    size_t bytes = 0, seen = 0, space = 0;
+    for (; text[bytes]; bytes++) {
+        bool starts = ((unsigned char)text[bytes] & 0xc0) != 0x80;
+        if (starts && seen++ == room)
+            return at_space && space > 0 ? space : bytes;
+        if (text[bytes] == ' ')
+            space = bytes;
+    }
+    return bytes;
+}
+
+static void write_name_line(struct chart *chart, double y, const char *text, size_t bytes,
+                            bool goes_on)
+{
+    char *line = strndup(text, bytes);
+    if (!line) {
         chart->html->failed = true;
         return;
     }
-    bool cut = letters(name) > (double)room;
-    for (char *at = shown; cut && *at; at++) {
-        seen += ((unsigned char)*at & 0xc0) != 0x80;
-        if (seen == room)
-            *at = '\0';
+    html_put(chart->html, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">",
+             chart->left - NAME_GAP, y);
+    html_text(chart->html, line);
+    html_raw(chart->html, goes_on ? "\u2026</text>" : "</text>");
+    free(line);
+}
+
+void chart_name(struct chart *chart, double y, const char *name)
+{
+    double at = scale_at(&chart->y, y) + 4;
+    size_t room = (size_t)((chart->left - NAME_GAP) / LETTER);
+    bool two = letters(name) > (double)room;
+    html_raw(chart->html, two ? "<g class=\"name small\">" : "<g class=\"name\">");
+    if (!two) {
+        write_name_line(chart, at, name, strlen(name), false);
+    } else {
+        size_t first = fitting_bytes(name, room, true);
+        const char *rest = name + first + (name[first] == ' ');
+        size_t second = fitting_bytes(rest, room - 1, false);
+        draw_tip(chart->html, name);
+        write_name_line(chart, at - 5, name, first, false);
+        write_name_line(chart, at + 6, rest, second, rest[second] != '\0');
     }
-    html_put(chart->html, "<g class=\"name\"><text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">",
-             chart->left - NAME_GAP, scale_at(&chart->y, y) + 4);
-    html_text(chart->html, shown);
-    html_raw(chart->html, cut ? "\u2026" : "");
-    draw_tip(chart->html, cut ? name : NULL);
-    html_raw(chart->html, "</text></g>");
-    free(shown);
+    html_raw(chart->html, "</g>");
 }
 
 /* ---- legend */
@@ -352,7 +378,10 @@ static void draw_swatch(struct html *html, const struct chart_key *key)
     html_raw(html, "<svg viewBox=\"0 0 28 14\" width=\"28\" height=\"14\" aria-hidden=\"true\">");
     switch (key->swatch) {
     case CHART_SWATCH_LINE:
+    case CHART_SWATCH_MARKED_LINE:
         html_put(html, "<path class=\"line s%u\" d=\"M0 7H28\"/>", key->style);
+        if (key->swatch == CHART_SWATCH_MARKED_LINE)
+            draw_marker(html, key->style, 14, 7, NULL);
         break;
     case CHART_SWATCH_AREA:
         html_put(html,

@@ -32,7 +32,8 @@ struct chart_frame {
     const char *name;        /* what it shows, for who cannot see it */
     const char *description; /* the same at length; NULL: none */
     double width, height;
-    double left; /* margin; 0: what the tick labels need */
+    double left;   /* margin; 0: what the tick labels need */
+    double bottom; /* margin; 0: what the axis needs */
     struct chart_axis x, y;
 };
 
@@ -70,7 +71,7 @@ void chart_shade(struct chart *chart, double low, double high, const char *tip);
 /* A line across the plot at one value of x or y, with a word beside it. */
 void chart_rule_x(struct chart *chart, double x, const char *label);
 void chart_rule_y(struct chart *chart, double y, const char *label);
-/* A name left of the axis at y, shortened to the margin. */
+/* A name left of the axis at y, in two lines where it must be, shortened to the margin. */
 void chart_name(struct chart *chart, double y, const char *name);
 /* The left margin that names need, within bounds. */
 double chart_name_margin(const char *name, double margin_so_far);
@@ -81,6 +82,7 @@ void chart_write(struct chart *chart, double x, double y, const char *anchor, co
 
 enum chart_swatch {
     CHART_SWATCH_LINE,
+    CHART_SWATCH_MARKED_LINE,
     CHART_SWATCH_AREA,
     CHART_SWATCH_BAR,
     CHART_SWATCH_MARKER,

@@ -18,13 +18,13 @@ const struct comparison_metric comparison_metrics[COMPARISON_METRICS] = {
     {"f1", "F1", "harmonic mean of precision and recall", number_share, false},
     {"accuracy", "Accuracy", "of all windows, the share judged right", number_share, false},
     {"false_positive_rate", "False-positive rate",
-     "of normal windows, the share over the threshold", number_share, true},
+     "of normal windows, the share over the threshold", number_plain, true},
     {"event_recall", "Events found", "share of events with an alert in them", number_share, false},
     {"event_precision", "Event precision", "share of alerts that are in an event", number_share,
      false},
     {"delay_p50_s", "Delay, half", "seconds from the start of an event to its alert, median",
      number_plain, true},
-    {"delay_p90_s", "Delay, 90 %", "the same, 90 % of events found are found within it",
+    {"delay_p90_s", "Delay, 90\u00a0%", "the same, 90\u00a0% of events found are found within it",
      number_plain, true},
     {"false_alarms_per_day", "False alarms a day", "on healthy sessions that nothing was fitted to",
      number_plain, true},
@@ -34,15 +34,15 @@ const struct comparison_metric comparison_metrics[COMPARISON_METRICS] = {
 };
 
 const struct comparison_group comparison_groups[COMPARISON_GROUPS] = {
-    {"paper", "The paper's autoencoders", "does adversarial training help?"},
-    {"baseline", "Baselines", "what does a simple method reach?"},
-    {"peer", "Outside peers", "what do other programs reach on the same split?"},
-    {"scaler", "Scalers", "does the scaler matter, or only its fit to the output layer?"},
-    {"reduction", "Reductions", "do fewer inputs help?"},
-    {"window", "Rows in a window", "how long must a window be?"},
-    {"spacing", "Spacing of the rows", "does it help to look further back with as many rows?"},
-    {"channel", "Channels", "which channels carry the result?"},
-    {"adversar", "The adversary", "what makes the discriminator healthy?"},
+    {"paper", "The paper's autoencoders", "Does adversarial training help?"},
+    {"baseline", "Baselines", "What does a simple method reach?"},
+    {"peer", "Outside peers", "What do other programs reach on the same split?"},
+    {"scaler", "Scalers", "Does the scaler matter, or only its fit to the output layer?"},
+    {"reduction", "Reductions", "Do fewer inputs help?"},
+    {"window", "Rows in a window", "How long must a window be?"},
+    {"spacing", "Spacing of the rows", "Does it help to look further back with as many rows?"},
+    {"channel", "Channels", "Which channels carry the result?"},
+    {"adversar", "The adversary", "What makes the discriminator healthy?"},
 };
 
 const struct comparison_metric *comparison_metric(const char *key)
@@ -91,6 +91,21 @@ const cJSON *comparison_next(const struct comparison *comparison, const cJSON *a
     return row;
 }
 
+const cJSON *comparison_best(const struct comparison *comparison,
+                             const struct comparison_group *group)
+{
+    const cJSON *best = NULL, *row = NULL;
+    double highest = -1;
+    while ((row = comparison_next(comparison, row, group))) {
+        double value = comparison_value(row, "average_precision").mean;
+        if (value > highest && !comparison_is_trap(row)) {
+            highest = value;
+            best = row;
+        }
+    }
+    return best;
+}
+
 const cJSON *comparison_row(const struct comparison *comparison, const char *key)
 {
     const cJSON *row;
@@ -121,4 +136,29 @@ bool comparison_is_trap(const cJSON *row)
 {
     const char *key = member_text(row, "key", "");
     return !strncmp(key, "random", 6) || !strncmp(key, "untrained", 9);
+}
+
+bool comparison_has_kinds(const cJSON *row)
+{
+    return member_list(row, "classes") != NULL;
+}
+
+bool comparison_any(const struct comparison *comparison, bool (*has)(const cJSON *row))
+{
+    const cJSON *row;
+    cJSON_ArrayForEach(row, comparison->rows)
+    {
+        if (has(row))
+            return true;
+    }
+    return false;
+}
+
+const cJSON *comparison_reference(const struct comparison *comparison,
+                                  const struct comparison_group *group)
+{
+    const cJSON *first = comparison_next(comparison, NULL, group);
+    const char *key = member_text(member(first, "differences"), "to", "");
+    const cJSON *reference = comparison_row(comparison, key);
+    return reference && in_group(reference, group) ? NULL : reference;
 }

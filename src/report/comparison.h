@@ -50,9 +50,17 @@ struct comparison {
 const cJSON *comparison_next(const struct comparison *comparison, const cJSON *after,
                              const struct comparison_group *group);
 const cJSON *comparison_row(const struct comparison *comparison, const char *key);
+/* The row of the group with the highest average precision, or NULL. */
+const cJSON *comparison_best(const struct comparison *comparison,
+                             const struct comparison_group *group);
 const char *comparison_name(const cJSON *row);
 bool comparison_skipped(const cJSON *row);
 bool comparison_has_adversary(const cJSON *row); /* it has the states of a discriminator */
+bool comparison_has_kinds(const cJSON *row);     /* of anomalies, each by itself */
+bool comparison_any(const struct comparison *comparison, bool (*has)(const cJSON *row));
+/* The row of another group that the first row of this one is compared with, or NULL. */
+const cJSON *comparison_reference(const struct comparison *comparison,
+                                  const struct comparison_group *group);
 /* A random score or an untrained network: what every other row has to beat. */
 bool comparison_is_trap(const cJSON *row);
 
@@ -61,7 +69,7 @@ bool comparison_is_trap(const cJSON *row);
 void comparison_table_all(struct comparison *comparison);
 void comparison_table_differences(struct comparison *comparison);
 void comparison_table_group(struct comparison *comparison, const struct comparison_group *group);
-void comparison_table_classes(struct comparison *comparison);
+void comparison_table_kinds(struct comparison *comparison);
 void comparison_table_adversaries(struct comparison *comparison);
 void comparison_table_skipped(struct comparison *comparison);
 

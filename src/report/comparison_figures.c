@@ -75,14 +75,17 @@ static void draw_bars(struct comparison *comparison, const struct bar *bars, siz
                                           "A cluster of bars for each measure, a bar for each row.",
                                       .width = 1080,
                                       .height = 360,
+                                      .bottom = 32,
                                       .x = {.high = BAR_METRICS, .exact = true, .hidden = true},
                                       .y = {.title = "value", .high = 1, .exact = true}});
     for (size_t m = 0; m < BAR_METRICS; m++) {
         double width = 0.84 / (double)count, left = (double)m + 0.08;
         for (size_t i = 0; i < count; i++)
             draw_bar(&chart, &bars[i], bar_metrics[m], left + width * (double)i, width);
+        html_raw(chart.html, "<g class=\"name\">");
         chart_write(&chart, scale_at(&chart.x, (double)m + 0.5), chart.bottom + 20, "middle",
                     comparison_metric(bar_metrics[m])->name);
+        html_raw(chart.html, "</g>");
     }
     chart_end(&chart);
 }
@@ -105,7 +108,7 @@ void comparison_figure_paper(struct comparison *comparison)
             &comparison->page,
             &(struct page_figure){
                 titles[f],
-                "Higher is better; whiskers are 95 % intervals over seeds and "
+                "Higher is better; whiskers are 95\u00a0% intervals over seeds and "
                 "segments. Hatched bars have the adversary, the solid bar of the same "
                 "colour is the twin without it. The first three are at the frozen "
                 "threshold.",
@@ -144,6 +147,11 @@ static struct span span_of(const struct comparison *comparison,
         span.margin = chart_name_margin(comparison_name(row), span.margin);
         span.rows++;
     }
+    const cJSON *random = comparison_row(comparison, "random");
+    const cJSON *reference = comparison_reference(comparison, group);
+    span.low = fmin(span.low, comparison_value(random, metric).mean);
+    span.low = fmin(span.low, comparison_value(reference, metric).mean);
+    span.high = fmax(span.high, comparison_value(reference, metric).mean);
     return span;
 }
 
@@ -151,13 +159,11 @@ static struct span span_of(const struct comparison *comparison,
 static void draw_references(struct chart *chart, const struct comparison *comparison,
                             const struct comparison_group *group, const char *metric)
 {
-    struct estimate random = comparison_value(comparison_row(comparison, "random"), metric);
-    const cJSON *first = comparison_next(comparison, NULL, group);
-    const char *key = member_text(member(first, "differences"), "to", "");
-    struct estimate reference = comparison_value(comparison_row(comparison, key), metric);
-    chart_rule_x(chart, random.mean, "random");
-    if (strcmp(key, "random") != 0)
-        chart_rule_x(chart, reference.mean, key);
+    const cJSON *random = comparison_row(comparison, "random");
+    const cJSON *reference = comparison_reference(comparison, group);
+    chart_rule_x(chart, comparison_value(random, metric).mean, "random");
+    if (reference && reference != random)
+        chart_rule_x(chart, comparison_value(reference, metric).mean, comparison_name(reference));
 }
 
 static void draw_dots(struct comparison *comparison, const struct comparison_group *group,
@@ -169,7 +175,7 @@ static void draw_dots(struct comparison *comparison, const struct comparison_gro
     chart_begin(&chart, &comparison->page.html,
                 &(struct chart_frame){
                     .name = metric->name,
-                    .description = "A dot with a 95 % interval for each row.",
+                    .description = "A dot with a 95\u00a0% interval for each row.",
                     .width = 560,
                     .height = 86 + 25 * (double)span->rows,
                     .left = span->margin,
@@ -201,9 +207,6 @@ void comparison_figure_dots(struct comparison *comparison, const struct comparis
     struct span span = span_of(comparison, group, key);
     if (span.rows == 0)
         return;
-    struct estimate random = comparison_value(comparison_row(comparison, "random"), key);
-    if (!isnan(random.mean) && random.mean > span.low - 0.25)
-        span.low = fmin(span.low, random.mean);
     bool both = false;
     for (const cJSON *row = NULL; (row = comparison_next(comparison, row, group));)
         both |= comparison_has_adversary(row);
@@ -211,9 +214,9 @@ void comparison_figure_dots(struct comparison *comparison, const struct comparis
     snprintf(title, sizeof title, "%s: %s", group->title, metric->name);
     snprintf(
         reading, sizeof reading,
-        "%s is better; bars are 95 %% intervals. Question: %s Dashed: the random score, and the "
-        "row that the others are compared with.",
-        metric->less_is_better ? "Further left" : "Further right", group->question);
+        "%s is better; bars are 95\u00a0%% intervals. Dashed: the random score, and the row that "
+        "the others are compared with.",
+        metric->less_is_better ? "Further left" : "Further right");
     page_figure_begin(&comparison->page,
                       &(struct page_figure){title, reading, keys, both ? 2 : 0, false});
     draw_dots(comparison, group, metric, &span);
@@ -228,8 +231,8 @@ static void add_curve(const struct comparison *comparison, const cJSON *row,
                       struct figures_curve curves[MAIN_CURVES], size_t *count)
 {
     const cJSON *points = member(comparison->curves, member_text(row, "key", ""));
-    if (*count == MAIN_CURVES || comparison_skipped(row) || comparison_is_trap(row) ||
-        (!member_list(points, "roc") && !member_list(points, "pr")))
+    if (*count == MAIN_CURVES || !row || !points || comparison_skipped(row) ||
+        comparison_is_trap(row))
         return;
     for (size_t i = 0; i < *count; i++) {
         if (curves[i].curves == points)
@@ -243,23 +246,6 @@ static void add_curve(const struct comparison *comparison, const cJSON *row,
                                              comparison_value(row, "precision").mean}};
 }
 
-/* The row of a group with the highest average precision that has curves. */
-static const cJSON *best_of(const struct comparison *comparison,
-                            const struct comparison_group *group)
-{
-    const cJSON *best = NULL, *row = NULL;
-    double highest = -1;
-    while ((row = comparison_next(comparison, row, group))) {
-        double value = comparison_value(row, "average_precision").mean;
-        if (member(comparison->curves, member_text(row, "key", "")) && value > highest &&
-            !comparison_is_trap(row)) {
-            highest = value;
-            best = row;
-        }
-    }
-    return best;
-}
-
 static size_t choose_main(const struct comparison *comparison,
                           struct figures_curve curves[MAIN_CURVES])
 {
@@ -268,7 +254,7 @@ static size_t choose_main(const struct comparison *comparison,
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         add_curve(comparison, comparison_row(comparison, keys[i]), curves, &count);
     for (size_t g = 1; g < 3; g++)
-        add_curve(comparison, best_of(comparison, &comparison_groups[g]), curves, &count);
+        add_curve(comparison, comparison_best(comparison, &comparison_groups[g]), curves, &count);
     for (const cJSON *row = NULL; (row = comparison_next(comparison, row, &comparison_groups[0]));)
         add_curve(comparison, row, curves, &count);
     return count;
@@ -280,55 +266,85 @@ static const char *name_of_key(const struct comparison *comparison, const char *
     return row ? comparison_name(row) : key ? key : "?";
 }
 
-/* Does any row have this? */
-static bool any_has(const struct comparison *comparison, const char *key)
+struct part {
+    const char *key, *title;
+    void (*figure)(struct page *, const char *, const cJSON *);
+    bool grid;
+};
+
+static bool is_main(const struct figures_curve *curves, size_t count, const cJSON *points)
 {
-    const cJSON *entry;
-    cJSON_ArrayForEach(entry, comparison->curves)
-    {
-        const cJSON *item = member(entry, key);
-        if (item && item->child)
+    for (size_t i = 0; i < count; i++) {
+        if (curves[i].curves == points)
             return true;
     }
     return false;
 }
 
-static void show_each(struct comparison *comparison, const char *key,
-                      void (*figure)(struct page *, const char *, const cJSON *))
+/* What a main row has of its own, drawn as a section; a grid of half pages if `grid`. */
+static void show_part(struct comparison *comparison, const struct figures_curve *curves,
+                      size_t count, const struct part *part)
 {
+    struct page *page = &comparison->page;
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        const cJSON *item = member(curves[i].curves, part->key);
+        if (!item || !item->child)
+            continue;
+        if (!any) {
+            page_section(page, part->title);
+            if (part->grid)
+                page_grid_begin(page);
+        }
+        any = true;
+        part->figure(page, curves[i].name, item);
+    }
+    if (any && part->grid)
+        page_grid_end(page);
+}
+
+#define OTHERS_MAX 40
+
+static void show_other_discriminators(struct comparison *comparison,
+                                      const struct figures_curve *curves, size_t count)
+{
+    struct page *page = &comparison->page;
     const cJSON *entry;
+    size_t shown = 0;
     cJSON_ArrayForEach(entry, comparison->curves)
-        figure(&comparison->page, name_of_key(comparison, entry->string), member(entry, key));
+    {
+        const cJSON *epochs = member(entry, "epochs");
+        if (is_main(curves, count, entry) || !training_has_discriminator(epochs) ||
+            shown == OTHERS_MAX)
+            continue;
+        if (shown++ == 0) {
+            page_section(page, "The other discriminators");
+            page_grid_begin(page);
+        }
+        training_discriminator(page, name_of_key(comparison, entry->string), epochs);
+    }
+    if (shown > 0)
+        page_grid_end(page);
 }
 
 void comparison_figure_curves(struct comparison *comparison)
 {
+    static const struct part parts[] = {
+        {"histogram", "Scores of normal and anomalous windows", figures_histogram, true},
+        {"timeline", "Scores and alerts over time", timeline_figures, false},
+        {"attribution", "Where the error is", figures_attribution, true},
+        {"epochs", "How the networks and their adversaries were trained", training_figures, false}};
     struct page *page = &comparison->page;
     struct figures_curve curves[MAIN_CURVES];
     size_t count = choose_main(comparison, curves);
     if (count > 0) {
         page_section(page, "Curves of the main rows");
+        page_paragraph(page, "Of the first seed of each row.");
         page_grid_begin(page);
         figures_curves(page, curves, count, comparison->prevalence);
         page_grid_end(page);
     }
-    static const struct {
-        const char *key, *title;
-        void (*figure)(struct page *, const char *, const cJSON *);
-        bool grid;
-    } parts[] = {
-        {"histogram", "Scores of normal and anomalous windows", figures_histogram, true},
-        {"timeline", "Scores and alerts over time", timeline_figures, false},
-        {"epochs", "How the networks and their adversaries were trained", training_figures, false},
-        {"attribution", "Where the error is", figures_attribution, true}};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (!any_has(comparison, parts[i].key))
-            continue;
-        page_section(page, parts[i].title);
-        if (parts[i].grid)
-            page_grid_begin(page);
-        show_each(comparison, parts[i].key, parts[i].figure);
-        if (parts[i].grid)
-            page_grid_end(page);
-    }
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        show_part(comparison, curves, count, &parts[i]);
+    show_other_discriminators(comparison, curves, count);
 }

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COLUMNS_MAX 24
-
 static void cell_of(struct page *page, const struct comparison_metric *metric,
                     const struct estimate *value)
 {
@@ -89,13 +87,13 @@ static void write_all(struct comparison *comparison, const struct page_table *ta
 
 void comparison_table_all(struct comparison *comparison)
 {
-    struct page_column columns[COLUMNS_MAX] = {{"Row", NULL, true}};
+    struct page_column columns[10] = {{"Row", NULL, true}};
     for (size_t i = 0; i < 8; i++)
         columns[i + 1] = column_of(&comparison_metrics[i]);
     char note[300];
     snprintf(
         note, sizeof note,
-        "Mean over the seeds, in brackets its 95 %% interval. A random score's average "
+        "Mean over the seeds, in brackets its 95\u00a0%% interval. A random score's average "
         "precision is the share of anomalous windows, %s. Precision to false-positive rate are "
         "at the frozen threshold.",
         number_share(comparison->prevalence).text);
@@ -104,7 +102,7 @@ void comparison_table_all(struct comparison *comparison)
     for (size_t i = 8; i < COMPARISON_METRICS; i++)
         columns[i - 7] = column_of(&comparison_metrics[i]);
     columns[7] = (struct page_column){"Seeds", NULL, false};
-    columns[8] = (struct page_column){"Work (s)", "seconds of computing for all seeds", false};
+    columns[8] = (struct page_column){"Seconds", "of computing, for one seed", false};
     write_all(comparison,
               &(struct page_table){"Every row: alerts",
                                    "Through the alert filter, at the frozen threshold; delays in "
@@ -141,13 +139,13 @@ void comparison_table_differences(struct comparison *comparison)
         if (!cJSON_IsObject(member(row, "differences")) || comparison_skipped(row))
             continue;
         if (!begun)
-            page_table_begin(page,
-                             &(struct page_table){
-                                 "Differences to the row that each is compared with",
-                                 "The row minus its twin, paired by seed and data, with the 95 % "
-                                 "interval. Bold: the interval excludes zero. What is not bold is "
-                                 "no difference that these data show.",
-                                 columns, COMPARED + 2, true});
+            page_table_begin(
+                page, &(struct page_table){
+                          "Differences to the row that each is compared with",
+                          "The row minus its twin, paired by seed and data, with the 95\u00a0% "
+                          "interval. Bold: the interval excludes zero. What is not bold is "
+                          "no difference that these data show.",
+                          columns, COMPARED + 2, true});
         begun = true;
         page_row_begin(page, comparison_name(row), NULL, false);
         page_cell_text(page, name_of_reference(comparison, row));
@@ -182,20 +180,6 @@ static void write_group_row(struct comparison *comparison, const cJSON *row, boo
     page_row_end(page);
 }
 
-/* The row that the first one is compared with, where that is of another group. */
-static const cJSON *outside_reference(const struct comparison *comparison,
-                                      const struct comparison_group *group)
-{
-    const cJSON *first = comparison_next(comparison, NULL, group);
-    const cJSON *reference =
-        comparison_row(comparison, member_text(member(first, "differences"), "to", ""));
-    for (const cJSON *row = first; row; row = comparison_next(comparison, row, group)) {
-        if (row == reference)
-            return NULL;
-    }
-    return reference;
-}
-
 void comparison_table_group(struct comparison *comparison, const struct comparison_group *group)
 {
     struct page_column columns[SHOWN + 3] = {{"Row", NULL, true}};
@@ -203,14 +187,15 @@ void comparison_table_group(struct comparison *comparison, const struct comparis
         columns[i + 1] = column_of(comparison_metric(shown[i]));
     columns[SHOWN + 1] = (struct page_column){"Difference in ROC-AUC", NULL, false};
     columns[SHOWN + 2] = (struct page_column){"Difference in average precision", NULL, false};
-    page_table_begin(&comparison->page,
-                     &(struct page_table){group->title,
-                                          "Means with 95 % intervals. Differences are to the row "
-                                          "that each is compared with; bold: the interval excludes "
-                                          "zero. Grey rows are for comparison.",
-                                          columns, SHOWN + 3, false});
-    const cJSON *row = outside_reference(comparison, group);
-    if (row)
+    page_table_begin(
+        &comparison->page,
+        &(struct page_table){group->question,
+                             "Means with 95\u00a0% intervals. Differences are to the row "
+                             "that each is compared with; bold: the interval excludes "
+                             "zero. Grey rows are for comparison.",
+                             columns, SHOWN + 3, false});
+    const cJSON *row = comparison_reference(comparison, group);
+    if (row && !comparison_is_trap(row))
         write_group_row(comparison, row, true);
     for (row = NULL; (row = comparison_next(comparison, row, group));) {
         if (!comparison_is_trap(row))
@@ -224,11 +209,11 @@ void comparison_table_group(struct comparison *comparison, const struct comparis
     page_table_end(&comparison->page);
 }
 
-/* ---- classes of anomalies */
+/* ---- kinds of anomalies */
 
-#define CLASSES_MAX 4
+#define KINDS_MAX 10
 
-static const cJSON *class_of(const cJSON *row, const char *name)
+static const cJSON *kind_of(const cJSON *row, const char *name)
 {
     const cJSON *entry;
     cJSON_ArrayForEach(entry, member_list(row, "classes"))
@@ -239,13 +224,7 @@ static const cJSON *class_of(const cJSON *row, const char *name)
     return NULL;
 }
 
-static void cell_of_class(struct page *page, const cJSON *entry, const char *key)
-{
-    struct estimate value = estimate_read(member(entry, key));
-    cell_of(page, comparison_metric(key), &value);
-}
-
-static size_t list_classes(const struct comparison *comparison, const char *names[CLASSES_MAX])
+static size_t list_kinds(const struct comparison *comparison, const char *names[KINDS_MAX])
 {
     const cJSON *row, *entry;
     size_t count = 0;
@@ -257,42 +236,50 @@ static size_t list_classes(const struct comparison *comparison, const char *name
             bool known = !*name;
             for (size_t i = 0; i < count; i++)
                 known |= !strcmp(names[i], name);
-            if (!known && count < CLASSES_MAX)
+            if (!known && count < KINDS_MAX)
                 names[count++] = name;
         }
     }
     return count;
 }
 
-void comparison_table_classes(struct comparison *comparison)
+static void write_kinds(struct comparison *comparison, const struct comparison_metric *metric,
+                        const char *const names[], size_t kinds)
 {
-    static const char *const keys[] = {"roc_auc", "average_precision", "event_recall"};
     struct page *page = &comparison->page;
-    const char *names[CLASSES_MAX];
-    size_t classes = list_classes(comparison, names);
-    if (classes == 0)
-        return;
-    struct page_column columns[3 * CLASSES_MAX + 1] = {{"Row", NULL, true}};
-    char titles[3 * CLASSES_MAX][80];
-    for (size_t i = 0; i < 3 * classes; i++) {
-        const struct comparison_metric *metric = comparison_metric(keys[i % 3]);
-        snprintf(titles[i], sizeof titles[i], "%.40s: %s", names[i / 3], metric->name);
-        columns[i + 1] = (struct page_column){titles[i], metric->meaning, false};
+    struct page_column columns[KINDS_MAX + 1] = {{"Row", NULL, true}};
+    char caption[120];
+    for (size_t i = 0; i < kinds; i++) {
+        const char *slash = strrchr(names[i], '/');
+        columns[i + 1] = (struct page_column){slash ? slash + 1 : names[i], names[i], false};
     }
-    page_table_begin(page, &(struct page_table){"Each kind of anomaly by itself",
-                                                "Its windows against all normal windows.", columns,
-                                                3 * classes + 1, true});
+    snprintf(caption, sizeof caption, "Each kind of anomaly by itself: %s", metric->name);
+    page_table_begin(page, &(struct page_table){caption,
+                                                "Its windows against all normal windows, mean over "
+                                                "the seeds.",
+                                                columns, kinds + 1, true});
     const cJSON *row;
     cJSON_ArrayForEach(row, comparison->rows)
     {
         if (!member_list(row, "classes"))
             continue;
         page_row_begin(page, comparison_name(row), NULL, comparison_is_trap(row));
-        for (size_t i = 0; i < 3 * classes; i++)
-            cell_of_class(page, class_of(row, names[i / 3]), keys[i % 3]);
+        for (size_t i = 0; i < kinds; i++) {
+            struct estimate value = estimate_read(member(kind_of(row, names[i]), metric->key));
+            cell_of(page, metric, &value);
+        }
         page_row_end(page);
     }
     page_table_end(page);
+}
+
+void comparison_table_kinds(struct comparison *comparison)
+{
+    static const char *const keys[] = {"roc_auc", "average_precision", "event_recall"};
+    const char *names[KINDS_MAX];
+    size_t kinds = list_kinds(comparison, names);
+    for (size_t i = 0; kinds > 0 && i < sizeof keys / sizeof *keys; i++)
+        write_kinds(comparison, comparison_metric(keys[i]), names, kinds);
 }
 
 /* ---- adversaries */
@@ -343,7 +330,7 @@ void comparison_table_adversaries(struct comparison *comparison)
     if (seeds == 0)
         return;
     struct page_column columns[SEEDS_MAX + 4] = {{"Row", NULL, true}};
-    char titles[SEEDS_MAX][24];
+    char titles[SEEDS_MAX][32];
     for (size_t i = 0; i < seeds; i++) {
         snprintf(titles[i], sizeof titles[i], "Seed %zu", i + 1);
         columns[i + 1] = (struct page_column){titles[i], NULL, false};

@@ -14,33 +14,34 @@
 
 struct evaluation_column {
     const char *key, *name, *meaning;
+    struct number_text (*format)(double);
 };
 
 static const struct evaluation_column figures[] = {
-    {"roc_auc", "ROC-AUC", "chance that an anomalous window scores above a normal one"},
-    {"average_precision", "Average precision",
-     "a random score gets the share of anomalous windows"},
-    {"vus_pr", "VUS-PR", "volume under the precision-recall surface: tolerant of where labels end"},
-    {"precision", "Precision", "of windows over the threshold, the share that is anomalous"},
-    {"recall", "Recall", "of anomalous windows, the share over the threshold"},
-    {"f1", "F1", "harmonic mean of precision and recall"},
-    {"accuracy", "Accuracy", "of all windows, the share judged right"},
+    {"roc_auc", "ROC-AUC", "chance that an anomalous window scores above a normal one",
+     number_share},
+    {"average_precision", "Average precision", "a random score gets the share of anomalous windows",
+     number_share},
+    {"vus_pr", "VUS-PR", "volume under the precision-recall surface: tolerant of where labels end",
+     number_share},
+    {"precision", "Precision", "of windows over the threshold, the share that is anomalous",
+     number_share},
+    {"recall", "Recall", "of anomalous windows, the share over the threshold", number_share},
+    {"f1", "F1", "harmonic mean of precision and recall", number_share},
+    {"accuracy", "Accuracy", "of all windows, the share judged right", number_share},
     {"false_positive_rate", "False-positive rate",
-     "of normal windows, the share over the threshold"},
+     "of normal windows, the share over the threshold", number_plain},
 };
 #define FIGURES (sizeof figures / sizeof *figures)
 
-/* The interval of a member, where the JSON has one: "intervals": {"roc_auc": [low, high]}, or an
- * object with "low" and "high". */
-static struct number_text interval_of(const cJSON *object, const char *key)
+/* "intervals": {"roc_auc_95": [low, high]}. */
+static struct number_text interval_of(const cJSON *object, const struct evaluation_column *column)
 {
-    const cJSON *interval = member(member(object, "intervals"), key);
-    double low = member_number(interval, "low"), high = member_number(interval, "high");
-    if (cJSON_IsArray(interval) && interval->child) {
-        low = member_value(interval->child);
-        high = member_value(interval->child->next);
-    }
-    return number_interval(low, high, number_share);
+    char key[80];
+    snprintf(key, sizeof key, "%.70s_95", column->key);
+    const cJSON *interval = member_list(member(object, "intervals"), key);
+    const cJSON *low = interval ? interval->child : NULL;
+    return number_interval(member_value(low), member_value(low ? low->next : NULL), column->format);
 }
 
 /* ---- key figures */
@@ -50,16 +51,16 @@ static struct number_text introduce(struct number_text interval)
 {
     struct number_text text = {""};
     if (*interval.text)
-        snprintf(text.text, sizeof text.text, "95 %% %.50s; ", interval.text);
+        snprintf(text.text, sizeof text.text, "95\u00a0%% %.50s; ", interval.text);
     return text;
 }
 
-static void key_of_share(struct page *page, const cJSON *root, const char *key, const char *name,
-                         const char *meaning)
+static void key_of_share(struct page *page, const cJSON *root,
+                         const struct evaluation_column *column, const char *meaning)
 {
-    double value = member_number(root, key);
-    page_key(page, name, isfinite(value) ? number_share(value).text : "", "%s%s",
-             introduce(interval_of(root, key)).text, meaning);
+    double value = member_number(root, column->key);
+    page_key(page, column->name, isfinite(value) ? column->format(value).text : "", "%s%s",
+             introduce(interval_of(root, column)).text, meaning);
 }
 
 static void key_of_events(struct page *page, const cJSON *root)
@@ -75,7 +76,7 @@ static void key_of_events(struct page *page, const cJSON *root)
     }
     snprintf(value, sizeof value, "%.0f of %.0f", found, events);
     if (isfinite(median))
-        page_key(page, "Events found", value, "%s; half within %s, 90 %% within %s", unit,
+        page_key(page, "Events found", value, "%s; half within %s, 90\u00a0%% within %s", unit,
                  number_duration(median).text, number_duration(late).text);
     else
         page_key(page, "Events found", value, "%s", unit);
@@ -95,7 +96,7 @@ static void key_of_false_alarms(struct page *page, const cJSON *root)
              "%s%s in %s healthy hours; promised %s%s",
              introduce(number_interval(lower, upper, number_plain)).text,
              number_count(member_number(root, "false_alarms")).text,
-             number_plain(member_number(root, "healthy_hours")).text, number_plain(promised).text,
+             number_plain(member_number(root, "healthy_hours")).text, number_given(promised).text,
              lower > promised ? ": not kept" : "");
 }
 
@@ -107,8 +108,8 @@ static void show_keys(struct page *page, const cJSON *root)
     page_keys_begin(page);
     key_of_events(page, root);
     key_of_false_alarms(page, root);
-    key_of_share(page, root, "roc_auc", "ROC-AUC", "0.5 is a random score, 1 is perfect");
-    key_of_share(page, root, "average_precision", "Average precision", random);
+    key_of_share(page, root, &figures[0], "0.5 is a random score, 1 is perfect");
+    key_of_share(page, root, &figures[1], random);
     page_keys_end(page);
 }
 
@@ -118,8 +119,8 @@ static void show_row(struct page *page, const cJSON *object, const char *name)
 {
     page_row_begin(page, name, NULL, false);
     for (size_t i = 0; i < FIGURES; i++)
-        page_cell(page, number_share(member_number(object, figures[i].key)).text,
-                  interval_of(object, figures[i].key).text, false);
+        page_cell(page, figures[i].format(member_number(object, figures[i].key)).text,
+                  interval_of(object, &figures[i]).text, false);
     page_row_end(page);
 }
 
@@ -132,7 +133,7 @@ static void show_table(struct page *page, const cJSON *root)
                      &(struct page_table){"Windows",
                                           "The first three rank the windows without a threshold; "
                                           "the others are at the threshold that the model would "
-                                          "run with. In brackets: 95 % intervals.",
+                                          "run with. In brackets: 95\u00a0% intervals.",
                                           columns, FIGURES + 1, false});
     show_row(page, root, "the robot");
     const cJSON *detector;

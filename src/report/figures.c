@@ -23,26 +23,23 @@ static void title_of(char *buffer, size_t size, const char *what, const char *na
 /* ---- ROC, precision and recall */
 
 static size_t list_keys(const struct figures_curve *curves, size_t count, const char *key,
-                        struct chart_key keys[CHART_STYLES + 2])
+                        struct chart_key keys[CHART_STYLES + 1])
 {
     size_t used = 0;
-    bool marked = false;
     for (unsigned i = 0; i < count; i++) {
-        if (!member_list(curves[i].curves, key))
-            continue;
-        keys[used++] = (struct chart_key){CHART_SWATCH_LINE, i, 0, curves[i].name};
-        marked |= !isnan(curves[i].operating[1]);
+        bool marked = !isnan(curves[i].operating[1]);
+        if (member_list(curves[i].curves, key))
+            keys[used++] = (struct chart_key){marked ? CHART_SWATCH_MARKED_LINE : CHART_SWATCH_LINE,
+                                              i, 0, curves[i].name};
     }
     if (used > 0)
         keys[used++] = (struct chart_key){CHART_SWATCH_LINE, CHART_REFERENCE, 0, "a random score"};
-    if (marked)
-        keys[used++] = (struct chart_key){CHART_SWATCH_MARKER, 0, 0, "at the threshold"};
     return used;
 }
 
 static void draw_roc(struct page *page, const struct figures_curve *curves, size_t count)
 {
-    struct chart_key keys[CHART_STYLES + 2];
+    struct chart_key keys[CHART_STYLES + 1];
     size_t used = list_keys(curves, count, "roc", keys);
     if (used == 0)
         return;
@@ -50,7 +47,7 @@ static void draw_roc(struct page *page, const struct figures_curve *curves, size
                                 "ROC curve",
                                 "The share of anomalous windows found against the share of normal "
                                 "ones that are over the same threshold: the nearer to the upper "
-                                "left corner, the better.",
+                                "left corner, the better. A mark is at the frozen threshold.",
                                 keys, used, false});
     struct chart chart;
     chart_begin(&chart, &page->html,
@@ -82,7 +79,7 @@ static int by_recall(const void *left, const void *right)
 static void draw_precision_recall(struct page *page, const struct figures_curve *curves,
                                   size_t count, double prevalence)
 {
-    struct chart_key keys[CHART_STYLES + 2];
+    struct chart_key keys[CHART_STYLES + 1];
     size_t used = list_keys(curves, count, "pr", keys);
     if (used == 0)
         return;
@@ -91,7 +88,7 @@ static void draw_precision_recall(struct page *page, const struct figures_curve 
         &(struct page_figure){"Precision and recall",
                               "Of the windows over a threshold, the share that is anomalous, "
                               "against the share of anomalous ones found: the nearer to the upper "
-                              "right corner, the better.",
+                              "right corner, the better. A mark is at the frozen threshold.",
                               keys, used, false});
     struct chart chart;
     chart_begin(&chart, &page->html,

@@ -51,6 +51,15 @@ struct number_text number_count(double value)
     return result;
 }
 
+struct number_text number_given(double value)
+{
+    struct number_text number;
+    if (!isfinite(value))
+        return none();
+    snprintf(number.text, sizeof number.text, "%.6g", value);
+    return number;
+}
+
 struct number_text number_plain(double value)
 {
     if (!isfinite(value))

@@ -115,7 +115,7 @@ void page_table_begin(struct page *page, const struct page_table *table)
     html_put(html, "<div class=\"scroll%s\" tabindex=\"0\" role=\"region\" aria-label=\"",
              table->landscape ? " landscape" : "");
     html_text(html, table->caption);
-    html_raw(html, "\">\n<table>\n<caption><b>");
+    html_raw(html, "\">\n<table>\n<caption><span class=\"text\"><b>");
     html_text(html, table->caption);
     html_raw(html, "</b>");
     tag_simulated(page);
@@ -123,7 +123,7 @@ void page_table_begin(struct page *page, const struct page_table *table)
         html_raw(html, "<br/>");
         html_text(html, table->note);
     }
-    html_raw(html, "</caption>\n<thead><tr>");
+    html_raw(html, "</span></caption>\n<thead><tr>");
     for (size_t i = 0; i < table->count; i++) {
         const struct page_column *column = &table->columns[i];
         html_put(html, "<th scope=\"col\"%s", column->text ? " class=\"text\"" : "");

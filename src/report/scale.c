@@ -11,7 +11,7 @@ static double round_step(double span, size_t wanted)
 {
     double rough = span / (double)wanted, power = pow(10, floor(log10(rough)));
     double rest = rough / power;
-    return power * (rest < 1.5 ? 1 : rest < 3.5 ? 2 : rest < 7.5 ? 5 : 10);
+    return power * (rest < sqrt(2) ? 1 : rest < sqrt(10) ? 2 : rest < sqrt(50) ? 5 : 10);
 }
 
 static void linear_ticks(struct scale *scale, bool round, size_t wanted)
@@ -29,24 +29,35 @@ static void linear_ticks(struct scale *scale, bool round, size_t wanted)
     scale->step = step;
 }
 
-/* Powers of ten, or of them the 1, 2 and 5 times where there are few. */
+/* The next of 1, 2 and 5 times a power of ten at or below the value, or at or above it. */
+static double round_log(double value, bool up)
+{
+    static const double factor[] = {1, 2, 5, 10};
+    double power = pow(10, floor(log10(value) + SLACK)), rest = value / power;
+    size_t f = 0;
+    while (f < 3 && factor[f] < rest * (1 - SLACK))
+        f++;
+    if (!up && f > 0 && factor[f] > rest * (1 + SLACK))
+        f--;
+    return factor[f] * power;
+}
+
+/* Powers of ten, and of them the 1, 2 and 5 times where there are few. */
 static void log_ticks(struct scale *scale, bool round, size_t wanted)
 {
-    double low = log10(scale->low), high = log10(scale->high);
+    double decades = log10(scale->high / scale->low);
+    bool few = 3 * decades <= (double)wanted + 1.5 || (!round && decades < 1.5);
     if (round) {
-        low = floor(low + SLACK);
-        high = ceil(high - SLACK);
-        scale->low = pow(10, low);
-        scale->high = pow(10, high);
+        scale->low = few ? round_log(scale->low, false) : pow(10, floor(log10(scale->low) + SLACK));
+        scale->high =
+            few ? round_log(scale->high, true) : pow(10, ceil(log10(scale->high) - SLACK));
     }
-    static const double fine[] = {1, 2, 5}, coarse[] = {1};
-    bool few = high - low < 2.5;
-    const double *factor = few ? fine : coarse;
-    size_t factors = few ? 3 : 1;
-    double every = fmax(1, ceil((high - low) / (double)wanted));
+    double low = log10(scale->low), high = log10(scale->high);
+    static const double factor[] = {1, 2, 5};
+    double every = few ? 1 : fmax(1, ceil((high - low) / (double)wanted));
     double first = few ? floor(low) : ceil(low - SLACK);
     for (double power = first; power <= high + SLACK; power += every) {
-        for (size_t f = 0; f < factors && scale->ticks < SCALE_TICKS_MAX; f++) {
+        for (size_t f = 0; f < (few ? 3 : 1) && scale->ticks < SCALE_TICKS_MAX; f++) {
             double tick = factor[f] * pow(10, power);
             if (tick >= scale->low * (1 - SLACK) && tick <= scale->high * (1 + SLACK))
                 scale->tick[scale->ticks++] = tick;
@@ -68,7 +79,7 @@ struct scale scale_make(double low, double high, bool log, bool round, size_t wa
         low -= half, high += half;
     }
     struct scale scale = {.low = low, .high = high, .log = log, .to = 1};
-    if (log && high / low >= 10)
+    if (log && high / low >= 2.5)
         log_ticks(&scale, round, wanted > 0 ? wanted : 1);
     else
         linear_ticks(&scale, round, wanted > 0 ? wanted : 1);
@@ -106,7 +117,7 @@ void scale_label(const struct scale *scale, double value, char ret_label[SCALE_L
 {
     double size = fabs(value), exponent = size > 0 ? log10(size) : 0;
     bool power = fabs(exponent - nearbyint(exponent)) < 1e-9;
-    bool extreme = size > 0 && (size < 0.9e-3 || size > 1.1e5);
+    bool extreme = size > 0 && (size < 0.9e-4 || size > 1.1e5);
     if (extreme && power && value > 0) {
         power_label(nearbyint(exponent), ret_label);
         return;

@@ -6,14 +6,26 @@
 #include <math.h>
 #include <string.h>
 
-static void list_files(struct page *page, const cJSON *files, const char *kind)
+static bool any_role(const cJSON *files)
+{
+    const cJSON *file;
+    cJSON_ArrayForEach(file, files)
+    {
+        if (member_text(file, "role", NULL))
+            return true;
+    }
+    return false;
+}
+
+static void list_files(struct page *page, const cJSON *files, const char *kind, bool roles)
 {
     const cJSON *file;
     cJSON_ArrayForEach(file, files)
     {
         page_row_begin(page, member_text(file, "file", "?"), NULL, false);
         page_cell_text(page, kind);
-        page_cell_text(page, member_text(file, "role", NUMBER_NONE));
+        if (roles)
+            page_cell_text(page, member_text(file, "role", NUMBER_NONE));
         page_cell(page, number_count(member_number(file, "rows")).text, NULL, false);
         page_row_end(page);
     }
@@ -21,18 +33,20 @@ static void list_files(struct page *page, const cJSON *files, const char *kind)
 
 void sources_table(struct page *page, const cJSON *root)
 {
-    static const struct page_column columns[] = {{"File", NULL, true},
-                                                 {"Kind", NULL, true},
-                                                 {"Used for", NULL, true},
-                                                 {"Rows", NULL, false}};
-    static const struct page_table table = {"Recordings", NULL, columns, 4, false};
     const cJSON *data = member(root, "data");
     const cJSON *normal = member_list(data, "normal"), *anomalous = member_list(data, "anomalous");
-    if (!normal && !anomalous)
+    const cJSON *labelled = member_list(data, "labelled");
+    if (!normal && !anomalous && !labelled)
         return;
-    page_table_begin(page, &table);
-    list_files(page, normal, "normal");
-    list_files(page, anomalous, "with anomalies");
+    struct page_column columns[] = {
+        {"File", NULL, true}, {"Kind", NULL, true}, {"Rows", NULL, false}, {"Rows", NULL, false}};
+    bool roles = any_role(normal) || any_role(anomalous);
+    if (roles)
+        columns[2] = (struct page_column){"Used for", NULL, true};
+    page_table_begin(page, &(struct page_table){"Recordings", NULL, columns, roles ? 4 : 3, false});
+    list_files(page, normal, "normal", roles);
+    list_files(page, anomalous, "with anomalies", roles);
+    list_files(page, labelled, "labelled, to choose by", roles);
     page_table_end(page);
 }
 
@@ -40,9 +54,13 @@ void sources_facts(struct page *page, const cJSON *root)
 {
     static const struct {
         const char *key, *name;
-    } counts[] = {{"training_windows", "Training windows"},
+    } counts[] = {{"channels", "Channels"},
+                  {"training_rows", "Training rows"},
+                  {"held_out_rows", "Held-out rows"},
+                  {"training_windows", "Training windows"},
                   {"held_out_windows", "Held-out windows"},
-                  {"test_windows", "Windows tested"}},
+                  {"test_windows", "Windows tested"},
+                  {"events", "Events tested"}},
       hours[] = {{"calibration_hours", "Calibration"},
                  {"test_healthy_hours", "Healthy time tested"}};
     const cJSON *data = member(root, "data"), *budget = member(root, "budget");
@@ -62,9 +80,9 @@ void sources_facts(struct page *page, const cJSON *root)
     double promised = member_number(budget, "false_alarms_per_day");
     double supported = member_number(budget, "supported_per_day");
     if (isfinite(promised))
-        page_fact(page, "Budget", "%s false alarms a day", number_plain(promised).text);
+        page_fact(page, "Budget", "%s false alarms a day", number_given(promised).text);
     if (isfinite(supported))
-        page_fact(page, "Supported", "%s a day at 95 %% by the calibration data%s",
+        page_fact(page, "Supported", "%s a day at 95\u00a0%% by the calibration data%s",
                   number_plain(supported).text,
                   supported > promised ? "; the budget is an extrapolation" : "");
 }

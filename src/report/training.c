@@ -41,7 +41,8 @@ static const struct figure figures[] = {
      "its twin's.",
      "loss (log scale)", losses, false},
     {"Discriminator on held-out normal data",
-     "At 50 % it cannot tell real from reconstructed windows, at 100 % it always can; a healthy "
+     "At 50\u00a0% it cannot tell real from reconstructed windows, at 100\u00a0% it always can; a "
+     "healthy "
      "one "
      "stays between.",
      "share", rates, true},
@@ -107,7 +108,7 @@ static void draw(struct page *page, const struct figure *figure, double *const p
             .x = {.title = "epoch", .low = 1, .high = (double)epochs, .whole = true, .exact = true},
             .y = y});
     if (figure->shares)
-        chart_rule_y(&chart, 0.5, "50 %");
+        chart_rule_y(&chart, 0.5, "50\u00a0%");
     for (unsigned i = 0; i < CURVES_MAX; i++) {
         if (!points[i])
             continue;
@@ -181,4 +182,14 @@ void training_figures(struct page *page, const char *name, const cJSON *epochs)
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         show(page, name, &figures[i], epochs);
     page_grid_end(page);
+}
+
+bool training_has_discriminator(const cJSON *epochs)
+{
+    return cJSON_IsArray(epochs) && isfinite(member_number(epochs->child, "auc"));
+}
+
+void training_discriminator(struct page *page, const char *name, const cJSON *epochs)
+{
+    show(page, name, &figures[1], epochs);
 }

@@ -12,4 +12,8 @@
  * was trained, "" for the only one. */
 void training_figures(struct page *page, const char *name, const cJSON *epochs);
 
+/* Of a list of epochs, whether a discriminator was trained; its figure alone. */
+bool training_has_discriminator(const cJSON *epochs);
+void training_discriminator(struct page *page, const char *name, const cJSON *epochs);
+
 #endif
