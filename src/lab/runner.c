@@ -96,6 +96,20 @@ static int run_sessions(struct recording *const *sessions, size_t count, struct 
     return 0;
 }
 
+/* Each session is tried at the budget that the detector gets from model_threshold. */
+static int fit_sessions(const struct calibration_blocks *blocks, const struct model *model,
+                        struct calibration *ret_calibration, struct diag *diag)
+{
+    int r = calibration_fit(ret_calibration, blocks, diag);
+    if (r < 0)
+        return r;
+    double per_day = model->false_alarms_per_day / (double)model->detectors;
+    r = calibration_leave_out(ret_calibration, blocks, per_day, diag);
+    if (r < 0)
+        calibration_deinit(ret_calibration);
+    return r;
+}
+
 int runner_calibrate(struct recording *const *sessions, size_t count, struct model *model,
                      struct calibration *ret_calibrations, struct diag *diag)
 {
@@ -107,7 +121,7 @@ int runner_calibrate(struct recording *const *sessions, size_t count, struct mod
         diag_errno(diag, r, "calibration");
     size_t fitted = 0;
     for (; r == 0 && fitted < model->detectors; fitted++)
-        r = calibration_fit(&ret_calibrations[fitted], &calibrating.blocks[fitted], diag);
+        r = fit_sessions(&calibrating.blocks[fitted], model, &ret_calibrations[fitted], diag);
     for (size_t d = 0; r < 0 && d + 1 < fitted; d++)
         calibration_deinit(&ret_calibrations[d]);
     for (size_t d = 0; d < model->detectors; d++)

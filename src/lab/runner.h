@@ -32,7 +32,8 @@ typedef int runner_sink(const struct runner_row *row, void *user);
 int runner_run(const struct recording *recording, struct model *model, double false_alarms_per_day,
                runner_sink *sink, void *user);
 
-/* Calibrates every detector of a model on healthy sessions: ret [model->detectors], to be freed by
+/* Calibrates every detector of a model on healthy sessions, and tries each session against the
+ * others at the model's own budget: ret [model->detectors], to be freed by
  * calibration_deinit. Errors: -EINVAL (too short, see diag), -ENOMEM. */
 int runner_calibrate(struct recording *const *sessions, size_t count, struct model *model,
                      struct calibration *ret_calibrations, struct diag *diag);

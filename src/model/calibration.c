@@ -60,7 +60,23 @@ void calibration_blocks_init(struct calibration_blocks *blocks, double block_s, 
 void calibration_blocks_deinit(struct calibration_blocks *blocks)
 {
     free(blocks->maxima);
+    free(blocks->source);
     blocks->maxima = NULL;
+    blocks->source = NULL;
+}
+
+/* The session has its first block. */
+static int begin_session(struct calibration_blocks *blocks)
+{
+    struct calibration_source *source =
+        realloc(blocks->source, (blocks->sessions + 1) * sizeof *source);
+    if (!source)
+        return -ENOMEM;
+    source[blocks->sessions++] =
+        (struct calibration_source){.number = blocks->ended + 1, .first = blocks->count};
+    blocks->source = source;
+    blocks->in_session = true;
+    return 0;
 }
 
 static int end_block(struct calibration_blocks *blocks)
@@ -77,11 +93,11 @@ static int end_block(struct calibration_blocks *blocks)
         blocks->maxima = maxima;
         blocks->capacity = capacity;
     }
+    if (!blocks->in_session && begin_session(blocks) < 0)
+        return -ENOMEM;
     blocks->maxima[blocks->count++] = blocks->maximum;
     blocks->windows += windows;
-    if (!blocks->in_session)
-        blocks->sessions++;
-    blocks->in_session = true;
+    blocks->source[blocks->sessions - 1].windows += windows;
     return 0;
 }
 
@@ -106,6 +122,7 @@ int calibration_blocks_end_session(struct calibration_blocks *blocks)
 {
     int r = end_block(blocks);
     blocks->in_session = false;
+    blocks->ended++;
     return r;
 }
 
@@ -236,7 +253,9 @@ int calibration_fit(struct calibration *calibration, const struct calibration_bl
 void calibration_deinit(struct calibration *calibration)
 {
     free(calibration->maxima);
+    free(calibration->left_out.session);
     calibration->maxima = NULL;
+    calibration->left_out = (struct calibration_left_out){0};
 }
 
 int calibration_check(const struct calibration *calibration, struct diag *diag)
@@ -267,7 +286,7 @@ int calibration_check(const struct calibration *calibration, struct diag *diag)
         !(calibration->excess.sigma > 0) || !isfinite(calibration->excess.sigma))
         return diag_set(diag, "calibration: level %g, gamma %g, sigma %g", calibration->level,
                         calibration->excess.gamma, calibration->excess.sigma);
-    return 0;
+    return calibration_check_left_out(calibration, diag);
 }
 
 /* ---- use ---- */

@@ -4,7 +4,8 @@
  * The statistic is the one that raises an alert: the k-th largest of the last n scores, so that the
  * alert filter is part of the calibration. Its maxima over blocks of evaluated time are nearly
  * independent, and a generalised Pareto tail is fitted to the upper of them. The data support no
- * better promise than their own length: calibration_supported_per_day.
+ * better promise than their own length: calibration_supported_per_day. Whether one session
+ * foretells another is tried by leaving each out in turn: calibration_leave_out.
  *
  * Units: seconds, hours of evaluated time. Thread: none of its own; a fitted one is constant.
  * Source: peaks over threshold, Siffer et al. 2017; conformal p-values, Vovk et al. 2005.
@@ -21,11 +22,29 @@
 
 #define CALIBRATION_BLOCK_S 30.0
 #define CALIBRATION_STORED_MAX 20000
+#define CALIBRATION_SESSIONS_MAX 100
 
 enum calibration_tail {
     CALIBRATION_PARETO,      /* from 100 blocks on */
     CALIBRATION_EXPONENTIAL, /* from 20 blocks on, and where the peaks show no shape */
     CALIBRATION_MAXIMUM,     /* fewer: the maximum, and the spread above the median as the margin */
+};
+
+/* One session, by the threshold that follows from all the others. */
+struct calibration_session {
+    size_t number; /* among all that were fed, from 1 */
+    double hours;  /* evaluated time */
+    size_t blocks;
+    double threshold;
+    size_t over; /* blocks whose maximum is above it: each about one alert */
+};
+
+struct calibration_left_out {
+    double per_day; /* the budget that the thresholds are for */
+    size_t over;    /* in all sessions */
+    size_t stored;  /* of the sessions: all, or the CALIBRATION_SESSIONS_MAX most conspicuous; 0:
+                       there is but one, or it was not tried */
+    struct calibration_session *session; /* [stored], in the order in which they were fed */
 };
 
 /* Plain, to be stored as it is. */
@@ -40,6 +59,7 @@ struct calibration {
     double level;         /* of the statistic, above which the tail describes it */
     size_t peaks;         /* block maxima that the tail was fitted to */
     struct pareto excess; /* over the level */
+    struct calibration_left_out left_out;
 };
 
 /* "pareto", "exponential", "maximum". Errors: -EINVAL with the list in diag. */
@@ -57,8 +77,14 @@ struct calibration_blocks {
     double maximum;  /* of these */
     int64_t time_ns; /* of the newest */
     bool in_session; /* the session has given a block */
+    size_t ended;    /* sessions, with or without a block */
     size_t windows;  /* in all blocks that count */
     size_t sessions; /* that have given a block */
+    struct calibration_source {
+        size_t number;  /* of the session among all, from 1 */
+        size_t first;   /* of its maxima: they go up to the next session's */
+        size_t windows; /* in its blocks */
+    } * source;         /* [sessions] */
     size_t count, capacity;
     double *maxima; /* [count] in the order of time */
 };
@@ -74,11 +100,18 @@ int calibration_blocks_end_session(struct calibration_blocks *blocks);
 /* Memory: calibration_deinit frees the maxima. Errors: -EINVAL no block; -ENOMEM. */
 int calibration_fit(struct calibration *calibration, const struct calibration_blocks *blocks,
                     struct diag *diag);
+/* Counts in each session the alarms of a threshold that was set on all the others; with one session
+ * there is nothing to do. calibration: fitted to the same blocks. false_alarms_per_day > 0. Memory:
+ * calibration_deinit. Errors: -ENOMEM, and the calibration is as before. */
+int calibration_leave_out(struct calibration *calibration, const struct calibration_blocks *blocks,
+                          double false_alarms_per_day, struct diag *diag);
 void calibration_deinit(struct calibration *calibration);
 
-/* For one that was restored (maxima allocated by malloc). Errors: -EINVAL with the member and what
- * it must be in diag. */
+/* For one that was restored (maxima and sessions allocated by malloc). Errors: -EINVAL with the
+ * member and what it must be in diag. */
 int calibration_check(const struct calibration *calibration, struct diag *diag);
+/* The part of it that is about sessions left out. */
+int calibration_check_left_out(const struct calibration *calibration, struct diag *diag);
 
 /* Smallest statistic that is *not* an alarm: an alert is raised above it. Falls as the budget
  * grows; never below the observed quantile that it stands for. false_alarms_per_day > 0, of
@@ -95,5 +128,9 @@ double calibration_supported_per_day(const struct calibration *calibration);
 
 /* Chance, at 95 %, that a new session is unlike all that were seen: 1 - .05^(1/S). */
 double calibration_new_session_risk(const struct calibration *calibration);
+
+/* The stored session whose alarms the budget explains least. NULL: no session was left out, or none
+ * had an alarm. */
+const struct calibration_session *calibration_worst(const struct calibration_left_out *left_out);
 
 #endif

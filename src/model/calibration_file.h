@@ -1,7 +1,6 @@
 /*
  * calibration_file: a detector's calibration in a model file: figures as JSON, block maxima as the
- * tensor
- * "<detector>.calibration.maxima".
+ * tensor "<detector>.calibration.maxima".
  */
 #ifndef ARMWATCH_MODEL_CALIBRATION_FILE_H
 #define ARMWATCH_MODEL_CALIBRATION_FILE_H
