@@ -161,8 +161,11 @@ static int leave_out_uninformative(const struct fitting *fitting, const char **r
         r = labelled_fill(&labelled, fitting, diag);
     size_t channels = labelled.rows.channels, keep = fitting->options->keep_channels;
     keep = keep > 0 ? keep : (channels + 1) / 2;
-    if (r == 0 && keep < channels)
+    if (r == 0 && keep < channels) {
         r = mutual_information(&labelled.rows, labelled.information, diag);
+        if (r < 0)
+            diag_prefix(diag, "the recordings with labels, to select channels by");
+    }
     if (r == 0 && keep < channels) {
         r = mutual_information_best(labelled.information, channels, keep, labelled.best);
         for (size_t c = 0, kept = 0; r == 0 && c < channels; c++) {
