@@ -193,6 +193,17 @@ static void test_other_types(void **state)
     cJSON_Delete(tree);
 }
 
+static void knows_utf8(void **state)
+{
+    assert_true(json_is_utf8(""));
+    assert_true(json_is_utf8("a\xc3\xa4\xe2\x82\xac\xf0\x9f\xa4\x96"));
+    static const char *const wrong[] = {"\xe4", "a\xc3", "\xc0\x80", "\xed\xa0\x80",
+                                        "\xf4\x90\x80\x80"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        if (json_is_utf8(wrong[i]))
+            fail_msg("case %zu passes", i);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_reads_no_further_than_the_length),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_other_types),
+        cmocka_unit_test(knows_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,6 +108,60 @@ static void too_many_holes_are_refused(void **state)
     recording_free(r);
 }
 
+static void tells_which_columns_it_leaves_out(void **state)
+{
+    struct recording *r = load(fixture_write("l.csv", "a,note,b,,\n1,x,2,3,\n4,,5,6,\n"), NULL);
+    assert_int_equal(r->channels, 2);
+    assert_string_equal(r->names[1], "b");
+    assert_true(r->values[0] == 1 && r->values[1] == 2 && r->values[2] == 4 && r->values[3] == 5);
+    assert_string_equal(r->left_out, "\"note\" (line 2: \"x\" is not a number), column 4 (no name "
+                                     "in the header)");
+    recording_free(r);
+    r = load(fixture_write("l.csv", "a,b,,\n1,2,,\n"), NULL);
+    assert_string_equal(r->left_out, "");
+    recording_free(r);
+}
+
+static void counts_times_that_do_not_go_on(void **state)
+{
+    char text[2000];
+    for (int back = 0; back <= 3; back++) {
+        int used = sprintf(text, "t,a\n");
+        for (int i = 0; i < 40; i++)
+            used += sprintf(text + used, "%d,1\n", i >= 10 && i < 10 + back ? 9 : i + 1);
+        const char *path = fixture_write("t.csv", text);
+        if (back == 3) { /* over 5 % */
+            expect_refused(path, NULL, "3 of 40 rows, first in row 10");
+            continue;
+        }
+        struct recording *r = load(path, NULL);
+        assert_int_equal(r->late, back);
+        assert_int_equal(r->late_row, back > 0 ? 10 : 0);
+        assert_int_equal(r->holes, 0);
+        recording_free(r);
+    }
+}
+
+static void a_label_is_a_whole_number(void **state)
+{
+    static const struct {
+        const char *text;
+        int label; /* -1: none */
+    } cases[] = {{"0", 0},   {"1", 1},    {"7", 7},     {"2.0", 2}, {"TRUE", 1},
+                 {"-1", -1}, {"0.5", -1}, {"1e10", -1}, {"", -1},   {"x", -1}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[1000];
+        int used = sprintf(text, "a,label\n1,%s\n", cases[i].text);
+        for (int row = 0; row < 20; row++)
+            used += sprintf(text + used, "1,0\n");
+        struct recording *r = load(fixture_write("label.csv", text), NULL);
+        if (r->holes != (cases[i].label < 0) ||
+            r->label[0] != (cases[i].label > 0 ? cases[i].label : 0))
+            fail_msg("%s: %zu holes, label %d", cases[i].text, r->holes, r->label[0]);
+        recording_free(r);
+    }
+}
+
 static void refuses_what_is_no_table(void **state)
 {
     struct diag diag = DIAG_INIT;
@@ -285,6 +339,9 @@ int main(void)
         cmocka_unit_test(a_bad_cell_is_a_hole_in_its_place),
         cmocka_unit_test(an_empty_line_inside_is_a_hole_and_at_the_end_nothing),
         cmocka_unit_test(too_many_holes_are_refused),
+        cmocka_unit_test(tells_which_columns_it_leaves_out),
+        cmocka_unit_test(counts_times_that_do_not_go_on),
+        cmocka_unit_test(a_label_is_a_whole_number),
         cmocka_unit_test(refuses_what_is_no_table),
         cmocka_unit_test(finds_time_by_position_and_excludes_by_pattern),
         cmocka_unit_test(written_files_read_the_same),
