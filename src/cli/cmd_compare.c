@@ -93,6 +93,8 @@ static int choose_options(const struct cli *cli, struct comparison_options *ret_
         r = method_choose(cli, ADVERSARY_STABLE, &study->stable, diag);
     if (r == 0)
         r = method_choose(cli, ADVERSARY_PAPER, &study->paper, diag);
+    /* As written is as written: --scaler and --output are for the other recipe. */
+    fit_use_scaler(&study->paper, SCALER_MINMAX);
     study->stable.max_training_windows = study->paper.max_training_windows =
         (size_t)cli_integer(cli, "training-windows");
     study->seeds = (size_t)cli_integer(cli, "seeds");

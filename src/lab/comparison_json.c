@@ -25,6 +25,12 @@ static double average_precision(const struct trial_outcome *o)
 {
     return o->evaluation.robot.ranked ? o->evaluation.robot.ranking.average_precision : (double)NAN;
 }
+/* Of its own windows: longer ones meet a label more often, and average precisions under different
+ * prevalences are not to be compared. */
+static double prevalence(const struct trial_outcome *o)
+{
+    return o->evaluation.robot.ranked ? o->evaluation.robot.ranking.prevalence : (double)NAN;
+}
 static double vus_pr(const struct trial_outcome *o)
 {
     return o->evaluation.robot.ranked ? o->evaluation.robot.volume.pr : (double)NAN;
@@ -89,6 +95,7 @@ static const struct metric {
 } metrics[] = {
     {"roc_auc", roc_auc, BOOTSTRAP_ROC_AUC},
     {"average_precision", average_precision, BOOTSTRAP_AVERAGE_PRECISION},
+    {"prevalence", prevalence, NO_INTERVAL},
     {"vus_pr", vus_pr, NO_INTERVAL},
     {"precision", precision, BOOTSTRAP_PRECISION},
     {"recall", recall, BOOTSTRAP_RECALL},
