@@ -116,7 +116,10 @@ static cJSON *discriminator_json(const struct adversary_options *options,
 {
     const struct train_epoch *best = &result->epochs[result->best_epoch];
     cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "state", adversary_state_name(best->state));
+    /* An epoch is judged beside the twin's same epoch; what is kept, beside what the twin keeps. */
+    enum adversary_state state =
+        adversary_judge(&best->adversary, result->best_loss, result->twin_best_loss);
+    cJSON_AddStringToObject(object, "state", adversary_state_name(state));
     cJSON_AddNumberToObject(object, "auc", best->adversary.auc);
     cJSON_AddNumberToObject(object, "accuracy_real", best->adversary.accuracy_real);
     cJSON_AddNumberToObject(object, "accuracy_reconstructed",
