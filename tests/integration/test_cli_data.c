@@ -136,6 +136,7 @@ static const struct {
     {"train", "train --out m.safetensors --epochs 1 --adversary none", "--normal"},
     {"calibrate", "calibrate --model toy.safetensors --out m.safetensors", "--normal"},
     {"evaluate", "evaluate --model toy.safetensors", "--normal"},
+    {"compare", "compare --anomalous good.npy --report report", "--normal"},
     {"score", "score --model toy.safetensors --out s.csv", ""},
     {"replay", "replay --broker mqtt://127.0.0.1:1 --robot r", ""},
 };
