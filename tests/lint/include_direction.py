@@ -36,7 +36,7 @@ HOMES = {
 SYSTEM = re.compile(
     r"(assert|ctype|errno|float|inttypes|limits|locale|math|setjmp|signal|stdarg|stdatomic|stdbool"
     r"|stddef|stdint|stdio|stdlib|string|time"  # C
-    r"|dirent|fcntl|ftw|getopt|langinfo|libgen|netdb|poll|pthread|sched|strings|termios|unistd"
+    r"|dirent|fcntl|ftw|getopt|langinfo|libgen|netdb|poll|pthread|sched|spawn|strings|termios|unistd"
     r"|(sys|net|netinet|arpa)/\w+)\.h"  # POSIX
 )
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
