@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 #include "cli/data.h"
 #include "cli/model_text.h"
+#include "cli/provenance.h"
 #include "cli/sessions.h"
 #include "lab/draft.h"
 #include "lab/runner.h"
@@ -32,18 +33,14 @@ static int put_calibrations(struct draft *draft, const struct model *model,
 /* Which recordings the promise rests on. */
 static void add_provenance(const struct cli *cli, const struct sessions *sessions, cJSON *config)
 {
+    static const char *const given[] = {"exclude", "label-column", NULL};
     cJSON *provenance = cJSON_GetObjectItemCaseSensitive(config, "provenance");
     if (!cJSON_IsObject(provenance))
         provenance = cJSON_AddObjectToObject(config, "provenance");
     cJSON_DeleteItemFromObjectCaseSensitive(provenance, "calibration");
-    cJSON *list = cJSON_AddArrayToObject(provenance, "calibration");
-    for (size_t i = 0; i < sessions->count; i++) {
-        const char *path = cli_list(cli, "normal")[i], *slash = strrchr(path, '/');
-        cJSON *entry = cJSON_CreateObject();
-        cJSON_AddStringToObject(entry, "file", slash ? slash + 1 : path);
-        cJSON_AddNumberToObject(entry, "rows", (double)sessions->item[i]->rows);
-        cJSON_AddItemToArray(list, entry);
-    }
+    cJSON_DeleteItemFromObjectCaseSensitive(provenance, "calibration_options");
+    cJSON_AddItemToObject(provenance, "calibration", provenance_recordings(cli, sessions));
+    cJSON_AddItemToObject(provenance, "calibration_options", provenance_options(cli, given));
 }
 
 static int write_calibrated(const struct cli *cli, const struct model *model,
@@ -79,6 +76,9 @@ static int calibrate(const struct cli *cli, struct model *model, struct sessions
     if (r < 0)
         return r;
     sessions_check_period(cli, sessions, model->period_s);
+    r = sessions_leave_out_labelled(cli, "normal", sessions, diag);
+    if (r < 0)
+        return r;
     r = runner_calibrate(sessions->item, sessions->count, model, calibrations, diag);
     if (r < 0)
         return sessions_blame(cli, "normal", r, diag);

@@ -3,6 +3,7 @@
 #include "cli/method.h"
 #include "cli/model_text.h"
 #include "cli/progress.h"
+#include "cli/provenance.h"
 #include "cli/sessions.h"
 #include "cli/tuning.h"
 #include "lab/fit.h"
@@ -59,36 +60,32 @@ static int name_from_path(const char *path, char ret_name[NAME_MAX_LENGTH + 1])
     return name_valid(ret_name) ? 0 : -EINVAL;
 }
 
-static int hash_file(const char *path, char ret_hex[HASH_HEX_SIZE])
+/* Which parts of the recordings the threshold rests on, in the order of the calibration. */
+static cJSON *calibration_parts(const struct cli *cli, const struct split *split)
 {
-    void *data;
-    size_t size;
-    int r = file_read(path, SIZE_MAX / 2, &data, &size, NULL);
-    if (r < 0)
-        return r;
-    const struct hash_part part = {data, size};
-    r = hash_sha256(&part, 1, ret_hex);
-    free(data);
-    return r;
+    cJSON *list = cJSON_CreateArray();
+    for (size_t b = 0; b < split->count; b++) {
+        const struct split_block *block = &split->block[b];
+        if (block->part != SPLIT_CALIBRATION)
+            continue;
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "file",
+                                provenance_file(cli_list(cli, "normal")[block->session]));
+        cJSON_AddNumberToObject(entry, "first_row", (double)block->first);
+        cJSON_AddNumberToObject(entry, "rows", (double)(block->end - block->first));
+        cJSON_AddItemToArray(list, entry);
+    }
+    return list;
 }
 
 /* No time of day in it: the same command gives the same bytes. SOURCE_DATE_EPOCH adds one. */
 static void add_provenance(const struct cli *cli, const struct work *work, cJSON *config)
 {
+    static const char *const given[] = {"exclude", "ignore", "label-column", NULL};
     cJSON *provenance = cJSON_AddObjectToObject(config, "provenance");
-    cJSON *data = cJSON_AddArrayToObject(provenance, "data");
-    const char *const *paths = cli_list(cli, "normal");
-    for (size_t i = 0; i < work->sessions.count; i++) {
-        char hex[HASH_HEX_SIZE];
-        const char *slash = strrchr(paths[i], '/');
-        cJSON *entry = cJSON_CreateObject();
-        cJSON_AddStringToObject(entry, "file", slash ? slash + 1 : paths[i]);
-        cJSON_AddNumberToObject(entry, "rows", (double)work->sessions.item[i]->rows);
-        cJSON_AddNumberToObject(entry, "holes", (double)work->sessions.item[i]->holes);
-        if (hash_file(paths[i], hex) == 0)
-            cJSON_AddStringToObject(entry, "sha256", hex);
-        cJSON_AddItemToArray(data, entry);
-    }
+    cJSON_AddItemToObject(provenance, "data", provenance_recordings(cli, &work->sessions));
+    cJSON_AddItemToObject(provenance, "options", provenance_options(cli, given));
+    cJSON_AddItemToObject(provenance, "calibration", calibration_parts(cli, &work->report.split));
     cJSON_AddStringToObject(provenance, "tool", "armwatch " ARMWATCH_VERSION);
     cJSON_AddBoolToObject(provenance, "simulated", cli_given(cli, "simulated"));
     const char *epoch = getenv("SOURCE_DATE_EPOCH");
@@ -173,12 +170,20 @@ static int train_model(const struct cli *cli, struct work *work, struct diag *di
     return write_model(work, out, diag);
 }
 
-static void print_result(const struct cli *cli, const struct work *work)
+/* Of the file as it was written, which also knows its provenance. */
+static int print_result(const struct cli *cli)
 {
     const char *out = cli_text(cli, "out");
-    model_text_print(work->report.model, stdout);
-    model_text_print_promise(work->report.model, cli_number(cli, "false-alarms-per-day"), stdout);
+    struct model *model;
+    struct diag diag = DIAG_INIT;
+    int r = sessions_load_model(out, &model, &diag);
+    if (r < 0)
+        return cli_fail(cli, r, &diag);
+    model_text_print(model, stdout);
+    model_text_print_promise(model, model->false_alarms_per_day, stdout);
     printf("written      %s (self-test passed)\n", out);
+    model_unref(model);
+    return CLI_DONE;
 }
 
 static int run(const struct cli *cli)
@@ -194,7 +199,7 @@ static int run(const struct cli *cli)
     else if (cli_given(cli, "json"))
         code = cli_print_json(cli, cJSON_Duplicate(draft_config(work.draft), true));
     else
-        print_result(cli, &work);
+        code = print_result(cli);
     sessions_free(&work.sessions);
     sessions_free(&work.labelled);
     draft_free(work.draft);

@@ -1,5 +1,7 @@
 #include "cli/model_text.h"
 
+#include "lab/metrics.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -134,6 +136,51 @@ void model_text_print(const struct model *model, FILE *out)
     cJSON_ArrayForEach(entry, list) print_detector(model, &model->detector[d++], entry, out);
 }
 
+/* The file that a session of the calibration came from; NULL if the model does not tell. */
+static const char *session_file(const struct model *model, size_t number)
+{
+    const cJSON *provenance = cJSON_GetObjectItemCaseSensitive(model->config, "provenance");
+    const cJSON *entry, *list = cJSON_GetObjectItemCaseSensitive(provenance, "calibration");
+    size_t i = 0;
+    cJSON_ArrayForEach(entry, list)
+    {
+        const cJSON *file = cJSON_GetObjectItemCaseSensitive(entry, "file");
+        if (++i == number)
+            return cJSON_IsString(file) ? file->valuestring : NULL;
+    }
+    return NULL;
+}
+
+/* Each session by the threshold of the others, and what it means if their alarms are too many. */
+static void print_tried(const struct model *model, const struct calibration *calibration,
+                        double false_alarms_per_day, FILE *out)
+{
+    const struct calibration_left_out *left_out = &calibration->left_out;
+    if (left_out->stored == 0)
+        return;
+    double days = calibration->hours / 24;
+    double lower = metrics_poisson_lower(left_out->over, 0.95) / days;
+    fprintf(out, "  sessions     each of %zu against the other %zu", calibration->sessions,
+            calibration->sessions - 1);
+    if (left_out->per_day != false_alarms_per_day)
+        fprintf(out, ", at %.4g a day", left_out->per_day);
+    fprintf(out, ": %zu alarm%s in %.2f h, %.3g a day (95 %%: %.3g to %.3g)", left_out->over,
+            left_out->over == 1 ? "" : "s", calibration->hours, (double)left_out->over / days,
+            lower, metrics_poisson_upper(left_out->over, 0.95) / days);
+    const struct calibration_session *worst = calibration_worst(left_out);
+    if (worst) {
+        const char *file = session_file(model, worst->number);
+        fprintf(out, "; worst: session %zu", worst->number);
+        if (file)
+            fprintf(out, " (%s)", file);
+        fprintf(out, ", %zu in %.2f h", worst->over, worst->hours);
+    }
+    fprintf(out, "\n");
+    if (lower > left_out->per_day)
+        fprintf(out, "  warning      sessions differ more than the calibration allows for: expect "
+                     "more false alarms in a new one; give it more sessions\n");
+}
+
 void model_text_print_promise(const struct model *model, double false_alarms_per_day, FILE *out)
 {
     for (size_t d = 0; d < model->detectors; d++) {
@@ -160,5 +207,6 @@ void model_text_print_promise(const struct model *model, double false_alarms_per
                     3 * 24 / false_alarms_per_day);
         fprintf(out, "  new session  may be unlike all %zu seen with a chance of up to %.0f %%\n",
                 calibration->sessions, 100 * calibration_new_session_risk(calibration));
+        print_tried(model, calibration, false_alarms_per_day, out);
     }
 }

@@ -12,7 +12,8 @@
 /* Name, channels, detectors, training. */
 void model_text_print(const struct model *model, FILE *out);
 
-/* Threshold, false-alarm target, and what the calibration data support. */
+/* Threshold, false-alarm target, what the calibration data support, and what each of its sessions
+ * makes of the others' threshold. */
 void model_text_print_promise(const struct model *model, double false_alarms_per_day, FILE *out);
 
 #endif
