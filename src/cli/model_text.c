@@ -160,8 +160,9 @@ static void print_tried(const struct model *model, const struct calibration *cal
         return;
     double days = calibration->hours / 24;
     double lower = metrics_poisson_lower(left_out->over, 0.95) / days;
-    fprintf(out, "  sessions     each of %zu against the other %zu", calibration->sessions,
-            calibration->sessions - 1);
+    fprintf(out, "  sessions     each of %zu against the other", calibration->sessions);
+    if (calibration->sessions > 2)
+        fprintf(out, " %zu", calibration->sessions - 1);
     if (left_out->per_day != false_alarms_per_day)
         fprintf(out, ", at %.4g a day", left_out->per_day);
     fprintf(out, ": %zu alarm%s in %.2f h, %.3g a day (95 %%: %.3g to %.3g)", left_out->over,
@@ -178,7 +179,8 @@ static void print_tried(const struct model *model, const struct calibration *cal
     fprintf(out, "\n");
     if (lower > left_out->per_day)
         fprintf(out, "  warning      sessions differ more than the calibration allows for: expect "
-                     "more false alarms in a new one; give it more sessions\n");
+                     "more false alarms in a new one; look whether the worst was healthy, and give "
+                     "it more sessions\n");
 }
 
 void model_text_print_promise(const struct model *model, double false_alarms_per_day, FILE *out)
