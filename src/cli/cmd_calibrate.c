@@ -117,7 +117,9 @@ const struct cli_command command_calibrate = {
     .name = "calibrate",
     .summary = "set a model's alert threshold on other healthy data, without training again",
     .description =
-        "Makes a new file with the next version number; a signed model needs a new signature.",
+        "Makes a new file with the next version number; a signed model needs a new signature. "
+        "Labelled rows are left out. Several sessions are also tried one by one, each by the "
+        "threshold that follows from the others.",
     .options = {options, data_options},
     .run = run,
 };
