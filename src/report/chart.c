@@ -286,7 +286,7 @@ void chart_shade(struct chart *chart, double low, double high, const char *tip)
     html_raw(chart->html, "</rect>");
 }
 
-void chart_rule_x(struct chart *chart, double x, const char *label)
+void chart_rule_x(struct chart *chart, double x, const char *label, unsigned line)
 {
     if (!(x >= chart->x.low && x <= chart->x.high))
         return;
@@ -295,7 +295,8 @@ void chart_rule_x(struct chart *chart, double x, const char *label)
     html_put(chart->html, "<path class=\"rule\" d=\"M%.1f %.1fV%.1f\"/>", at, chart->top,
              chart->bottom);
     html_raw(chart->html, "<g class=\"note\">");
-    chart_write(chart, at + (room ? 5 : -5), chart->top + 11, room ? "start" : "end", label);
+    chart_write(chart, at + (room ? 5 : -5), chart->top + 11 + 14 * line, room ? "start" : "end",
+                label);
     html_raw(chart->html, "</g>");
 }
 
@@ -314,7 +315,7 @@ void chart_rule_y(struct chart *chart, double y, const char *label)
 /* ---- names of rows */
 
 #define NAME_GAP 10.0
-#define NAME_MARGIN_MAX 220.0
+#define NAME_MARGIN_MAX 200.0
 
 double chart_name_margin(const char *name, double margin_so_far)
 {

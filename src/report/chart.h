@@ -68,8 +68,9 @@ void chart_whisker(struct chart *chart, bool upright, double at, double low, dou
 void chart_marker(struct chart *chart, unsigned style, double x, double y, const char *tip);
 /* A stretch of x that is shaded over the whole height. */
 void chart_shade(struct chart *chart, double low, double high, const char *tip);
-/* A line across the plot at one value of x or y, with a word beside it. */
-void chart_rule_x(struct chart *chart, double x, const char *label);
+/* A line across the plot at one value of x or y, with a word beside it; those of rules that may be
+ * close to each other go on different lines, 0 at the top. */
+void chart_rule_x(struct chart *chart, double x, const char *label, unsigned line);
 void chart_rule_y(struct chart *chart, double y, const char *label);
 /* A name left of the axis at y, in two lines where it must be, shortened to the margin. */
 void chart_name(struct chart *chart, double y, const char *name);

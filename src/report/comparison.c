@@ -154,11 +154,19 @@ bool comparison_any(const struct comparison *comparison, bool (*has)(const cJSON
     return false;
 }
 
-const cJSON *comparison_reference(const struct comparison *comparison,
-                                  const struct comparison_group *group)
+size_t comparison_references(const struct comparison *comparison,
+                             const struct comparison_group *group,
+                             const cJSON *ret_rows[COMPARISON_REFERENCES])
 {
-    const cJSON *first = comparison_next(comparison, NULL, group);
-    const char *key = member_text(member(first, "differences"), "to", "");
-    const cJSON *reference = comparison_row(comparison, key);
-    return reference && in_group(reference, group) ? NULL : reference;
+    size_t count = 0;
+    for (const cJSON *row = NULL; (row = comparison_next(comparison, row, group));) {
+        const char *key = member_text(member(row, "differences"), "to", "");
+        const cJSON *reference = comparison_row(comparison, key);
+        bool known = !reference || in_group(reference, group) || comparison_is_trap(reference);
+        for (size_t i = 0; i < count; i++)
+            known |= ret_rows[i] == reference;
+        if (!known && count < COMPARISON_REFERENCES)
+            ret_rows[count++] = reference;
+    }
+    return count;
 }

@@ -58,9 +58,11 @@ bool comparison_skipped(const cJSON *row);
 bool comparison_has_adversary(const cJSON *row); /* it has the states of a discriminator */
 bool comparison_has_kinds(const cJSON *row);     /* of anomalies, each by itself */
 bool comparison_any(const struct comparison *comparison, bool (*has)(const cJSON *row));
-/* The row of another group that the first row of this one is compared with, or NULL. */
-const cJSON *comparison_reference(const struct comparison *comparison,
-                                  const struct comparison_group *group);
+/* The rows of other groups, traps left out, that this one's are compared with; returns how many. */
+#define COMPARISON_REFERENCES 3
+size_t comparison_references(const struct comparison *comparison,
+                             const struct comparison_group *group,
+                             const cJSON *ret_rows[COMPARISON_REFERENCES]);
 /* A random score or an untrained network: what every other row has to beat. */
 bool comparison_is_trap(const cJSON *row);
 

@@ -120,9 +120,11 @@ void comparison_figure_paper(struct comparison *comparison)
 
 /* ---- dots with intervals */
 
+#define ROW_HEIGHT 25.0
+
 struct span {
     double low, high, margin;
-    size_t rows;
+    size_t rows, references;
 };
 
 static void widen(struct span *span, const struct estimate *value)
@@ -147,23 +149,29 @@ static struct span span_of(const struct comparison *comparison,
         span.margin = chart_name_margin(comparison_name(row), span.margin);
         span.rows++;
     }
-    const cJSON *random = comparison_row(comparison, "random");
-    const cJSON *reference = comparison_reference(comparison, group);
-    span.low = fmin(span.low, comparison_value(random, metric).mean);
-    span.low = fmin(span.low, comparison_value(reference, metric).mean);
-    span.high = fmax(span.high, comparison_value(reference, metric).mean);
+    struct estimate random = comparison_value(comparison_row(comparison, "random"), metric);
+    span.low = fmin(span.low, random.mean);
+    const cJSON *references[COMPARISON_REFERENCES];
+    span.references = comparison_references(comparison, group, references);
+    for (size_t i = 0; i < span.references; i++) {
+        double mean = comparison_value(references[i], metric).mean;
+        span.low = fmin(span.low, mean);
+        span.high = fmax(span.high, mean);
+    }
     return span;
 }
 
-/* Where the random score is, and where the rows' own reference is. */
+/* Where the random score is, and where the rows' own references are. */
 static void draw_references(struct chart *chart, const struct comparison *comparison,
                             const struct comparison_group *group, const char *metric)
 {
-    const cJSON *random = comparison_row(comparison, "random");
-    const cJSON *reference = comparison_reference(comparison, group);
-    chart_rule_x(chart, comparison_value(random, metric).mean, "random");
-    if (reference && reference != random)
-        chart_rule_x(chart, comparison_value(reference, metric).mean, comparison_name(reference));
+    const cJSON *references[COMPARISON_REFERENCES];
+    size_t count = comparison_references(comparison, group, references);
+    chart_rule_x(chart, comparison_value(comparison_row(comparison, "random"), metric).mean,
+                 "random", 0);
+    for (size_t i = 0; i < count; i++)
+        chart_rule_x(chart, comparison_value(references[i], metric).mean,
+                     comparison_name(references[i]), (unsigned)i + 1);
 }
 
 static void draw_dots(struct comparison *comparison, const struct comparison_group *group,
@@ -171,16 +179,18 @@ static void draw_dots(struct comparison *comparison, const struct comparison_gro
 {
     struct chart chart;
     const cJSON *row = NULL;
-    double y = (double)span->rows + 0.2;
-    chart_begin(&chart, &comparison->page.html,
-                &(struct chart_frame){
-                    .name = metric->name,
-                    .description = "A dot with a 95\u00a0% interval for each row.",
-                    .width = 560,
-                    .height = 86 + 25 * (double)span->rows,
-                    .left = span->margin,
-                    .x = {.title = metric->name, .low = span->low, .high = span->high},
-                    .y = {.high = (double)span->rows + 0.9, .exact = true, .hidden = true}});
+    double y = (double)span->rows + 0.5, labels = 16 + 14 * (double)span->references;
+    chart_begin(
+        &chart, &comparison->page.html,
+        &(struct chart_frame){.name = metric->name,
+                              .description = "A dot with a 95\u00a0% interval for each row.",
+                              .width = 480,
+                              .height = 60 + labels + ROW_HEIGHT * (double)span->rows,
+                              .left = span->margin,
+                              .x = {.title = metric->name, .low = span->low, .high = span->high},
+                              .y = {.high = (double)span->rows + labels / ROW_HEIGHT,
+                                    .exact = true,
+                                    .hidden = true}});
     draw_references(&chart, comparison, group, metric->key);
     while ((row = comparison_next(comparison, row, group))) {
         struct estimate value = comparison_value(row, metric->key);
@@ -191,9 +201,9 @@ static void draw_dots(struct comparison *comparison, const struct comparison_gro
         snprintf(tip, sizeof tip, "%.100s: %s %s", comparison_name(row),
                  metric->format(value.mean).text,
                  number_interval(value.low, value.high, metric->format).text);
-        chart_name(&chart, y + 0.3, comparison_name(row));
-        chart_whisker(&chart, false, y + 0.3, value.low, value.high);
-        chart_marker(&chart, comparison_has_adversary(row) ? 1 : 0, value.mean, y + 0.3, tip);
+        chart_name(&chart, y, comparison_name(row));
+        chart_whisker(&chart, false, y, value.low, value.high);
+        chart_marker(&chart, comparison_has_adversary(row) ? 1 : 0, value.mean, y, tip);
     }
     chart_end(&chart);
 }

@@ -194,9 +194,10 @@ void comparison_table_group(struct comparison *comparison, const struct comparis
                              "that each is compared with; bold: the interval excludes "
                              "zero. Grey rows are for comparison.",
                              columns, SHOWN + 3, false});
-    const cJSON *row = comparison_reference(comparison, group);
-    if (row && !comparison_is_trap(row))
-        write_group_row(comparison, row, true);
+    const cJSON *row, *references[COMPARISON_REFERENCES];
+    size_t count = comparison_references(comparison, group, references);
+    for (size_t i = 0; i < count; i++)
+        write_group_row(comparison, references[i], true);
     for (row = NULL; (row = comparison_next(comparison, row, group));) {
         if (!comparison_is_trap(row))
             write_group_row(comparison, row, false);

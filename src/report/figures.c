@@ -154,7 +154,7 @@ static void draw_histogram(struct page *page, const double *edges, size_t bins,
         if (shares[class])
             chart_histogram(&chart, class, edges, shares[class], bins);
     }
-    chart_rule_x(&chart, 1, "threshold");
+    chart_rule_x(&chart, 1, "threshold", 0);
     chart_end(&chart);
 }
 
@@ -261,6 +261,15 @@ static struct channel *read_channels(struct html *html, const cJSON *attribution
     return channels;
 }
 
+static bool any_anomalous(const struct channel *channels, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!isnan(channels[i].share[1]))
+            return true;
+    }
+    return false;
+}
+
 void figures_attribution(struct page *page, const char *name, const cJSON *attribution)
 {
     static const struct chart_key keys[] = {{CHART_SWATCH_BAR, 0, 0, "highest normal windows"},
@@ -280,6 +289,8 @@ void figures_attribution(struct page *page, const char *name, const cJSON *attri
         "anomalous is what the anomaly shows in.",
         shown, count);
     page_figure_begin(page, &(struct page_figure){title, reading, keys, 2, false});
+    if (!any_anomalous(channels, count))
+        page_paragraph(page, "No anomalous window is over the limit.");
     draw_channels(page, channels, shown);
     page_figure_end(page);
     free(channels);

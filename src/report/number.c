@@ -31,7 +31,8 @@ struct number_text number_share(double value)
 
 struct number_text number_signed(double value)
 {
-    return isfinite(value) ? fixed(value, 3, true) : none();
+    bool small = fabs(value) < 0.0005 && fabs(value) >= 0.0000005;
+    return isfinite(value) ? fixed(value, small ? 6 : 3, true) : none();
 }
 
 struct number_text number_count(double value)

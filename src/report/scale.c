@@ -71,7 +71,7 @@ struct scale scale_make(double low, double high, bool log, bool round, size_t wa
         low = log ? 0.1 : 0, high = log ? 10 : 1;
     if (log) {
         high = fmax(high, 1e-200);
-        low = low > 0 ? low : high / 1000;
+        low = low > 0 ? fmax(low, 1e-200) : high / 1000;
         if (!(high > low * (1 + 1e-6)))
             low /= 2, high *= 2;
     } else if (!(high - low > 1e-9 * fmax(fabs(low), fabs(high)))) {

@@ -43,6 +43,7 @@ const char style_sheet[] =
     "font-variant-numeric:tabular-nums;overflow-wrap:anywhere}\n"
     ".facts{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1.2rem;margin:.6rem 0;"
     "font-size:.9rem}\n"
+    "@media (min-width:60rem){.facts{grid-template-columns:repeat(2,max-content 1fr)}}\n"
     ".facts dt{color:var(--muted)}.facts dd{margin:0;overflow-wrap:anywhere}\n"
     ".strip{margin:.7rem 0 0;font-size:.85rem;max-width:none;color:var(--muted)}\n"
     ".strip b{color:var(--ink)}\n"

@@ -1,5 +1,5 @@
-/* The page of a stored report.json, on stdout: for looking at, and for the test in a browser. Usage:
- * render_report evaluation|comparison FILE */
+/* The page of a stored report.json, on stdout: for looking at, and for the test in a browser.
+ * Usage: render_report evaluation|comparison FILE */
 #include "base/file.h"
 #include "report/report.h"
 
