@@ -30,12 +30,16 @@ const struct cli_option tuning_options[] = {
      "of its pull: relative to the gradient of the reconstruction (default 0.1); paper: factor of "
      "the cross-entropy (default 1)",
      NULL, CLI_NUMBER, 0, 1e6},
+    {"adversary-warmup", "EPOCHS", "it learns without pulling (default: 3; paper 0)", NULL,
+     CLI_INTEGER, 0, 10000},
+    {"adversary-ramp", "EPOCHS", "then its pull grows to the full (default: 3; paper 0)", NULL,
+     CLI_INTEGER, 0, 10000},
     {"gamma", "X", "of the gradient penalties; needs norm none (default: 20; paper 0)", NULL,
      CLI_NUMBER, 0, 1e6},
     {0}};
 
-#define DISCRIMINATORS 4 /* behind the heading, rate, schedule and batch: all of a discriminator   \
-                          */
+/* Behind the heading, rate, schedule and batch: all of a discriminator. */
+#define DISCRIMINATORS 4
 
 static int refuse_without_adversary(const struct cli *cli, struct diag *diag)
 {
@@ -72,6 +76,10 @@ static int choose_adversary(const struct cli *cli, struct adversary_options *adv
     change_number(cli, "discriminator-rate", &adversary->rate);
     change_number(cli, "adversary-weight", &adversary->weight);
     change_number(cli, "gamma", &adversary->gamma);
+    if (cli_given(cli, "adversary-warmup"))
+        adversary->warmup_epochs = (unsigned)cli_integer(cli, "adversary-warmup");
+    if (cli_given(cli, "adversary-ramp"))
+        adversary->ramp_epochs = (unsigned)cli_integer(cli, "adversary-ramp");
     if (cli_given(cli, "discriminator-norm"))
         adversary->norm = (enum adversary_norm)cli_choice(cli, "discriminator-norm");
     if (cli_given(cli, "discriminator-dropout"))

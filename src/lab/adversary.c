@@ -1,8 +1,12 @@
 /*
  * Real and reconstructed rows go through the discriminator as one batch where no layer of it mixes
  * rows: one large product is faster than two. BatchNorm gets them apart, as in the pull, or the
- * statistics of a mixed batch would give away which is which. The pull recomputes the logits of the
- * reconstructed rows, because the step before has changed the discriminator.
+ * statistics of a mixed batch would give away which is which.
+ *
+ * With gradient penalties a step has found dD/dx already, and the pull is made of that: of the
+ * discriminator as it was before the step, which is gradient descent of both at once (Mescheder et
+ * al. 2018). Else the pull is of the discriminator after its step, as the two are trained in turn
+ * where they are two models; that takes a forward and a backward pass more.
  */
 #include "lab/adversary.h"
 
@@ -43,6 +47,9 @@ struct adversary {
     real *logit_gradient; /* [2 max_rows] */
     size_t rows;          /* of one kind, in the last step */
     uint64_t seen;        /* batches */
+    /* Of the reconstructed rows in the last step; slopes, dD/dx, are NULL where none were needed.
+     */
+    const real *logits, *slopes;
     real label_real, label_reconstructed;
     /* measurement */
     real *parameters_before;
@@ -187,8 +194,9 @@ static void add_gradients(struct adversary *adversary)
 {
     const real *gradient = adversary->logit_gradient;
     if (adversary->penalty)
-        penalty_backward(adversary->penalty, gradient,
-                         adversary->options.gamma / (double)adversary->rows);
+        adversary->slopes = penalty_backward(adversary->penalty, gradient,
+                                             adversary->options.gamma / (double)adversary->rows) +
+                            adversary->rows * adversary->size.width;
     else
         network_backward(adversary->network, gradient, NETWORK_PARAMETER_GRADIENTS);
 }
@@ -214,6 +222,7 @@ static struct verdict see_batch(struct adversary *adversary, bool learning)
                                  training);
         judge_rows(adversary, false, rows, logits, gradient, &verdict);
     } else {
+        adversary->logits = logits + rows;
         judge_rows(adversary, false, rows, logits + rows, gradient + rows, &verdict);
     }
     if (learning)
@@ -242,6 +251,7 @@ double adversary_step(struct adversary *adversary, size_t rows, const real *genu
     vector_copy(half, genuine, adversary->batch);
     vector_copy(half, reconstructed, adversary->batch + half);
     add_noise(adversary, 2 * half, adversary->batch);
+    adversary->slopes = NULL;
 
     const struct adversary_options *options = &adversary->options;
     struct verdict first = {0};
@@ -263,16 +273,44 @@ double adversary_step(struct adversary *adversary, size_t rows, const real *genu
     return first.loss;
 }
 
+/* Row r of the pull is factor[r] times row r of these; NULL: all factors are 1. */
+struct pull {
+    const real *rows, *factor;
+};
+
+/* The gradient of the cross-entropy that takes the reconstructed rows for real ones. */
+static struct pull find_pull(struct adversary *adversary)
+{
+    struct network *network = adversary->network;
+    size_t rows = adversary->rows;
+    double label = (double)adversary->label_real;
+    real *gradient = adversary->logit_gradient;
+    if (adversary->slopes) {
+        loss_bce_logits(rows, adversary->logits, label, gradient);
+        return (struct pull){adversary->slopes, gradient};
+    }
+    const real *logits = network_forward(
+        network, rows, adversary->batch + rows * adversary->size.width, !adversary->options.frozen);
+    loss_bce_logits(rows, logits, label, gradient);
+    return (struct pull){network_backward(network, gradient, NETWORK_INPUT_GRADIENT), NULL};
+}
+
+static double pull_norm(const struct pull *pull, size_t rows, size_t width)
+{
+    double squares = 0;
+    for (size_t r = 0; r < rows; r++) {
+        double factor = pull->factor ? (double)pull->factor[r] : 1;
+        squares += factor * factor * vector_sum_squares(width, pull->rows + r * width);
+    }
+    return sqrt(squares);
+}
+
 void adversary_pull(struct adversary *adversary, double influence, real *gradient)
 {
-    size_t rows = adversary->rows, count = rows * adversary->size.width;
-    const real *logits = network_forward(adversary->network, rows, adversary->batch + count,
-                                         !adversary->options.frozen);
-    loss_bce_logits(rows, logits, (double)adversary->label_real, adversary->logit_gradient);
-    const real *pull =
-        network_backward(adversary->network, adversary->logit_gradient, NETWORK_INPUT_GRADIENT);
-    double own = sqrt(vector_sum_squares(count, gradient));
-    double theirs = sqrt(vector_sum_squares(count, pull));
+    size_t rows = adversary->rows, width = adversary->size.width;
+    struct pull pull = find_pull(adversary);
+    double own = sqrt(vector_sum_squares(rows * width, gradient));
+    double theirs = pull_norm(&pull, rows, width);
     if (own > 0) {
         adversary->pull_ratio_sum += theirs / own;
         adversary->pulls++;
@@ -280,7 +318,11 @@ void adversary_pull(struct adversary *adversary, double influence, real *gradien
     double scale = influence * adversary->options.weight;
     if (adversary->options.kind == ADVERSARY_STABLE)
         scale *= theirs > 0 ? own / theirs : 0;
-    vector_add_scaled(count, (real)scale, pull, gradient);
+    for (size_t r = 0; r < rows; r++) {
+        double factor = pull.factor ? (double)pull.factor[r] : 1;
+        vector_add_scaled(width, (real)(scale * factor), pull.rows + r * width,
+                          gradient + r * width);
+    }
 }
 
 static void measure_side(struct adversary *adversary, struct side *side, size_t rows,

@@ -41,7 +41,7 @@ double adversary_step(struct adversary *adversary, size_t rows, const real *genu
 
 /* Adds its pull on the reconstructed rows of the last step to their gradient [rows][width], which
  * holds that of the reconstruction loss. 0 <= influence <= 1. The discriminator only answers: its
- * parameters and gradients stay. */
+ * parameters and gradients stay. With penalties it answers as it was before that step. */
 void adversary_pull(struct adversary *adversary, double influence, real *gradient);
 
 /* Measured on held-out rows; threshold 0 on the logit. */
