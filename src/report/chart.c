@@ -1,6 +1,6 @@
 /* Text is 12 px high at the natural width; no letter of a usual sans-serif is wider than its share
  * of 6.6 px on average, which is what margins are reckoned with. */
-#include "report/chart.h"
+#include "report/chart_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -202,7 +202,7 @@ void chart_band(struct chart *chart, unsigned style, const double *points, size_
     }
 }
 
-static void draw_tip(struct html *html, const char *tip)
+void chart_draw_tip(struct html *html, const char *tip)
 {
     if (tip)
         html_element(html, "title", NULL, tip);
@@ -219,7 +219,7 @@ void chart_bar(struct chart *chart, const struct chart_bar *bar)
     double width = bar->along ? value - chart->left : fabs(to - from);
     double height = bar->along ? fabs(to - from) : chart->bottom - value;
     html_raw(chart->html, "<g>");
-    draw_tip(chart->html, bar->tip);
+    chart_draw_tip(chart->html, bar->tip);
     html_put(chart->html,
              "<rect class=\"bar f%u\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>",
              bar->style, x, y, width, height);
@@ -248,30 +248,10 @@ void chart_whisker(struct chart *chart, bool upright, double at, double low, dou
     }
 }
 
-/* One shape for each style, all of about the same weight; they are drawn around 0, 0. */
-static const char *const shapes[CHART_STYLES] = {
-    "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0",
-    "M-4 -4h8v8h-8z",
-    "M0 -5.5l5 9h-10z",
-    "M0 -5.5l5.5 5.5l-5.5 5.5l-5.5 -5.5z",
-    "M0 5.5l5 -9h-10z",
-    "M-5 -1.7h3.3v-3.3h3.4v3.3h3.3v3.4h-3.3v3.3h-3.4v-3.3h-3.3z",
-    "M-5 -3h10v6h-10z",
-    "M-3 -5h6v10h-6z",
-};
-
-static void draw_marker(struct html *html, unsigned style, double x, double y, const char *tip)
-{
-    html_put(html, "<path class=\"marker f%u\" transform=\"translate(%.1f %.1f)\" d=\"%s\">", style,
-             x, y, shapes[style % CHART_STYLES]);
-    draw_tip(html, tip);
-    html_raw(html, "</path>");
-}
-
 void chart_marker(struct chart *chart, unsigned style, double x, double y, const char *tip)
 {
     if (isfinite(x) && isfinite(y))
-        draw_marker(chart->html, style, scale_at(&chart->x, x), scale_at(&chart->y, y), tip);
+        chart_draw_marker(chart->html, style, scale_at(&chart->x, x), scale_at(&chart->y, y), tip);
 }
 
 void chart_shade(struct chart *chart, double low, double high, const char *tip)
@@ -282,7 +262,7 @@ void chart_shade(struct chart *chart, double low, double high, const char *tip)
     html_put(chart->html,
              "<rect class=\"shade\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">", left,
              chart->top, fmax(right - left, 1), chart->bottom - chart->top);
-    draw_tip(chart->html, tip);
+    chart_draw_tip(chart->html, tip);
     html_raw(chart->html, "</rect>");
 }
 
@@ -365,69 +345,9 @@ void chart_name(struct chart *chart, double y, const char *name)
         size_t first = fitting_bytes(name, room, true);
         const char *rest = name + first + (name[first] == ' ');
         size_t second = fitting_bytes(rest, room - 1, false);
-        draw_tip(chart->html, name);
+        chart_draw_tip(chart->html, name);
         write_name_line(chart, at - 5, name, first, false);
         write_name_line(chart, at + 6, rest, second, rest[second] != '\0');
     }
     html_raw(chart->html, "</g>");
-}
-
-/* ---- legend */
-
-static void draw_swatch(struct html *html, const struct chart_key *key)
-{
-    html_raw(html, "<svg viewBox=\"0 0 28 14\" width=\"28\" height=\"14\" aria-hidden=\"true\">");
-    switch (key->swatch) {
-    case CHART_SWATCH_LINE:
-    case CHART_SWATCH_MARKED_LINE:
-        html_put(html, "<path class=\"line s%u\" d=\"M0 7H28\"/>", key->style);
-        if (key->swatch == CHART_SWATCH_MARKED_LINE)
-            draw_marker(html, key->style, 14, 7, NULL);
-        break;
-    case CHART_SWATCH_AREA:
-        html_put(html,
-                 "<path class=\"area f%u\" d=\"M2 14V3H26V14\"/>"
-                 "<path class=\"line s%u\" d=\"M2 14V3H26V14\"/>",
-                 key->style, key->style);
-        break;
-    case CHART_SWATCH_BAR:
-        html_put(html, "<rect class=\"bar f%u\" x=\"4\" width=\"20\" height=\"14\"/>", key->style);
-        if (key->hatch > 0)
-            html_put(html, "<rect x=\"4\" width=\"20\" height=\"14\" fill=\"url(#hatch%u)\"/>",
-                     key->hatch % CHART_HATCHES);
-        break;
-    case CHART_SWATCH_MARKER:
-        draw_marker(html, key->style, 14, 7, NULL);
-        break;
-    case CHART_SWATCH_SHADE:
-        html_raw(html, "<rect class=\"shade\" x=\"4\" width=\"20\" height=\"14\"/>");
-        break;
-    }
-    html_raw(html, "</svg>");
-}
-
-void chart_legend(struct html *html, const struct chart_key *keys, size_t count)
-{
-    html_raw(html, "<ul class=\"legend\">");
-    for (size_t i = 0; i < count; i++) {
-        html_raw(html, "<li>");
-        draw_swatch(html, &keys[i]);
-        html_text(html, keys[i].name);
-        html_raw(html, "</li>");
-    }
-    html_raw(html, "</ul>\n");
-}
-
-void chart_definitions(struct html *html)
-{
-    static const char *const lines[CHART_HATCHES] = {NULL, "M-2 8L8 -2M-2 2L2 -2M4 8L8 4", "M0 3H6",
-                                                     "M-2 -2L8 8M-2 8L8 -2"};
-    html_raw(html,
-             "<svg class=\"definitions\" width=\"0\" height=\"0\" aria-hidden=\"true\"><defs>");
-    for (unsigned i = 1; i < CHART_HATCHES; i++)
-        html_put(html,
-                 "<pattern id=\"hatch%u\" width=\"6\" height=\"6\" "
-                 "patternUnits=\"userSpaceOnUse\"><path class=\"hatch\" d=\"%s\"/></pattern>",
-                 i, lines[i]);
-    html_raw(html, "</defs></svg>\n");
 }

@@ -1,7 +1,6 @@
 #include "report/html.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,19 +112,23 @@ void html_text(struct html *html, const char *text)
     }
 }
 
-void html_textf(struct html *html, const char *format, ...)
+void html_vtextf(struct html *html, const char *format, va_list args)
 {
     char *text = NULL;
-    va_list args;
-    va_start(args, format);
-    int length = vasprintf(&text, format, args);
-    va_end(args);
-    if (length < 0) {
+    if (vasprintf(&text, format, args) < 0) {
         html->failed = true;
         return;
     }
     html_text(html, text);
     free(text);
+}
+
+void html_textf(struct html *html, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    html_vtextf(html, format, args);
+    va_end(args);
 }
 
 void html_element(struct html *html, const char *name, const char *class, const char *text)

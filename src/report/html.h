@@ -12,6 +12,7 @@
 #ifndef ARMWATCH_REPORT_HTML_H
 #define ARMWATCH_REPORT_HTML_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -31,6 +32,8 @@ void html_put(struct html *html, const char *format, ...) __attribute__((format(
 /* Any text, escaped for content and for a quoted attribute. */
 void html_text(struct html *html, const char *text);
 void html_textf(struct html *html, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void html_vtextf(struct html *html, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
 /* <name class="...">text</name>; class NULL: none. */
 void html_element(struct html *html, const char *name, const char *class, const char *text);

@@ -3,8 +3,6 @@
 #include "report/style.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 static void tag_simulated(struct page *page)
 {
@@ -68,23 +66,12 @@ void page_grid_end(struct page *page)
     html_raw(&page->html, "</div>\n");
 }
 
-static void write_formatted(struct html *html, const char *format, va_list args)
-{
-    char *text = NULL;
-    if (vasprintf(&text, format, args) < 0) {
-        html->failed = true;
-        return;
-    }
-    html_text(html, text);
-    free(text);
-}
-
 void page_paragraph(struct page *page, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     html_raw(&page->html, "<p>");
-    write_formatted(&page->html, format, args);
+    html_vtextf(&page->html, format, args);
     html_raw(&page->html, "</p>\n");
     va_end(args);
 }
@@ -201,7 +188,7 @@ void page_fact(struct page *page, const char *name, const char *format, ...)
     va_start(args, format);
     html_element(&page->html, "dt", NULL, name);
     html_raw(&page->html, "<dd>");
-    write_formatted(&page->html, format, args);
+    html_vtextf(&page->html, format, args);
     html_raw(&page->html, "</dd>\n");
     va_end(args);
 }
@@ -227,7 +214,7 @@ void page_key(struct page *page, const char *name, const char *value, const char
     html_raw(&page->html, "</b>");
     tag_simulated(page);
     html_raw(&page->html, "<br/>");
-    write_formatted(&page->html, format, args);
+    html_vtextf(&page->html, format, args);
     html_raw(&page->html, "</dd></div>\n");
     va_end(args);
 }

@@ -89,7 +89,7 @@ static void widen(const double *points, size_t count, double *low, double *high)
 static void draw(struct page *page, const struct figure *figure, double *const points[CURVES_MAX],
                  size_t epochs)
 {
-    double low = INFINITY, high = -INFINITY;
+    double low = (double)INFINITY, high = -(double)INFINITY;
     for (size_t i = 0; i < CURVES_MAX; i++) {
         if (points[i])
             widen(points[i], epochs, &low, &high);

@@ -50,6 +50,8 @@ static void ticks_are_at_round_numbers(void **state)
 {
     struct scale scale = scale_make(0, 1, false, false, 5);
     expect_ticks(&scale, "0.0 0.2 0.4 0.6 0.8 1.0");
+    scale = scale_make(0, 6, false, false, 5);
+    expect_ticks(&scale, "0 1 2 3 4 5 6");
     scale = scale_make(0.03, 0.171, false, true, 4);
     expect_ticks(&scale, "0.00 0.05 0.10 0.15 0.20");
     scale = scale_make(-3, 11, false, true, 4);
@@ -73,8 +75,9 @@ static void log_ticks_are_powers_or_one_two_five(void **state)
 /* Every round axis ends at a tick, and holds the data; nothing overflows, whatever comes in. */
 static void any_range_makes_an_axis(void **state)
 {
-    static const double ends[] = {-INFINITY, -1e300, -3,  -1e-12,  0,     1e-310,   1e-12, 0.5,
-                                  1,         7,      1e9, 1.1e200, 1e300, INFINITY, NAN};
+    static const double ends[] = {
+        -(double)INFINITY, -1e300,     -3, -1e-12, 0, 1e-310, 1e-12, 0.5, 1, 7, 1e9, 1.1e200, 1e300,
+        (double)INFINITY,  (double)NAN};
     size_t count = sizeof ends / sizeof *ends;
     for (size_t i = 0; i < count * count * 4; i++) {
         double low = ends[i % count], high = ends[i / count % count];
@@ -180,7 +183,8 @@ static void bars_stand_on_the_axis_and_say_what_they_are(void **state)
 
 static void nothing_that_is_not_finite_gets_into_a_drawing(void **state)
 {
-    static const double wild[] = {NAN, INFINITY, -INFINITY, 1e308, -1e308, 0, 3};
+    static const double wild[] = {
+        (double)NAN, (double)INFINITY, -(double)INFINITY, 1e308, -1e308, 0, 3};
     size_t count = sizeof wild / sizeof *wild;
     begin(0.001, 1000, true);
     for (size_t i = 0; i < count * count; i++) {
@@ -258,7 +262,7 @@ static void numbers_have_the_digits_that_mean_something(void **state)
     expect_same(number_plain(0).text, "0");
     expect_same(number_plain(35123).text, "35\u202f123");
     expect_same(number_plain(1e-7).text, "1.00e-07");
-    expect_same(number_plain(INFINITY).text, NUMBER_NONE);
+    expect_same(number_plain((double)INFINITY).text, NUMBER_NONE);
     expect_same(number_given(24).text, "24");
     expect_same(number_duration(0.5).text, "0.50 s");
     expect_same(number_duration(4312).text, "71.9 min");
