@@ -197,6 +197,26 @@ static void every_epoch_is_recorded(void **state)
 }
 
 /* Pure noise cannot be learnt: what is gained on the training windows is lost on the others. */
+/* The schedules differ from the first falling step on, and a constant rate is no cosine. */
+static void the_schedule_is_followed(void **state)
+{
+    struct fixture *f = setup(0.1);
+    struct train_result results[SCHEDULE_KINDS];
+    for (int i = 0; i < SCHEDULE_KINDS; i++) {
+        struct train_options options = options_for(ADVERSARY_NONE, 4);
+        options.schedule = (enum schedule_kind)i;
+        results[i] = fit(&f->data, &options);
+    }
+    /* Until the half of the training a step schedule is constant. */
+    assert_true(results[SCHEDULE_STEP].epochs[1].loss == results[SCHEDULE_CONSTANT].epochs[1].loss);
+    for (int i = 0; i < SCHEDULE_KINDS; i++)
+        for (int j = 0; j < i; j++)
+            assert_false(results[i].epochs[3].loss == results[j].epochs[3].loss);
+    for (int i = 0; i < SCHEDULE_KINDS; i++)
+        train_result_deinit(&results[i]);
+    free(f);
+}
+
 static void training_stops_when_it_gains_nothing(void **state)
 {
     struct fixture *f = setup(3);
@@ -323,6 +343,7 @@ int main(void)
         cmocka_unit_test(the_twin_is_a_run_without_the_adversary),
         cmocka_unit_test(an_adversary_without_weight_changes_nothing),
         cmocka_unit_test(every_epoch_is_recorded),
+        cmocka_unit_test(the_schedule_is_followed),
         cmocka_unit_test(training_stops_when_it_gains_nothing),
         cmocka_unit_test(a_last_batch_of_one_is_left_out),
         cmocka_unit_test(windows_are_spaced),
