@@ -1,8 +1,14 @@
 # shellcheck shell=bash
-# ./run bench: the benchmarks that meson knows.
+# ./run bench: the benchmarks that meson knows; ./run bench training: beside PyTorch.
 set -euo pipefail
 source src/run/common.sh
 
+if [ "${1:-}" = training ]; then
+    shift
+    ensure_packages python3-torch python3-numpy
+    ensure_build # no options
+    exec /usr/bin/python3 tests/bench/training.py "$build_dir/src/cli/armwatch" "$@"
+fi
 [ $# -eq 0 ] || usage_error "bench: no option \"$1\""
 ensure_packages
 ensure_build # no options
