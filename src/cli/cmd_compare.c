@@ -154,7 +154,7 @@ static int tell(const struct cli *cli, cJSON *report, struct diag *diag)
     if (r == 0)
         comparison_text_print(report, stdout);
     if (r == 0 && directory)
-        printf("written      %s/report.html and report.json\n", directory);
+        printf("written      report.html and report.json in %s\n", directory);
     cJSON_Delete(report);
     return r;
 }

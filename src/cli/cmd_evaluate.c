@@ -153,7 +153,7 @@ static int show(const struct cli *cli, struct model *model, const struct evaluat
         return r;
     evaluation_text_print(result, stdout);
     if (report)
-        printf("written      %s/report.html and report.json\n", cli_text(cli, "report"));
+        printf("written      report.html and report.json in %s\n", cli_text(cli, "report"));
     return 0;
 }
 
