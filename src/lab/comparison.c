@@ -19,6 +19,12 @@
 
 /* ---- recordings ---- */
 
+const char *comparison_file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 /* Healthy rows for the test come first. */
 static int gather_tests(struct comparison *comparison, struct diag *diag)
 {
@@ -31,11 +37,12 @@ static int gather_tests(struct comparison *comparison, struct diag *diag)
         return diag_errno(diag, ENOMEM, "test recordings");
     for (size_t i = 0; i < holdout->test_count; i++) {
         comparison->test[i] = holdout->test[i];
-        comparison->test_names[i] = comparison->input->normal.name[holdout->test_source[i]];
+        comparison->test_names[i] =
+            comparison_file_name(comparison->input->normal.name[holdout->test_source[i]]);
     }
     for (size_t i = 0; i < anomalous->count; i++) {
         comparison->test[holdout->test_count + i] = anomalous->item[i];
-        comparison->test_names[holdout->test_count + i] = anomalous->name[i];
+        comparison->test_names[holdout->test_count + i] = comparison_file_name(anomalous->name[i]);
     }
     comparison->test_count = count;
     return 0;
@@ -151,6 +158,13 @@ static int make_plan(struct comparison *comparison, const struct scored *scored,
                 ? evaluation_measure(scored, comparison->test_count, &options, evaluation, diag)
                 : diag_errno(diag, ENOMEM, "plan");
     bool by_steps = r == 0 && evaluation->by_steps;
+    if (r == 0 && !evaluation->robot.ranked)
+        r = diag_set(diag, "the recordings to test on have windows %s: both kinds are needed",
+                     evaluation->robot.confusion.true_positives +
+                                 evaluation->robot.confusion.false_negatives >
+                             0
+                         ? "of anomalies only"
+                         : "without a label only");
     free(evaluation);
     if (r < 0)
         return r;

@@ -47,6 +47,9 @@ struct comparison_scores {
 int comparison_try_scores(struct comparison *comparison, const struct comparison_scores *scores,
                           struct trial_outcome *ret_outcome, struct diag *diag);
 
+/* Without its directories. */
+const char *comparison_file_name(const char *path);
+
 /* Room for the seeds of a row. Errors: -ENOMEM. */
 int comparison_allocate_row(struct comparison *comparison, size_t index, struct diag *diag);
 

@@ -212,7 +212,8 @@ static void name_class(const struct comparison *comparison, const struct evaluat
                        char *ret_name, size_t size)
 {
     if (class->part == EVALUATION_LABEL && comparison->kinds_are_files)
-        snprintf(ret_name, size, "%s", comparison->input->anomalous.name[class->label - 1]);
+        snprintf(ret_name, size, "%s",
+                 comparison_file_name(comparison->input->anomalous.name[class->label - 1]));
     else if (class->part == EVALUATION_LABEL)
         snprintf(ret_name, size, "label %d", class->label);
     else
@@ -372,7 +373,7 @@ static void add_files(cJSON *data, const char *key, const struct comparison_reco
     cJSON *list = cJSON_AddArrayToObject(data, key);
     for (size_t i = 0; i < recordings->count; i++) {
         cJSON *entry = cJSON_CreateObject();
-        cJSON_AddStringToObject(entry, "file", recordings->name[i]);
+        cJSON_AddStringToObject(entry, "file", comparison_file_name(recordings->name[i]));
         cJSON_AddNumberToObject(entry, "rows", (double)recordings->item[i]->rows);
         cJSON_AddNumberToObject(entry, "holes", (double)recordings->item[i]->holes);
         if (holdout) {

@@ -42,7 +42,7 @@ struct study_input {
 };
 
 static const char *const normal_files[] = {"n1.npy", "n2.npy"};
-static const char *const anomalous_files[] = {"x1.npy", "x2.npy"};
+static const char *const anomalous_files[] = {"somewhere/x1.npy", "x2.npy"};
 
 static struct comparison_input input_of(struct study_input *input)
 {
@@ -192,6 +192,20 @@ static void a_trial_that_cannot_run_is_named(void **state)
     release(&recordings);
 }
 
+static void a_test_without_anomalies_is_refused(void **state)
+{
+    struct study_input recordings;
+    const struct comparison_input input = input_of(&recordings);
+    const struct comparison_options options = options_of(1u << STUDY_PAPER);
+    struct diag diag = DIAG_INIT;
+    cJSON *report = NULL;
+    for (size_t i = 0; i < 2; i++)
+        memset(recordings.anomalous[i]->label, 0, 1000 * sizeof(int));
+    assert_int_equal(comparison_run(&input, &options, &report, &diag), -EINVAL);
+    assert_non_null(strstr(diag.text, "without a label only"));
+    release(&recordings);
+}
+
 /* Scores that come from a script: here twice the first channel's magnitude, so that they rank. */
 static void a_peer_stands_beside(void **state)
 {
@@ -241,6 +255,7 @@ int main(void)
         cmocka_unit_test(rows_say_what_they_should),
         cmocka_unit_test(the_same_input_gives_the_same_report),
         cmocka_unit_test(a_trial_that_cannot_run_is_named),
+        cmocka_unit_test(a_test_without_anomalies_is_refused),
         cmocka_unit_test_setup_teardown(a_peer_stands_beside, fixture_setup, fixture_teardown),
     };
     blas_init();
