@@ -1,0 +1,87 @@
+/*
+ * derived: channels that follow from the samples before, and values that are made comparable.
+ *
+ * One piece of code for training, offline scoring and live: a row of a model is a sample's channels
+ * and, behind them, the derived ones. Derived values are NAN while they cannot be known, as after a
+ * start or a gap until the program's next step: a detector that needs one gives no score then.
+ *
+ *   moving_time   s since the program step changed during which the arm moved: time in a step
+ *                 without the waiting for a late part
+ *   rotations     q and -q are the same rotation: the four channels of a quaternion get the sign
+ *                 that lies nearest to a reference of the program step, in their place
+ *
+ * What is derived is constant and belongs to the model (struct derivation); what was seen of one
+ * robot is a struct deriver. Thread: a derivation any; a deriver one at a time.
+ */
+#ifndef ARMWATCH_MODEL_DERIVED_H
+#define ARMWATCH_MODEL_DERIVED_H
+
+#include "base/diag.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DERIVED_NAME_MAX 64
+#define DERIVED_MAX 8
+#define DERIVED_STEPS_MAX 1024 /* a program step is 0 to this - 1 */
+#define DERIVED_NONE SIZE_MAX
+
+enum derived_kind { DERIVED_MOVING_TIME, DERIVED_KINDS };
+
+struct derived_channel {
+    enum derived_kind kind;
+    char name[DERIVED_NAME_MAX];
+};
+
+/* All zeros: nothing is derived. Channels are places in a sample. */
+struct derivation {
+    size_t channels; /* of a sample: derived channel i is at channels + i */
+    size_t count;
+    struct derived_channel channel[DERIVED_MAX];
+
+    size_t step_channel; /* DERIVED_NONE: the samples do not name the program step */
+    size_t steps;        /* that training has seen */
+    int *step;           /* [steps] rising */
+
+    size_t motions;            /* channels that tell motion from rest */
+    size_t *motion;            /* [motions] */
+    float *rest, *rest_level;  /* [motions] value at rest, and how far from it rest still reaches */
+
+    size_t rotations;
+    size_t (*rotation)[4];
+    float *reference; /* [steps + 1][rotations][4] of length 1; the last: any other step */
+};
+
+/* "moving-time". Errors: -EINVAL with the list in diag. */
+int derived_kind_parse(const char *name, enum derived_kind *ret_kind, struct diag *diag);
+const char *derived_kind_name(enum derived_kind kind);
+const char *derived_kind_unit(enum derived_kind kind);
+
+void derivation_deinit(struct derivation *derivation); /* also of zeros */
+/* Values of a row: the sample's channels and the derived ones. */
+size_t derivation_width(const struct derivation *derivation);
+/* The place in a row of the derived channel of a kind; DERIVED_NONE: there is none. */
+size_t derivation_find(const struct derivation *derivation, enum derived_kind kind);
+/* The program step that a row names; -1: none, or not a whole number of 0 to 1023. */
+int derivation_step(const struct derivation *derivation, const float *row);
+/* The place of a step among those that training has seen; DERIVED_NONE: it is not. */
+size_t derivation_step_index(const struct derivation *derivation, int step);
+/* Some motion channel is beyond its rest. */
+bool derivation_moving(const struct derivation *derivation, const float *row);
+
+struct deriver {
+    const struct derivation *derivation; /* borrowed */
+    double period_s;
+    int step;        /* of the row before; -1: none */
+    bool step_begun; /* it was seen to change into `step` */
+    uint64_t moving; /* rows of the step in motion */
+};
+
+void deriver_init(struct deriver *deriver, const struct derivation *derivation, double period_s);
+/* A row is missing before the next. */
+void deriver_break(struct deriver *deriver);
+/* row [width]: the sample's values stand in it, the rest is filled in. */
+void deriver_push(struct deriver *deriver, float *row);
+
+#endif
