@@ -129,7 +129,8 @@ static int train_model(const struct cli *cli, struct work *work, struct diag *di
                          "--out %s: must end in NAME.safetensors, where NAME is %s; or give --name",
                          out, NAME_RULE);
     struct fit_options fit_options;
-    int r = method_choose_training(cli, &fit_options, diag);
+    struct method_detectors detectors;
+    int r = method_choose_training(cli, &fit_options, &detectors, diag);
     if (r == 0)
         r = tuning_choose(cli, &fit_options.train, diag);
     if (r < 0)

@@ -1,11 +1,16 @@
 #include "cli/method.h"
 
+#include "lab/fit_kind.h"
+
 #include <stdio.h>
 #include <string.h>
 
 const struct cli_option training_options[] = {
     {.help = "how it is trained"},
-    {"detectors", "LIST", "which detectors (this version: autoencoder)", "default"},
+    {"detectors", "LIST",
+     "kinds with commas between them; default: what the project's results show to be best for such "
+     "samples",
+     "default"},
     {"arch", "basic|deep", "the paper's autoencoder 1 or 2", "deep", CLI_CHOICE},
     {"decoder-layers", "1|2", "hidden layers of the decoder: the paper can be read both ways", "1",
      CLI_CHOICE},
@@ -27,7 +32,12 @@ const struct cli_option method_options[] = {
     {"output", "linear|sigmoid", "default: linear; sigmoid with the minmax scaler", NULL,
      CLI_CHOICE},
     {"ignore", "NAME",
-     "a channel of the samples that the detector does not look at; \"*\" at an end",
+     "a channel of the samples that no detector looks at, or with KIND: before it that kind; \"*\" "
+     "at an end",
+     .repeatable = true},
+    {"step-channel", "NAME", "names the program step (default: action, if there is one)"},
+    {"motion", "NAME",
+     "a channel that tells motion from rest; \"*\" at an end (default: angular rates)",
      .repeatable = true},
     {"keep-drift", NULL,
      "look at channels too that drift within or between sessions, never change, or name the "
@@ -76,6 +86,8 @@ int method_choose(const struct cli *cli, enum adversary_kind adversary, struct f
     *ret_fit = fit_defaults(adversary);
     ret_fit->window = (size_t)cli_integer(cli, "window");
     ret_fit->ignore = cli_list(cli, "ignore");
+    ret_fit->step_channel = cli_text(cli, "step-channel");
+    ret_fit->motion = cli_list(cli, "motion");
     ret_fit->keep_drift = cli_given(cli, "keep-drift");
     ret_fit->pca_variance = cli_number(cli, "pca-variance");
     if (cli_given(cli, "keep"))
@@ -90,19 +102,51 @@ int method_choose(const struct cli *cli, enum adversary_kind adversary, struct f
     return r;
 }
 
-int method_choose_training(const struct cli *cli, struct fit_options *ret_fit, struct diag *diag)
+/* "a,b,c": kinds that there are, each once. */
+static int choose_detectors(const struct cli *cli, struct method_detectors *ret, struct diag *diag)
 {
-    const char *detectors = cli_text(cli, "detectors");
-    if (strcmp(detectors, "default") != 0 && strcmp(detectors, "autoencoder") != 0)
-        return diag_set(diag, "--detectors %s: this version has autoencoder", detectors);
+    const char *text = cli_text(cli, "detectors");
+    *ret = (struct method_detectors){0};
+    if (!strcmp(text, "default"))
+        return 0;
+    while (*text) {
+        char name[DETECTOR_NAME_MAX];
+        size_t length = strcspn(text, ",");
+        snprintf(name, sizeof name, "%.*s", (int)length, text);
+        const struct fit_kind *kind = fit_kind_find(name);
+        if (!kind) {
+            char list[256] = "";
+            size_t used = 0;
+            for (const struct fit_kind *const *k = fit_kinds(); *k && used < sizeof list; k++)
+                used += (size_t)snprintf(list + used, sizeof list - used, " %s", (*k)->name);
+            return diag_set(diag, "--detectors: \"%s\" is none; there are%s", name, list);
+        }
+        for (size_t i = 0; i < ret->count; i++) {
+            if (ret->kind[i] == kind->name)
+                return diag_set(diag, "--detectors: %s appears twice", name);
+        }
+        if (ret->count == MODEL_DETECTORS_MAX)
+            return diag_set(diag, "--detectors: at most %d", MODEL_DETECTORS_MAX);
+        ret->kind[ret->count++] = kind->name;
+        text += length + (text[length] == ',');
+    }
+    return ret->count > 0 ? 0 : diag_set(diag, "--detectors: empty");
+}
+
+int method_choose_training(const struct cli *cli, struct fit_options *ret_fit,
+                           struct method_detectors *ret_detectors, struct diag *diag)
+{
     enum fit_reduction reduction = (enum fit_reduction)cli_choice(cli, "reduce");
     bool by_label = reduction == FIT_REDUCTION_MUTUAL_INFORMATION;
     if (by_label != cli_given(cli, "labelled"))
         return diag_set(diag, by_label ? "--reduce mutual-information: --labelled must be given"
                                        : "--labelled: for --reduce mutual-information only");
     int r = method_choose(cli, (enum adversary_kind)cli_choice(cli, "adversary"), ret_fit, diag);
+    if (r == 0)
+        r = choose_detectors(cli, ret_detectors, diag);
     if (r < 0)
         return r;
+    ret_fit->detectors = ret_detectors->count > 0 ? ret_detectors->kind : NULL;
     ret_fit->reduction = reduction;
     ret_fit->architecture.kind = (enum architecture_kind)cli_choice(cli, "arch");
     ret_fit->architecture.second_decoder_layer = cli_choice(cli, "decoder-layers") == 1;

@@ -17,7 +17,12 @@ extern const struct cli_option training_options[];
 int method_choose(const struct cli *cli, enum adversary_kind adversary, struct fit_options *ret_fit,
                   struct diag *diag);
 
-/* The same with training_options. */
-int method_choose_training(const struct cli *cli, struct fit_options *ret_fit, struct diag *diag);
+/* The same with training_options. The list of detectors has to live as long as the options. */
+struct method_detectors {
+    size_t count;
+    const char *kind[MODEL_DETECTORS_MAX + 1]; /* ends with NULL */
+};
+int method_choose_training(const struct cli *cli, struct fit_options *ret_fit,
+                           struct method_detectors *ret_detectors, struct diag *diag);
 
 #endif

@@ -72,7 +72,7 @@ static void refuse(struct intake *intake, struct robot *robot, enum sample_refus
     intake->rejected++;
     robot_note_trouble(robot, ROBOT_REJECTED, now_ns);
     robot_count_window(robot, false, now_ns);
-    history_break(&robot->history);
+    track_break(&robot->track);
     if (power_of_two(count))
         log_warning("%s: sample refused (%s, %llu so far): %s", robot->name,
                     sample_refusal_name(refusal), (unsigned long long)count, why);
@@ -103,7 +103,7 @@ static size_t shortest_span(const struct model *model)
 static void send_window(struct intake *intake, struct robot *robot, const struct sample *sample,
                         int64_t now_ns)
 {
-    size_t rows = history_valid_rows(&robot->history);
+    size_t rows = history_valid_rows(&robot->track.history);
     if (rows < shortest_span(robot->model)) {
         robot_count_window(robot, false, now_ns);
         return;
@@ -111,8 +111,8 @@ static void send_window(struct intake *intake, struct robot *robot, const struct
     fleet_post_if_dirty(intake->fleet);
     const struct scorer_window window = {.robot = robot->number,
                                          .rows = rows,
-                                         .channels = robot->history.channels,
-                                         .values = history_window(&robot->history, rows),
+                                         .channels = robot->track.history.channels,
+                                         .values = history_window(&robot->track.history, rows),
                                          .time_ns = sample->time_ns,
                                          .seq = sample->has_seq ? sample->seq : robot->arrivals,
                                          .epoch = robot->epoch,
@@ -138,15 +138,15 @@ static void take_sample(struct intake *intake, struct robot *robot, struct sampl
     if (robot->gated) {
         robot->counters.gated++;
         robot_count_window(robot, false, now_ns);
-        history_break(&robot->history);
+        track_break(&robot->track);
         return;
     }
     if (!sample->has_time) {
         sample->time_ns = clock_realtime_ns();
         sample->has_time = true;
     }
-    bool first = !robot->history.started;
-    switch (history_push(&robot->history, sample)) {
+    bool first = !robot->track.history.started;
+    switch (track_push(&robot->track, sample)) {
     case HISTORY_DUPLICATE:
         robot->counters.duplicates++;
         return;
@@ -193,7 +193,7 @@ static void take_message(struct intake *intake, struct robot *robot,
     struct diag diag = DIAG_INIT;
     enum sample_refusal refusal =
         sample_decode(robot->assignment->decoder, message->payload, message->size, &sample,
-                      history_next_row(&robot->history), &diag);
+                      track_next_row(&robot->track), &diag);
     if (refusal) {
         refuse(intake, robot, refusal, diag.text, now_ns);
         return;

@@ -25,11 +25,7 @@ struct robot *robot_new(const char *name, size_t number, struct model *model, do
     struct robot *robot = calloc(1, sizeof *robot);
     if (!robot)
         return NULL;
-    const struct history_options options = {.channels = model->channels,
-                                            .span = model->span,
-                                            .period_s = model->period_s,
-                                            .max_gap_s = max_gap_s};
-    if (history_init(&robot->history, &options) < 0) {
+    if (track_init(&robot->track, model, max_gap_s) < 0) {
         free(robot);
         return NULL;
     }
@@ -47,13 +43,13 @@ void robot_free(struct robot *robot)
 {
     if (!robot)
         return;
-    history_deinit(&robot->history);
+    track_deinit(&robot->track);
     free(robot);
 }
 
 int robot_set_model(struct robot *robot, struct model *model, const double *thresholds)
 {
-    int r = history_set_span(&robot->history, model->span, model->period_s);
+    int r = track_set_model(&robot->track, model);
     if (r < 0)
         return r;
     robot->model = model;

@@ -9,8 +9,8 @@
 #include "base/hash.h"
 #include "base/name.h"
 #include "pipeline/alert.h"
-#include "pipeline/history.h"
 #include "pipeline/sample.h"
+#include "pipeline/track.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,7 +58,7 @@ struct robot {
     size_t number; /* in scoring sets */
     struct assignment *assignment;
     struct model *model; /* borrowed from the assignment: the one that its results are from */
-    struct history history;
+    struct track track;
     struct alert alert;
     struct robot_counters counters;
     uint64_t arrivals;    /* samples that became a row */

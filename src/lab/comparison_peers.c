@@ -365,11 +365,16 @@ static int exchange_scores(struct exchange *exchange, struct diag *diag)
     exchange->options.period_s = comparison->options->period_s;
     fitting->sessions = comparison->holdout.fit;
     fitting->count = comparison->holdout.fit_count;
+    fitting->sample_channels = comparison->holdout.fit[0]->channels;
     fitting->options = &exchange->options;
     int r = make_directory(exchange, diag);
     if (r < 0)
         return r;
-    r = fitting_init(fitting, &exchange->report, diag);
+    r = split_make(fitting->sessions, fitting->count,
+                   fit_gap_rows(&exchange->options, exchange->options.period_s),
+                   &exchange->report.split, diag);
+    if (r == 0)
+        r = fitting_init(fitting, &exchange->report, diag);
     if (r == 0)
         r = put_split(exchange, diag);
     if (r == 0)

@@ -4,6 +4,7 @@
 #include "model/model_file.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,16 +180,27 @@ static int put_scores(struct draft *draft, size_t detector, const double *scores
     return draft_set(draft, name, SAFETENSORS_F64, SAFETENSORS_SHAPE(count), scores);
 }
 
+/* A file holds finite numbers only. */
+static int put_rows(struct draft *draft, const float *rows, size_t count, size_t width)
+{
+    float *known = malloc(count * width * sizeof *known);
+    for (size_t i = 0; known && i < count * width; i++)
+        known[i] = isnan(rows[i]) ? MODEL_SELFTEST_UNKNOWN : rows[i];
+    int r = known ? draft_set(draft, "selftest.input", SAFETENSORS_F32,
+                              SAFETENSORS_SHAPE(count, width), known)
+                  : -ENOMEM;
+    free(known);
+    return r;
+}
+
 /* A file without the right scores still loads: only the self-test itself compares them. So the
  * model is built with zeros first, and then says its own scores. */
-static int put_selftest(struct draft *draft, const float *rows, size_t count, size_t channels,
-                        struct diag *diag)
+int draft_set_selftest(struct draft *draft, const float *rows, size_t count, size_t width,
+                       struct diag *diag)
 {
     struct model *model = NULL;
     double *scores = calloc(count, sizeof *scores);
-    int r = scores ? draft_set(draft, "selftest.input", SAFETENSORS_F32,
-                               SAFETENSORS_SHAPE(count, channels), rows)
-                   : -ENOMEM;
+    int r = scores ? put_rows(draft, rows, count, width) : -ENOMEM;
     cJSON *entry;
     for (size_t d = 0; r == 0 && (entry = draft_detector(draft, d)); d++) {
         int64_t window = 1, spacing = 1;
@@ -204,18 +216,13 @@ static int put_selftest(struct draft *draft, const float *rows, size_t count, si
     for (size_t d = 0; r == 0 && d < model->detectors; d++) {
         size_t windows = count - detector_span(&model->detector[d]) + 1;
         for (size_t i = 0; i < windows; i++) {
-            const float *window = model->selftest_input + i * channels;
+            const float *window = model->selftest_input + i * width;
             detector_score(&model->detector[d], &window, 1, &scores[i]);
+            scores[i] = isnan(scores[i]) ? MODEL_SELFTEST_NO_SCORE : scores[i];
         }
         r = put_scores(draft, d, scores, windows);
     }
     model_unref(model);
     free(scores);
     return r;
-}
-
-int draft_set_selftest(struct draft *draft, const float *rows, size_t count, struct diag *diag)
-{
-    const cJSON *channels = cJSON_GetObjectItemCaseSensitive(draft->config, "channels");
-    return put_selftest(draft, rows, count, (size_t)cJSON_GetArraySize(channels), diag);
 }

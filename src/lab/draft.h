@@ -41,8 +41,9 @@ int draft_format(struct draft *draft, void **ret_data, size_t *ret_size, struct 
 /* Formats and parses: the model as it would be loaded. */
 int draft_build(struct draft *draft, struct model **ret_model, struct diag *diag);
 
-/* Puts the self-test in: rows [rows][channels], and what the model itself scores them. Thread:
- * BLAS. */
-int draft_set_selftest(struct draft *draft, const float *rows, size_t count, struct diag *diag);
+/* Puts the self-test in: rows [count][width of the model], and what the model itself scores them.
+ * Thread: BLAS. */
+int draft_set_selftest(struct draft *draft, const float *rows, size_t count, size_t width,
+                       struct diag *diag);
 
 #endif

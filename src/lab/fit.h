@@ -34,8 +34,11 @@ struct fit_options {
     struct architecture_options architecture;
     struct scaler_options scaler;
     size_t window, spacing;
-    /* Channels of the samples that the detector does not look at; "*" at an end matches the rest of
-     * a name. Ends with NULL; may be NULL. */
+    const char *const *detectors; /* kinds, ended by NULL; NULL: those by default */
+    const char *step_channel;     /* that names the program step; NULL: "action", if there is one */
+    const char *const *motion;    /* channels that tell motion from rest; NULL: angular rates */
+    /* Channels of the samples that no detector looks at, or with "KIND:" before it that kind; "*"
+     * at an end matches the rest of a name. Ends with NULL; may be NULL. */
     const char *const *ignore;
     bool keep_drift; /* channels that drift, never move, or name the program step too */
     enum fit_reduction reduction;
@@ -50,6 +53,8 @@ struct fit_options {
     size_t max_training_windows; /* evenly taken from all that there are; 0: all */
     enum baseline_kind baseline; /* instead of training */
     bool with_twin;              /* a model of the adversary's twin too */
+    size_t analog_bytes_max;     /* of the reference cycles */
+    size_t analog_neighbours;    /* of them, that an expectation is the mean of */
 };
 
 /* What an adversary asks for (design: the stable recipe, or the paper's own settings): scaler,
@@ -64,7 +69,7 @@ struct scaler_options fit_scaler_options(const struct fit_options *options,
  * 0..1. Depends on options->train.adversary. */
 void fit_use_scaler(struct fit_options *options, enum scaler_kind scaler);
 
-/* A channel of the samples that the detector does not look at. */
+/* A channel of the samples that the autoencoder does not look at. */
 struct fit_left_out {
     size_t channel;
     const char *reason; /* such as "constant" */
@@ -78,9 +83,8 @@ struct fit_report {
                               differ from the others */
     size_t training_windows, held_out_windows;
     struct train_result result;
-    struct calibration calibration; /* borrowed from the model */
-    struct model *model;            /* as it will be loaded; self-tested */
-    struct model *twin_model;       /* the same of the twin; NULL: not asked for, or none */
+    struct model *model;      /* as it will be loaded; self-tested */
+    struct model *twin_model; /* the same of the twin; NULL: not asked for, or none */
 };
 
 /* Rows between two parts of a session: no window, and no slow movement, is in both. */

@@ -4,6 +4,7 @@
  * figure about them too good. The one exception is the choice by mutual information, which needs
  * labels and so a recording of its own.
  */
+#include "lab/derive.h"
 #include "lab/drift.h"
 #include "lab/fit_internal.h"
 #include "lab/mutual_information.h"
@@ -14,42 +15,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A program without some step, such as a slowed one, would be told by that and not by its motion.
- */
-#define PROGRAM_STEP "action"
+#define PROGRAM_STEP "action" /* where the options name no other channel */
 
 /* ---- choice of channels ---- */
 
-static bool name_matches(const char *pattern, const char *name)
-{
-    size_t length = strlen(pattern);
-    bool open = length > 0 && pattern[length - 1] == '*';
-    return open ? !strncmp(pattern, name, length - 1) : !strcmp(pattern, name);
-}
-
-/* reason is NULL for a channel that stays. */
-static int leave_out_ignored(const struct fitting *fitting, const char **reason, struct diag *diag)
+/* reason is NULL for a channel that stays. Derived ones are other detectors' matter. */
+static void leave_out_ignored(const struct fitting *fitting, const char **reason)
 {
     const struct recording *first = fitting->sessions[0];
-    const char *const *ignore = fitting->options->ignore;
-    for (size_t i = 0; ignore && ignore[i]; i++) {
-        bool known = false;
-        for (size_t c = 0; c < first->channels; c++) {
-            if (!name_matches(ignore[i], first->names[c]))
-                continue;
+    for (size_t c = 0; c < first->channels; c++) {
+        if (c >= fitting->sample_channels)
+            reason[c] = "derived";
+        else if (fit_ignored(fitting->options, "autoencoder", first->names[c]))
             reason[c] = "ignored as asked";
-            known = true;
-        }
-        if (!known)
-            return diag_set(diag, "no channel is named %s, which is to be ignored", ignore[i]);
     }
-    return 0;
 }
 
 static int leave_out_drift(const struct fitting *fitting, struct fit_report *report,
                            const char **reason, struct diag *diag)
 {
     const struct recording *first = fitting->sessions[0];
+    const char *given = fitting->options->step_channel, *step = given ? given : PROGRAM_STEP;
     const struct split *split = &report->split;
     struct drift_session *sessions = calloc(split->count, sizeof *sessions);
     if (!sessions)
@@ -66,7 +52,9 @@ static int leave_out_drift(const struct fitting *fitting, struct fit_report *rep
     for (size_t c = 0; r == 0 && c < first->channels; c++) {
         if (reason[c])
             continue;
-        if (first->named && !strcmp(first->names[c], PROGRAM_STEP))
+        /* A program without some step, such as a slowed one, would be told by that and not by its
+         * motion. */
+        if (first->named && !strcmp(first->names[c], step))
             reason[c] = "program step";
         else if (drift.channel[c].finding != DRIFT_NONE)
             reason[c] = drift_finding_text(drift.channel[c].finding);
@@ -143,7 +131,7 @@ static int labelled_fill(struct labelled *labelled, const struct fitting *fittin
             labelled->valid[at] = given->valid[row];
             for (size_t c = 0; c < channels; c++)
                 labelled->values[at * channels + c] =
-                    found->values[row * first->channels + labelled->channel[c]];
+                    found->values[row * found->channels + labelled->channel[c]];
         }
         recording_free(found);
     }
@@ -192,9 +180,9 @@ static int keep_choice(struct fitting *fitting, struct fit_report *report,
         return diag_errno(diag, ENOMEM, "channels");
     }
     for (size_t c = 0; c < channels; c++) {
-        if (reason[c])
+        if (reason[c] && c < fitting->sample_channels)
             report->left_out[report->left_out_count++] = (struct fit_left_out){c, reason[c]};
-        else
+        else if (!reason[c])
             places[used++] = c;
     }
     int r = used > 0 ? features_init(&fitting->features, places, used)
@@ -210,9 +198,8 @@ static int choose_channels(struct fitting *fitting, struct fit_report *report, s
     const char **reason = calloc(fitting->sessions[0]->channels, sizeof *reason);
     if (!reason)
         return diag_errno(diag, ENOMEM, "channels");
-    int r = leave_out_ignored(fitting, reason, diag);
-    if (r == 0 && !options->keep_drift)
-        r = leave_out_drift(fitting, report, reason, diag);
+    leave_out_ignored(fitting, reason);
+    int r = options->keep_drift ? 0 : leave_out_drift(fitting, report, reason, diag);
     if (r == 0 && options->reduction == FIT_REDUCTION_MUTUAL_INFORMATION)
         r = leave_out_uninformative(fitting, reason, diag);
     if (r == 0)

@@ -1,16 +1,18 @@
 /*
- * fit_internal: what the parts of fit share: fit_features.c makes the rows that fit.c trains on,
- * fit_assemble.c makes the model file.
+ * fit_internal: what the parts of fit share: fit_features.c makes the rows that fit_autoencoder.c
+ * trains on, fit.c and fit_assemble.c make the model file.
  */
 #ifndef ARMWATCH_LAB_FIT_INTERNAL_H
 #define ARMWATCH_LAB_FIT_INTERNAL_H
 
 #include "lab/fit.h"
+#include "lab/fit_kind.h"
 #include "model/features.h"
 
 struct fitting {
-    struct recording *const *sessions;
+    struct recording *const *sessions; /* with or without derived channels */
     size_t count;
+    size_t sample_channels; /* the first of theirs */
     const struct fit_options *options;
     size_t row_count, span;
     struct features features;
@@ -21,8 +23,9 @@ struct fitting {
     struct architecture architecture;
 };
 
-/* The first half of a fit: split, features, rows and windows. fitting->sessions, count and options
- * are set. Memory: fitting_deinit, also after a failure. Errors: -EINVAL, -ENOMEM. */
+/* The first half of a fit of the autoencoder: features, rows and windows. fitting->sessions, count,
+ * sample_channels and options are set, report->split is made. Memory: fitting_deinit, also after a
+ * failure. Errors: -EINVAL, -ENOMEM. */
 int fitting_init(struct fitting *fitting, struct fit_report *report, struct diag *diag);
 void fitting_deinit(struct fitting *fitting);
 
@@ -31,8 +34,12 @@ void fitting_deinit(struct fitting *fitting);
  * Errors: -EINVAL, -ENOMEM. */
 int fit_make_features(struct fitting *fitting, struct fit_report *report, struct diag *diag);
 
-/* The file, and in the report the model as it will be loaded. Errors: as fit. */
-int fit_assemble(const struct fitting *fitting, struct draft **ret_draft, struct fit_report *report,
-                 struct diag *diag);
+/* The autoencoder's network: what it costs the time. Errors: as fit. */
+int fit_autoencoder_learn(struct fitting *fitting, struct fit_report *report, struct diag *diag);
+
+/* The file with these detectors (kinds, ended by NULL), and the model as it will be loaded,
+ * calibrated and self-tested. Errors: as fit. */
+int fit_assemble(const struct fit_source *source, const char *const *detectors,
+                 struct draft **ret_draft, struct model **ret_model, struct diag *diag);
 
 #endif

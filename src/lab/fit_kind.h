@@ -12,6 +12,9 @@
 #include "lab/segments.h"
 #include "model/derived.h"
 
+struct fitting;
+struct network;
+
 struct fit_source {
     struct recording *const *sessions; /* rows of [derivation_width]; NAN where not known */
     size_t count;
@@ -19,13 +22,19 @@ struct fit_source {
     const struct derivation *derivation;
     const struct segments *segments; /* empty where samples do not name the program step */
     const struct fit_options *options;
+    /* What costs the time comes before: of the autoencoder, NULL where it is not asked for. */
+    struct fitting *fitting;
+    struct network *network;
+    const struct fit_report *report;
 };
 
 struct fit_kind {
-    const char *name; /* of the detector kind */
-    bool needs_step;  /* samples must name the program step */
-    bool by_default;  /* in the set that `train` makes if nothing is said */
-    /* entry holds kind, name and filter. Errors: -EINVAL this data does not do, -ENOMEM. */
+    const char *name;       /* of the detector kind */
+    bool needs_step;        /* samples must name the program step */
+    bool without_step_only; /* by default, only where they do not */
+    bool by_default;        /* in the set that `train` makes if nothing is said */
+    /* entry holds kind and name; a kind may put a filter of its own in, else it gets the options'.
+     * Errors: -EINVAL this data does not do, -ENOMEM. */
     int (*fit)(const struct fit_source *source, size_t index, struct draft *draft, cJSON *entry,
                struct diag *diag);
 };

@@ -15,6 +15,8 @@ struct fit_options fit_defaults(enum adversary_kind adversary)
         .window = 5,
         .spacing = 1,
         .pca_variance = 0.95,
+        .analog_bytes_max = (size_t)8 << 20,
+        .analog_neighbours = 8,
         .filter = ALERT_FILTER_DEFAULT,
         .false_alarms_per_day = 1,
         .train = train_defaults(adversary),

@@ -88,7 +88,7 @@ size_t split_rows(const struct split *split, enum split_part part)
 }
 
 /* Does row i continue the row before it? */
-static bool continues(const struct recording *recording, size_t i, double period_s)
+bool split_continues(const struct recording *recording, size_t i, double period_s)
 {
     if (!recording->valid[i - 1])
         return false;
@@ -104,7 +104,7 @@ static size_t collect_block(const struct split_block *block, const struct split_
     const struct recording *recording = windows->sessions[block->session];
     size_t run = 0, count = 0;
     for (size_t i = block->first; i < block->end; i++) {
-        bool joined = i > block->first && continues(recording, i, windows->period_s);
+        bool joined = i > block->first && split_continues(recording, i, windows->period_s);
         run = !recording->valid[i] ? 0 : joined ? run + 1 : 1;
         if (run >= windows->span)
             ends[count++] = offset + i;

@@ -36,6 +36,10 @@ void split_deinit(struct split *split);
 /* Rows of one part. */
 size_t split_rows(const struct split *split, enum split_part part);
 
+/* The row belongs to a window with the row before it: both are valid and at most 1.5 periods apart.
+ */
+bool split_continues(const struct recording *recording, size_t row, double period_s);
+
 /* The last rows of all windows of a part, as indices into the sessions put one after the other:
  * ret_ends is allocated. Rows belong together if both are valid and at most 1.5 periods apart.
  * Errors: -ENOMEM. */

@@ -165,8 +165,10 @@ static void autoencoder_score(struct detector *detector, const float *const *win
     for (size_t i = 0; i < count; i++)
         fill_input(detector, windows[i], ae->input + i * width);
     mlp_forward(ae->mlp, count, ae->input, ae->output);
-    for (size_t i = 0; i < count; i++)
-        ret_scores[i] = window_error(ae, ae->input + i * width, ae->output + i * width, width);
+    for (size_t i = 0; i < count; i++) {
+        double error = window_error(ae, ae->input + i * width, ae->output + i * width, width);
+        ret_scores[i] = isnan(error) ? (double)INFINITY : error;
+    }
 }
 
 /* Sums every channel's error over the window, and leaves the residual of the newest row behind.

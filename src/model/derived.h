@@ -24,7 +24,8 @@
 
 #define DERIVED_NAME_MAX 64
 #define DERIVED_MAX 8
-#define DERIVED_STEPS_MAX 1024 /* a program step is 0 to this - 1 */
+#define DERIVED_GROUP "program" /* what all derived channels are a part of */
+#define DERIVED_STEPS_MAX 1024  /* a program step is 0 to this - 1 */
 #define DERIVED_NONE SIZE_MAX
 
 enum derived_kind { DERIVED_MOVING_TIME, DERIVED_KINDS };
@@ -44,9 +45,9 @@ struct derivation {
     size_t steps;        /* that training has seen */
     int *step;           /* [steps] rising */
 
-    size_t motions;            /* channels that tell motion from rest */
-    size_t *motion;            /* [motions] */
-    float *rest, *rest_level;  /* [motions] value at rest, and how far from it rest still reaches */
+    size_t motions;           /* channels that tell motion from rest */
+    size_t *motion;           /* [motions] */
+    float *rest, *rest_level; /* [motions] value at rest, and how far from it rest still reaches */
 
     size_t rotations;
     size_t (*rotation)[4];

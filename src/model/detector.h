@@ -1,10 +1,10 @@
 /*
  * detector: one way of judging a window, as the model file lists them.
  *
- * A detector sees windows of `window` rows, `spacing` apart, of the model's channels in the units
- * of the source, and gives each a score that grows with how unusual it is. Its threshold follows
- * from its calibration and a budget of false alarms. Thread: loading anywhere; detector_score and
- * detector_explain only on the thread that owns BLAS.
+ * A detector sees windows of `window` rows, `spacing` apart, of the model's channels and derived
+ * channels in the units of the source, and gives each a score that grows with how unusual it is.
+ * Its threshold follows from its calibration and a budget of false alarms. Thread: loading
+ * anywhere; detector_score and detector_explain only on the thread that owns BLAS.
  */
 #ifndef ARMWATCH_MODEL_DETECTOR_H
 #define ARMWATCH_MODEL_DETECTOR_H
@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/name.h"
 #include "model/calibration.h"
+#include "model/derived.h"
 #include "model/safetensors.h"
 
 #include <stdbool.h>
@@ -37,7 +38,7 @@ struct alert_filter {
 
 /* How one channel took part in a score. */
 struct deviation {
-    size_t channel;  /* of the model */
+    size_t channel;  /* of a row */
     double share;    /* of the window's score, 0..1 */
     double observed; /* newest row, in the channel's units */
     double expected;
@@ -59,10 +60,11 @@ struct detector_kind {
 struct detector {
     const struct detector_kind *kind;
     char name[DETECTOR_NAME_MAX];
-    size_t index;    /* in the model: the prefix of its tensors */
-    size_t channels; /* of the model: the width of a row */
-    size_t window;   /* rows in a window */
-    size_t spacing;  /* rows from one row of a window to the next */
+    size_t index;                        /* in the model: the prefix of its tensors */
+    size_t channels;                     /* of a row: the model's, derived ones included */
+    const struct derivation *derivation; /* of the model */
+    size_t window;                       /* rows in a window */
+    size_t spacing;                      /* rows from one row of a window to the next */
     struct alert_filter filter;
     bool calibrated;
     struct calibration calibration; /* where calibrated */
@@ -71,8 +73,8 @@ struct detector {
     } part;
 };
 
-/* Loads one entry of the model's "detectors". detector->index and ->channels are set by the caller.
- */
+/* Loads one entry of the model's "detectors". detector->index, ->channels and ->derivation are set
+ * by the caller. */
 int detector_load(struct detector *detector, const cJSON *config, const struct safetensors *tensors,
                   struct diag *diag);
 void detector_unload(struct detector *detector);
@@ -81,7 +83,8 @@ void detector_unload(struct detector *detector);
 size_t detector_span(const struct detector *detector);
 
 /* Shape: windows[i] points to the oldest of detector_span contiguous rows of [channels]; count <=
- * DETECTOR_BATCH_MAX. A score is finite unless the arithmetic overflowed: the caller must look. */
+ * DETECTOR_BATCH_MAX. A score is NAN where the window cannot be judged (a derived value is not
+ * known, a program step is new), infinite where the arithmetic overflowed, else 0 or over. */
 void detector_score(struct detector *detector, const float *const *windows, size_t count,
                     double *ret_scores);
 

@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include "base/file.h"
+#include "model/derived_file.h"
 #include "model/model_file.h"
 
 #include <assert.h>
@@ -19,12 +20,13 @@ static void free_model(struct model *model)
         detector_unload(&model->detector[d]);
         free(model->selftest_score[d]);
     }
-    for (size_t c = 0; model->channel && c < model->channels; c++) {
+    for (size_t c = 0; model->channel && c < model->channels + DERIVED_MAX; c++) {
         free(model->channel[c].name);
         free(model->channel[c].unit);
     }
     for (size_t g = 0; g < model->groups; g++)
         free(model->group_names[g]);
+    derivation_deinit(&model->derivation);
     free(model->channel);
     free(model->group_names);
     free(model->selftest_input);
@@ -101,8 +103,8 @@ static int load_channels(struct model *model, struct diag *diag)
     size_t count = (size_t)cJSON_GetArraySize(list);
     if (count == 0 || count > MODEL_CHANNELS_MAX)
         return diag_set(diag, "channels: %zu, must be 1 to %d", count, MODEL_CHANNELS_MAX);
-    model->channel = calloc(count, sizeof *model->channel);
-    model->group_names = calloc(count, sizeof *model->group_names);
+    model->channel = calloc(count + DERIVED_MAX, sizeof *model->channel);
+    model->group_names = calloc(count + 1, sizeof *model->group_names);
     if (!model->channel || !model->group_names)
         return diag_errno(diag, ENOMEM, "channels");
     cJSON_ArrayForEach(entry, list)
@@ -114,6 +116,30 @@ static int load_channels(struct model *model, struct diag *diag)
         }
     }
     return check_unique_channels(model, diag);
+}
+
+/* The derived channels stand behind those of a sample, as a group of their own. */
+static int load_derived(struct model *model, const struct safetensors *tensors, struct diag *diag)
+{
+    const char **names = calloc(model->channels, sizeof *names);
+    const struct derived_names derived_names = {model->channels, names};
+    if (!names)
+        return diag_errno(diag, ENOMEM, "channels");
+    for (size_t c = 0; c < model->channels; c++)
+        names[c] = model->channel[c].name;
+    int r = derived_file_load(model->config, tensors, &derived_names, &model->derivation, diag);
+    free(names);
+    model->width = r < 0 ? model->channels : derivation_width(&model->derivation);
+    for (size_t c = model->channels; r == 0 && c < model->width; c++) {
+        const struct derived_channel *derived = &model->derivation.channel[c - model->channels];
+        struct model_channel *channel = &model->channel[c];
+        channel->name = strdup(derived->name);
+        channel->unit = strdup(derived_kind_unit(derived->kind));
+        if (!channel->name || !channel->unit ||
+            find_group(model, DERIVED_GROUP, &channel->group) < 0)
+            r = diag_errno(diag, ENOMEM, "channel");
+    }
+    return r;
 }
 
 static int load_header(struct model *model, struct diag *diag)
@@ -150,7 +176,8 @@ static int load_detectors(struct model *model, const struct safetensors *tensors
     {
         struct detector *detector = &model->detector[model->detectors];
         detector->index = model->detectors++;
-        detector->channels = model->channels;
+        detector->channels = model->width;
+        detector->derivation = &model->derivation;
         r = detector_load(detector, entry, tensors, diag);
         if (r < 0) {
             diag_prefix(diag, "detector %zu", detector->index);
@@ -166,26 +193,30 @@ static int load_detectors(struct model *model, const struct safetensors *tensors
     if (model->span > MODEL_SPAN_MAX)
         return diag_set(diag, "a window spans %zu rows, at most %d are allowed", model->span,
                         MODEL_SPAN_MAX);
-    if (model->span * model->channels > MODEL_WINDOW_MAX)
+    if (model->span * model->width > MODEL_WINDOW_MAX)
         return diag_set(diag,
                         "a window spans %zu rows of %zu channels, at most %zu values are allowed",
-                        model->span, model->channels, MODEL_WINDOW_MAX);
+                        model->span, model->width, MODEL_WINDOW_MAX);
     return 0;
 }
 
 static int load_selftest(struct model *model, const struct safetensors *tensors, struct diag *diag)
 {
     const struct safetensors_tensor *input = safetensors_find(tensors, "selftest.input");
-    if (!input || input->shape.rank != 2 || input->shape.dims[1] != model->channels ||
+    if (!input || input->shape.rank != 2 || input->shape.dims[1] != model->width ||
         input->shape.dims[0] < model->span || input->shape.dims[0] > SELFTEST_ROWS_MAX)
         return diag_set(diag, "selftest.input: missing, or not [%zu to %d, %zu]", model->span,
-                        SELFTEST_ROWS_MAX, model->channels);
+                        SELFTEST_ROWS_MAX, model->width);
     model->selftest_rows = input->shape.dims[0];
     model->selftest_input = malloc(input->count * sizeof(float));
     if (!model->selftest_input)
         return diag_errno(diag, ENOMEM, "self-test");
     int r =
         safetensors_get_f32(tensors, "selftest.input", input->shape, model->selftest_input, diag);
+    for (size_t i = 0; r == 0 && i < input->count; i++) {
+        if (model->selftest_input[i] == MODEL_SELFTEST_UNKNOWN)
+            model->selftest_input[i] = NAN;
+    }
     for (size_t d = 0; r == 0 && d < model->detectors; d++) {
         size_t scores = model->selftest_rows - detector_span(&model->detector[d]) + 1;
         char name[64];
@@ -206,6 +237,8 @@ static int build(struct model *model, const struct safetensors *tensors, struct 
         r = load_header(model, diag);
     if (r == 0)
         r = load_channels(model, diag);
+    if (r == 0)
+        r = load_derived(model, tensors, diag);
     if (r == 0)
         r = load_detectors(model, tensors, diag);
     return r < 0 ? r : load_selftest(model, tensors, diag);
@@ -270,6 +303,8 @@ static int check_scores(const struct model *model, size_t detector, size_t first
 {
     for (size_t i = 0; i < count; i++) {
         double expected = model->selftest_score[detector][first + i];
+        if (isnan(scores[i]) && expected == MODEL_SELFTEST_NO_SCORE)
+            continue;
         if (!(fabs(scores[i] - expected) <= MODEL_SELFTEST_TOLERANCE * (fabs(expected) + 1e-9)))
             return diag_set(
                 diag, "self-test: detector \"%s\", window %zu scored %.9g, the file says %.9g",
@@ -287,7 +322,7 @@ static int selftest_detector(struct model *model, size_t d, struct diag *diag)
         double scores[DETECTOR_BATCH_MAX];
         size_t count = total - first < DETECTOR_BATCH_MAX ? total - first : DETECTOR_BATCH_MAX;
         for (size_t i = 0; i < count; i++)
-            windows[i] = model->selftest_input + (first + i) * model->channels;
+            windows[i] = model->selftest_input + (first + i) * model->width;
         /* Both kernels that live windows meet: one window alone, and a batch. */
         detector_score(detector, windows, 1, scores);
         int r = check_scores(model, d, first, scores, 1, diag);

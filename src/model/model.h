@@ -14,8 +14,10 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/name.h"
+#include "model/derived.h"
 #include "model/detector.h"
 
+#include <float.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +27,8 @@
 #define MODEL_SPAN_MAX 1024                /* rows */
 #define MODEL_WINDOW_MAX ((size_t)1 << 18) /* values: rows of the longest window x channels */
 #define MODEL_FILE_MAX ((size_t)256 << 20) /* bytes */
+#define MODEL_SELFTEST_UNKNOWN (-FLT_MAX)  /* a derived value in its rows that is not known */
+#define MODEL_SELFTEST_NO_SCORE (-1.0)     /* the window cannot be judged */
 #define MODEL_SELFTEST_TOLERANCE                                                                   \
     1e-4 /* relative: single against double summation order, other BLAS kernels */
 
@@ -39,7 +43,9 @@ struct model {
     int64_t version;
     char sha256[HASH_HEX_SIZE];
     size_t channels;
-    struct model_channel *channel; /* [channels] in the order of a sample's values */
+    size_t width;                  /* of a row: the channels of a sample, and the derived ones */
+    struct model_channel *channel; /* [width] in the order of a row's values */
+    struct derivation derivation;
     size_t groups;
     char **group_names; /* [groups] */
     double period_s;    /* nominal, from one sample to the next */
@@ -49,7 +55,7 @@ struct model {
     double false_alarms_per_day; /* the target that it was made for */
     cJSON *config;               /* the file's own, for showing */
     size_t selftest_rows;
-    float *selftest_input;                       /* [selftest_rows][channels] */
+    float *selftest_input;                       /* [selftest_rows][width] */
     double *selftest_score[MODEL_DETECTORS_MAX]; /* [selftest_rows - span of the detector + 1] */
     unsigned references;
     bool tested; /* the scoring thread's own: its self-test has passed there */

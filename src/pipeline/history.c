@@ -48,15 +48,21 @@ void history_deinit(struct history *history)
     history->rows = NULL;
 }
 
-int history_set_span(struct history *history, size_t span, double period_s)
+int history_reshape(struct history *history, size_t span, size_t channels, double period_s)
 {
     size_t capacity = rows_for(span);
-    if (capacity > history->capacity) {
-        float *rows = realloc(history->rows, capacity * history->channels * sizeof *rows);
+    capacity = capacity > history->capacity ? capacity : history->capacity;
+    if (capacity > history->capacity || channels != history->channels) {
+        size_t kept = channels < history->channels ? channels : history->channels;
+        float *rows = calloc(capacity * channels, sizeof *rows);
         if (!rows)
             return -ENOMEM;
+        for (size_t i = 0; i < history->end; i++)
+            memcpy(rows + i * channels, history->rows + i * history->channels, kept * sizeof *rows);
+        free(history->rows);
         history->rows = rows;
         history->capacity = capacity;
+        history->channels = channels;
     }
     history->span = span;
     set_period(history, period_s);
@@ -122,6 +128,8 @@ enum history_outcome history_push(struct history *history, const struct sample *
         return HISTORY_DUPLICATE;
     if (step == STEP_LATE)
         return HISTORY_LATE;
+    history->follows = step == STEP_NEXT && !history->broken;
+    history->broken = false;
     history->run = step == STEP_NEXT ? history->run + 1 : 1;
     history->end++;
     history->started = true;
@@ -134,11 +142,18 @@ enum history_outcome history_push(struct history *history, const struct sample *
 void history_break(struct history *history)
 {
     history->run = 0;
+    history->broken = true;
 }
 
 size_t history_valid_rows(const struct history *history)
 {
     return history->run < history->span ? history->run : history->span;
+}
+
+float *history_row(struct history *history, size_t back)
+{
+    assert(back < history->end);
+    return history->rows + (history->end - 1 - back) * history->channels;
 }
 
 const float *history_window(const struct history *history, size_t rows)

@@ -15,11 +15,13 @@
 #include <stdint.h>
 
 struct history {
-    size_t channels;
+    size_t channels;   /* values of a row */
     size_t span;       /* rows of the longest window */
     size_t capacity;   /* rows of `rows` */
     size_t end;        /* rows in use; the newest is end - 1 */
     size_t run;        /* newest rows that are valid and unbroken, at most `end` */
+    bool broken;       /* since the newest row */
+    bool follows;      /* the newest row is the one after the row before it */
     float *rows;       /* [capacity][channels] */
     int64_t period_ns; /* nominal */
     int64_t max_gap_ns;
@@ -47,9 +49,9 @@ struct history_options {
 int history_init(struct history *history, const struct history_options *options);
 void history_deinit(struct history *history);
 
-/* Another window length, as a model is swapped: the rows stay. Errors: -ENOMEM, and nothing has
- * changed. */
-int history_set_span(struct history *history, size_t span, double period_s);
+/* Another length of windows and rows, as a model is swapped: the rows stay, with the first of their
+ * values that both lengths have, and zeros behind. Errors: -ENOMEM, and nothing has changed. */
+int history_reshape(struct history *history, size_t span, size_t channels, double period_s);
 
 /* Where the next row is to be written: [channels]. It counts only after history_push. */
 float *history_next_row(struct history *history);
@@ -64,6 +66,9 @@ void history_break(struct history *history);
 
 /* Rows that may stand in a window now, at most span. */
 size_t history_valid_rows(const struct history *history);
+
+/* The row that was pushed last, and those before it: back < run. To be completed in place. */
+float *history_row(struct history *history, size_t back);
 
 /* The newest `rows` rows, oldest first; rows <= history_valid_rows. Valid until the next call. */
 const float *history_window(const struct history *history, size_t rows);

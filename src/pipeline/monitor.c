@@ -6,11 +6,7 @@ int monitor_init(struct monitor *monitor, struct model *model, double false_alar
                  double max_gap_s)
 {
     memset(monitor, 0, sizeof *monitor);
-    const struct history_options options = {.channels = model->channels,
-                                            .span = model->span,
-                                            .period_s = model->period_s,
-                                            .max_gap_s = max_gap_s};
-    int r = history_init(&monitor->history, &options);
+    int r = track_init(&monitor->track, model, max_gap_s);
     if (r < 0)
         return r;
     monitor->model = model_ref(model);
@@ -23,7 +19,7 @@ int monitor_init(struct monitor *monitor, struct model *model, double false_alar
 
 void monitor_deinit(struct monitor *monitor)
 {
-    history_deinit(&monitor->history);
+    track_deinit(&monitor->track);
     model_unref(monitor->model);
     monitor->model = NULL;
 }
@@ -31,9 +27,9 @@ void monitor_deinit(struct monitor *monitor)
 void monitor_push(struct monitor *monitor, const struct sample *sample, const float *values,
                   struct monitor_result *ret_result)
 {
-    struct history *history = &monitor->history;
-    memcpy(history_next_row(history), values, history->channels * sizeof *values);
-    ret_result->outcome = history_push(history, sample);
+    struct history *history = &monitor->track.history;
+    memcpy(track_next_row(&monitor->track), values, monitor->model->channels * sizeof *values);
+    ret_result->outcome = track_push(&monitor->track, sample);
     ret_result->evaluated = false;
     ret_result->transition = ALERT_NONE;
     if (ret_result->outcome == HISTORY_DUPLICATE || ret_result->outcome == HISTORY_LATE)
@@ -55,5 +51,5 @@ void monitor_push(struct monitor *monitor, const struct sample *sample, const fl
 
 void monitor_break(struct monitor *monitor)
 {
-    history_break(&monitor->history);
+    track_break(&monitor->track);
 }

@@ -9,13 +9,13 @@
 #define ARMWATCH_PIPELINE_MONITOR_H
 
 #include "pipeline/alert.h"
-#include "pipeline/history.h"
 #include "pipeline/sample.h"
+#include "pipeline/track.h"
 
 struct monitor {
     struct model *model; /* a reference of its own */
     double thresholds[MODEL_DETECTORS_MAX];
-    struct history history;
+    struct track track;
     struct alert alert;
     uint64_t arrivals; /* samples that became a row */
 };

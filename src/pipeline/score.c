@@ -36,11 +36,11 @@ static void keep_largest(struct deviation *list, size_t *count, size_t max,
 static void attribute(struct model *model, size_t detector, const float *window,
                       struct attribution *ret)
 {
-    struct deviation deviations[MODEL_CHANNELS_MAX];
-    double group_shares[MODEL_CHANNELS_MAX] = {0};
+    struct deviation deviations[MODEL_CHANNELS_MAX + DERIVED_MAX];
+    double group_shares[MODEL_CHANNELS_MAX + 1] = {0};
     detector_explain(&model->detector[detector], window, deviations);
     *ret = (struct attribution){.detector = detector};
-    for (size_t c = 0; c < model->channels; c++) {
+    for (size_t c = 0; c < model->width; c++) {
         if (deviations[c].share > 0)
             keep_largest(ret->channel, &ret->channels, SCORE_CHANNELS_MAX, &deviations[c]);
         group_shares[model->channel[c].group] += deviations[c].share;
@@ -67,7 +67,7 @@ static void run_detector(struct model *model, size_t d, const struct score_reque
         scores[i].detector[d].evaluated = false;
         if (requests[i].rows < span)
             continue;
-        windows[used] = requests[i].window + (requests[i].rows - span) * model->channels;
+        windows[used] = requests[i].window + (requests[i].rows - span) * model->width;
         who[used++] = i;
     }
     if (used == 0)
@@ -78,7 +78,7 @@ static void run_detector(struct model *model, size_t d, const struct score_reque
         bool finite = isfinite(values[j]);
         score->detector[d].score = finite ? values[j] : 0;
         score->detector[d].evaluated = finite;
-        score->nonfinite |= !finite;
+        score->nonfinite |= isinf(values[j]) != 0;
     }
 }
 
@@ -98,8 +98,7 @@ void score_windows(struct model *model, const struct score_request *requests, si
         if (score_ratio(&scores[i], requests[i].thresholds, &largest) < 1)
             continue;
         size_t skip = requests[i].rows - detector_span(&model->detector[largest]);
-        attribute(model, largest, requests[i].window + skip * model->channels,
-                  &scores[i].attribution);
+        attribute(model, largest, requests[i].window + skip * model->width, &scores[i].attribution);
         scores[i].attributed = true;
     }
 }

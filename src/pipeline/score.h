@@ -35,7 +35,7 @@ struct score {
     size_t detectors;
     struct {
         double score;
-        bool evaluated; /* its whole span was valid and the score is finite */
+        bool evaluated; /* its whole span was valid, it can judge it, and the score is finite */
     } detector[MODEL_DETECTORS_MAX];
     bool nonfinite; /* some detector's arithmetic overflowed: a fault of its own, never "normal" */
     bool attributed;

@@ -184,7 +184,7 @@ static struct model *pca_model(void)
     set(draft, "0.second_scaler.offset", SAFETENSORS_F64, SAFETENSORS_SHAPE(PCA_COMPONENTS),
         second_offset);
     set(draft, "0.second_scaler.scale", SAFETENSORS_F64, SAFETENSORS_SHAPE(PCA_COMPONENTS), second);
-    if (draft_set_selftest(draft, rows, PCA_WINDOW, &diag) < 0 ||
+    if (draft_set_selftest(draft, rows, PCA_WINDOW, PCA_CHANNELS, &diag) < 0 ||
         draft_build(draft, &model, &diag) < 0)
         fail_msg("%s", diag.text);
     draft_free(draft);

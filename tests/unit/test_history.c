@@ -154,19 +154,19 @@ static void test_span_changes_keep_the_rows(void **state)
     int64_t time_ms = 0;
     for (int i = 0; i < 31; i++)
         push(&history, time_ms += 100, -1);
-    assert_int_equal(history_set_span(&history, 20, 0.1), 0);
+    assert_int_equal(history_reshape(&history, 20, history.channels, 0.1), 0);
     expect_push(&history, time_ms += 100, -1, HISTORY_APPENDED, 20);
     const float *window = history_window(&history, 20);
     for (int i = 0; i < 20; i++)
         assert_true(window[2 * i] == (float)(time_ms - 100 * (19 - i)));
     for (int i = 0; i < 100; i++)
         push(&history, time_ms += 100, -1);
-    assert_int_equal(history_set_span(&history, 1, 0.1), 0);
+    assert_int_equal(history_reshape(&history, 1, history.channels, 0.1), 0);
     expect_push(&history, time_ms += 100, -1, HISTORY_APPENDED, 1);
     /* The gap of three periods goes with the period. */
-    assert_int_equal(history_set_span(&history, 2, 1), 0);
+    assert_int_equal(history_reshape(&history, 2, history.channels, 1), 0);
     expect_push(&history, time_ms += 2500, -1, HISTORY_APPENDED, 1);
-    assert_int_equal(history_set_span(&history, 2, 0.1), 0);
+    assert_int_equal(history_reshape(&history, 2, history.channels, 0.1), 0);
     expect_push(&history, time_ms += 301, -1, HISTORY_RESTARTED, 1);
     history_deinit(&history);
 }
@@ -178,7 +178,7 @@ static void test_a_longer_span_finds_only_what_is_there(void **state)
     int64_t time_ms = 0;
     for (size_t i = 0; i < history.capacity + 1; i++)
         push(&history, time_ms += 100, -1);
-    assert_int_equal(history_set_span(&history, 20, 0.1), 0);
+    assert_int_equal(history_reshape(&history, 20, history.channels, 0.1), 0);
     assert_int_equal(history_valid_rows(&history), history.end);
     expect_push(&history, time_ms += 100, -1, HISTORY_APPENDED, 3);
     history_deinit(&history);
@@ -278,7 +278,7 @@ static void test_random_streams_equal_a_naive_reference(void **state)
             }
             if (rng_below(&rng, 500) == 0) {
                 span = 1 + rng_below(&rng, 40);
-                assert_int_equal(history_set_span(&history, span, 0.1), 0);
+                assert_int_equal(history_reshape(&history, span, history.channels, 0.1), 0);
                 naive.run = naive.run < history.run ? naive.run : history.run;
             }
             sample = random_step(&rng, sample);

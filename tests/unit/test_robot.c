@@ -109,14 +109,14 @@ static void test_a_model_with_a_longer_window(void **state)
     struct model *longer = tiny_model_new(&(struct tiny_model){.window = {20}});
     struct robot *robot = make(model);
     for (int i = 0; i < 10; i++) {
-        memset(history_next_row(&robot->history), 0, 3 * sizeof(float));
+        memset(track_next_row(&robot->track), 0, 3 * sizeof(float));
         const struct sample sample = {.time_ns = i * SECOND / 10, .has_time = true};
-        history_push(&robot->history, &sample);
+        track_push(&robot->track, &sample);
     }
-    assert_int_equal(history_valid_rows(&robot->history), 4);
+    assert_int_equal(history_valid_rows(&robot->track.history), 4);
     assert_int_equal(robot_set_model(robot, longer, thresholds), 0);
     assert_ptr_equal(robot->model, longer);
-    assert_int_equal(history_valid_rows(&robot->history), 10);
+    assert_int_equal(history_valid_rows(&robot->track.history), 10);
     robot_free(robot);
     model_unref(model);
     model_unref(longer);
