@@ -86,17 +86,12 @@ static void print_left_out(const cJSON *list, FILE *out)
     }
 }
 
-static void print_detector(const struct model *model, const struct detector *detector,
-                           const cJSON *entry, FILE *out)
+static void print_network(const struct model *model, const struct detector *detector,
+                          const cJSON *entry, FILE *out)
 {
     const cJSON *scaler = cJSON_GetObjectItemCaseSensitive(entry, "scaler");
     const cJSON *architecture = cJSON_GetObjectItemCaseSensitive(entry, "architecture");
     const cJSON *training = cJSON_GetObjectItemCaseSensitive(entry, "training");
-    fprintf(out, "detector %s\n", detector->name);
-    fprintf(out, "  windows      %zu rows", detector->window);
-    if (detector->spacing > 1)
-        fprintf(out, ", every %zu", detector->spacing);
-    fprintf(out, " (%.3g s)\n", (double)(detector_span(detector) - 1) * model->period_s);
     const cJSON *used = cJSON_GetObjectItemCaseSensitive(entry, "channels");
     size_t channels = used ? (size_t)cJSON_GetArraySize(used) : model->channels;
     fprintf(out, "  looks at     %zu of the channels\n", channels);
@@ -116,6 +111,22 @@ static void print_detector(const struct model *model, const struct detector *det
     fprintf(out, ", score %s\n", text_of(entry, "score"));
     if (training)
         print_training(training, out);
+}
+
+static void print_detector(const struct model *model, const struct detector *detector,
+                           const cJSON *entry, FILE *out)
+{
+    const cJSON *architecture = cJSON_GetObjectItemCaseSensitive(entry, "architecture");
+    fprintf(out, "detector %s\n", detector->name);
+    fprintf(out, "  windows      %zu rows", detector->window);
+    if (detector->spacing > 1)
+        fprintf(out, ", every %zu", detector->spacing);
+    fprintf(out, " (%.3g s)\n", (double)(detector_span(detector) - 1) * model->period_s);
+    const cJSON *summary = cJSON_GetObjectItemCaseSensitive(entry, "summary");
+    if (cJSON_IsString(summary))
+        fprintf(out, "  learnt       %s\n", summary->valuestring);
+    if (architecture)
+        print_network(model, detector, entry, out);
     fprintf(
         out,
         "  alert filter %u of %u windows over the threshold; clear under %.2g of it for %.3g s\n",
@@ -183,32 +194,46 @@ static void print_tried(const struct model *model, const struct calibration *cal
                      "it more sessions\n");
 }
 
+/* What all of it rests on: the calibration of the detector that judged least. */
+static const struct calibration *shortest(const struct model *model)
+{
+    const struct calibration *least = &model->detector[0].calibration;
+    for (size_t d = 1; d < model->detectors; d++) {
+        if (model->detector[d].calibration.hours < least->hours)
+            least = &model->detector[d].calibration;
+    }
+    return least;
+}
+
 void model_text_print_promise(const struct model *model, double false_alarms_per_day, FILE *out)
 {
+    if (!model_calibrated(model)) {
+        fprintf(out, "not calibrated: it scores, but raises nothing\n");
+        return;
+    }
+    const struct calibration *least = shortest(model);
+    double supported = calibration_supported_per_day(least);
+    fprintf(out, "calibration\n");
+    fprintf(out, "  target       %.4g false alarms a day", false_alarms_per_day);
+    if (model->detectors > 1)
+        fprintf(out, ", each detector an equal share of %.3g",
+                false_alarms_per_day / (double)model->detectors);
+    fprintf(out, "\n");
+    fprintf(out, "  supported    %.3g a day at 95 %%, by %.2f h in %zu session%s\n", supported,
+            least->hours, least->sessions, least->sessions == 1 ? "" : "s");
+    if (supported > false_alarms_per_day)
+        fprintf(
+            out,
+            "  so           the target is an extrapolation: %.0f clean hours would support it\n",
+            3 * 24 / false_alarms_per_day);
+    fprintf(out, "  new session  may be unlike all %zu seen with a chance of up to %.0f %%\n",
+            least->sessions, 100 * calibration_new_session_risk(least));
     for (size_t d = 0; d < model->detectors; d++) {
-        const struct detector *detector = &model->detector[d];
-        if (!detector->calibrated) {
-            fprintf(out, "%s is not calibrated: it scores, but raises nothing\n", detector->name);
-            continue;
-        }
-        const struct calibration *calibration = &detector->calibration;
-        double supported = calibration_supported_per_day(calibration);
-        fprintf(out, "calibration of %s\n", detector->name);
-        fprintf(out, "  target       %.4g false alarms a day: threshold %.4g\n",
-                false_alarms_per_day, model_threshold(model, d, false_alarms_per_day));
-        fprintf(out,
-                "  supported    %.3g a day at 95 %%, by %.2f h in %zu session%s (%zu blocks of %g "
-                "s, %s tail)\n",
-                supported, calibration->hours, calibration->sessions,
-                calibration->sessions == 1 ? "" : "s", calibration->blocks, calibration->block_s,
+        const struct calibration *calibration = &model->detector[d].calibration;
+        fprintf(out, "  %-12s threshold %.4g (%zu blocks of %g s, %s tail)\n",
+                model->detector[d].name, model_threshold(model, d, false_alarms_per_day),
+                calibration->blocks, calibration->block_s,
                 calibration_tail_name(calibration->tail));
-        if (supported > false_alarms_per_day)
-            fprintf(out,
-                    "  so           the target is an extrapolation: %.0f clean hours would support "
-                    "it\n",
-                    3 * 24 / false_alarms_per_day);
-        fprintf(out, "  new session  may be unlike all %zu seen with a chance of up to %.0f %%\n",
-                calibration->sessions, 100 * calibration_new_session_risk(calibration));
-        print_tried(model, calibration, false_alarms_per_day, out);
+        print_tried(model, calibration, false_alarms_per_day / (double)model->detectors, out);
     }
 }

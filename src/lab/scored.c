@@ -123,8 +123,7 @@ static int take_row(const struct runner_row *row, void *user)
         return 0;
     scored->ratio[row->row] = (float)row->result.ratio;
     for (size_t d = 0; d < alert->detectors; d++) {
-        scored->triggered[row->row] |=
-            alert_trigger_statistic(alert, d) > alert->trigger[d].threshold;
+        scored->triggered[row->row] |= alert_triggered(alert, &row->result.score, d);
         if (row->result.score.detector[d].evaluated)
             scored->detector[d].score[row->row] = (float)row->result.score.detector[d].score;
     }

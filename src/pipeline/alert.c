@@ -69,6 +69,14 @@ double alert_trigger_statistic(const struct alert *alert, size_t detector)
     return sorted[trigger->filter.k - 1];
 }
 
+/* A detector that cannot judge the present window has nothing to say about it: what stands in its
+ * filter is of before. */
+bool alert_triggered(const struct alert *alert, const struct score *score, size_t detector)
+{
+    return score->detector[detector].evaluated &&
+           alert_trigger_statistic(alert, detector) > alert->trigger[detector].threshold;
+}
+
 static void trigger_push(struct alert_trigger *trigger, double score, const struct score *window)
 {
     trigger->score[trigger->next] = score;
@@ -122,7 +130,7 @@ static void open_episode(struct alert *alert, const struct score *score, double 
     *episode = (struct alert_episode){.open = true, .started_ns = INT64_MIN, .p_value = 1};
     for (size_t d = 0; d < alert->detectors; d++) {
         const struct alert_trigger *trigger = &alert->trigger[d];
-        if (alert_trigger_statistic(alert, d) > trigger->threshold) {
+        if (alert_triggered(alert, score, d)) {
             find_start(trigger, episode);
             unsigned over = 0;
             for (unsigned i = 0; i < trigger->count; i++)
@@ -190,7 +198,7 @@ enum alert_transition alert_push(struct alert *alert, const struct score *score,
             continue;
         trigger_push(trigger, score->detector[d].score, score);
         double statistic = alert_trigger_statistic(alert, d);
-        triggered |= statistic > trigger->threshold;
+        triggered |= alert_triggered(alert, score, d);
         if (trigger->calibration && statistic >= 0)
             p_value = fmin(p_value, calibration_p_value(trigger->calibration, statistic));
     }

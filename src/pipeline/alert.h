@@ -69,6 +69,9 @@ void alert_restart(struct alert *alert);
  * clear. */
 enum alert_transition alert_push(struct alert *alert, const struct score *score, bool muted);
 
+/* True if a detector has just judged a window and k of its last n scores are over its threshold. */
+bool alert_triggered(const struct alert *alert, const struct score *score, size_t detector);
+
 /* The k-th largest of a detector's last n scores; negative while there are fewer than k. */
 double alert_trigger_statistic(const struct alert *alert, size_t detector);
 
