@@ -1,6 +1,7 @@
 /* From what was learnt to a model file: configuration, tensors, self-test, calibration. */
 #include "lab/channel_info.h"
 #include "lab/fit_internal.h"
+#include "lab/flat_runs.h"
 #include "lab/runner.h"
 #include "model/derived_file.h"
 
@@ -24,6 +25,21 @@ static cJSON *channels_json(const struct fit_source *source)
         cJSON_AddItemToArray(list, entry);
     }
     return list;
+}
+
+static int put_flat_runs(const struct fit_source *source, cJSON *config, struct diag *diag)
+{
+    const struct flat_runs_source training = {.sessions = source->sessions,
+                                              .count = source->count,
+                                              .split = source->split,
+                                              .derivation = source->derivation,
+                                              .period_s = source->options->period_s};
+    struct flat_runs runs;
+    int r = flat_runs_learn(&training, &runs, diag);
+    if (r == 0)
+        flat_runs_format(&runs, config);
+    flat_runs_deinit(&runs);
+    return r;
 }
 
 static int put_in_draft(void *to, const char *name, enum safetensors_dtype dtype,
@@ -79,7 +95,8 @@ static int put_content(const struct fit_source *source, const char *const *kinds
                              &(struct tensor_sink){.put = put_in_draft, .to = draft});
     if (r < 0)
         return diag_errno(diag, r, "derived channels");
-    return put_detectors(source, kinds, draft, diag);
+    r = put_flat_runs(source, config, diag);
+    return r < 0 ? r : put_detectors(source, kinds, draft, diag);
 }
 
 /* ---- self-test ---- */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define CHANNEL_TEXT_MAX 128
+#define RUN_MAX (INT64_C(1) << 31) /* rows */
 #define SELFTEST_ROWS_MAX 4096
 
 static void free_model(struct model *model)
@@ -29,6 +30,7 @@ static void free_model(struct model *model)
     derivation_deinit(&model->derivation);
     free(model->channel);
     free(model->group_names);
+    free(model->group_run);
     free(model->selftest_input);
     cJSON_Delete(model->config);
     free(model);
@@ -51,6 +53,14 @@ static int find_group(struct model *model, const char *name, size_t *ret_group)
     return 0;
 }
 
+static int load_run(const cJSON *object, bool required, size_t *ret_run, struct diag *diag)
+{
+    int64_t run = 0;
+    int r = json_get_integer(object, "longest_run", required, 1, RUN_MAX, &run, diag);
+    *ret_run = (size_t)run;
+    return r;
+}
+
 static int load_channel(struct model *model, const cJSON *entry, struct model_channel *channel,
                         struct diag *diag)
 {
@@ -60,6 +70,10 @@ static int load_channel(struct model *model, const cJSON *entry, struct model_ch
         r = json_get_string(entry, "unit", false, CHANNEL_TEXT_MAX, &unit, diag);
     if (r == 0)
         r = json_get_string(entry, "group", false, CHANNEL_TEXT_MAX, &group, diag);
+    if (r == 0)
+        r = json_get_bool(entry, "constant", false, &channel->constant, diag);
+    if (r == 0)
+        r = load_run(entry, false, &channel->longest_run, diag);
     if (r < 0)
         return r;
     if (!*name)
@@ -116,6 +130,37 @@ static int load_channels(struct model *model, struct diag *diag)
         }
     }
     return check_unique_channels(model, diag);
+}
+
+static int load_group(struct model *model, const cJSON *entry, struct diag *diag)
+{
+    const char *name;
+    int r = json_get_string(entry, "name", true, CHANNEL_TEXT_MAX, &name, diag);
+    for (size_t g = 0; r == 0 && g < model->groups; g++) {
+        if (!strcmp(model->group_names[g], name))
+            return load_run(entry, true, &model->group_run[g], diag);
+    }
+    return r < 0 ? r : diag_set(diag, "\"%s\" is no group of channels", name);
+}
+
+/* For how long groups of channels, and all of them, stood still in health. */
+static int load_groups(struct model *model, struct diag *diag)
+{
+    const cJSON *list = NULL, *entry;
+    size_t at = 0;
+    int r = load_run(model->config, false, &model->whole_run, diag);
+    if (r == 0)
+        r = json_get_array(model->config, "groups", false, &list, diag);
+    model->group_run = calloc(model->groups + 1, sizeof *model->group_run);
+    if (r == 0 && !model->group_run)
+        return diag_errno(diag, ENOMEM, "groups");
+    cJSON_ArrayForEach(entry, list)
+    {
+        if (r == 0 && (r = load_group(model, entry, diag)) < 0)
+            diag_prefix(diag, "groups: entry %zu", at);
+        at++;
+    }
+    return r;
 }
 
 /* The derived channels stand behind those of a sample, as a group of their own. */
@@ -237,6 +282,8 @@ static int build(struct model *model, const struct safetensors *tensors, struct 
         r = load_header(model, diag);
     if (r == 0)
         r = load_channels(model, diag);
+    if (r == 0)
+        r = load_groups(model, diag);
     if (r == 0)
         r = load_derived(model, tensors, diag);
     if (r == 0)

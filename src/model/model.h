@@ -34,8 +34,10 @@
 
 struct model_channel {
     char *name;
-    char *unit;   /* "" if not known */
-    size_t group; /* channels of one group belong to one part of the machine */
+    char *unit;         /* "" if not known */
+    size_t group;       /* channels of one group belong to one part of the machine */
+    bool constant;      /* in training */
+    size_t longest_run; /* rows in motion for which it stood still in health; 0: not known */
 };
 
 struct model {
@@ -48,6 +50,8 @@ struct model {
     struct derivation derivation;
     size_t groups;
     char **group_names; /* [groups] */
+    size_t *group_run;  /* [groups] longest_run of all its channels together; 0: not known */
+    size_t whole_run;   /* rows for which the whole sample stood still in health; 0: not known */
     double period_s;    /* nominal, from one sample to the next */
     size_t span;        /* rows of its longest window */
     size_t detectors;

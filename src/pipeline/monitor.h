@@ -10,6 +10,7 @@
 
 #include "pipeline/alert.h"
 #include "pipeline/sample.h"
+#include "pipeline/sensor_fault.h"
 #include "pipeline/track.h"
 
 struct monitor {
@@ -17,6 +18,7 @@ struct monitor {
     double thresholds[MODEL_DETECTORS_MAX];
     struct track track;
     struct alert alert;
+    struct sensor_fault fault;
     uint64_t arrivals; /* samples that became a row */
 };
 
@@ -25,8 +27,10 @@ struct monitor_result {
     enum history_outcome outcome;
     bool evaluated; /* score and ratio hold */
     struct score score;
-    double ratio; /* of the robot: 1 is the limit */
-    enum alert_transition transition;
+    double ratio;                     /* of the robot: 1 is the limit */
+    enum alert_transition transition; /* of the episode of the scores */
+    enum flat_verdict verdict;        /* other than FLAT_NONE: not evaluated for that */
+    enum alert_transition fault;      /* of the episode of a sensor's fault */
 };
 
 /* max_gap_s 0: three sample periods. Errors: -ENOMEM. */

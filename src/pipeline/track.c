@@ -8,12 +8,17 @@ int track_init(struct track *track, const struct model *model, double max_gap_s)
                                             .max_gap_s = max_gap_s};
     track->model = model;
     deriver_init(&track->deriver, &model->derivation, model->period_s);
-    return history_init(&track->history, &options);
+    track->verdict = FLAT_NONE;
+    int r = flat_init(&track->flat, &model->derivation);
+    if (r == 0 && (r = history_init(&track->history, &options)) < 0)
+        flat_deinit(&track->flat);
+    return r;
 }
 
 void track_deinit(struct track *track)
 {
     history_deinit(&track->history);
+    flat_deinit(&track->flat);
 }
 
 int track_set_model(struct track *track, const struct model *model)
@@ -23,6 +28,7 @@ int track_set_model(struct track *track, const struct model *model)
     if (r < 0)
         return r;
     track->model = model;
+    flat_set_derivation(&track->flat, &model->derivation);
     deriver_init(&track->deriver, &model->derivation, model->period_s);
     for (size_t back = history->run; back-- > 0;)
         deriver_push(&track->deriver, history_row(history, back));
@@ -39,9 +45,16 @@ enum history_outcome track_push(struct track *track, const struct sample *sample
     enum history_outcome outcome = history_push(&track->history, sample);
     if (outcome == HISTORY_DUPLICATE || outcome == HISTORY_LATE)
         return outcome;
+    float *row = history_row(&track->history, 0);
+    if (outcome == HISTORY_RESTARTED)
+        flat_restart(&track->flat);
+    flat_push(&track->flat, row);
+    track->verdict = flat_judge(&track->flat, track->model);
     if (!track->history.follows)
         deriver_break(&track->deriver);
-    deriver_push(&track->deriver, history_row(&track->history, 0));
+    deriver_push(&track->deriver, row);
+    if (track->verdict != FLAT_NONE)
+        history_break(&track->history);
     return outcome;
 }
 

@@ -1,5 +1,6 @@
 /*
- * track: one robot's rows on their way to the windows of its model: history and derived channels.
+ * track: one robot's rows on their way to the windows of its model: history, derived channels, and
+ * which rows are not to be judged because readings stand still.
  *
  * What the daemon and the monitor have in common, so that a row is made by one piece of code.
  * Thread: one at a time.
@@ -8,12 +9,15 @@
 #define ARMWATCH_PIPELINE_TRACK_H
 
 #include "model/model.h"
+#include "pipeline/flat.h"
 #include "pipeline/history.h"
 
 struct track {
     const struct model *model; /* borrowed */
     struct history history;    /* rows of [model->width] */
     struct deriver deriver;
+    struct flat flat;
+    enum flat_verdict verdict; /* of the newest row: other than FLAT_NONE it is in no window */
 };
 
 /* max_gap_s 0: three sample periods. Errors: -ENOMEM. */
@@ -28,7 +32,7 @@ int track_set_model(struct track *track, const struct model *model);
 float *track_next_row(struct track *track);
 
 /* Judges the sample whose values stand at track_next_row, as history_push does, and completes its
- * row. */
+ * row; then track->verdict is new, but for HISTORY_DUPLICATE and HISTORY_LATE. */
 enum history_outcome track_push(struct track *track, const struct sample *sample);
 
 /* A sample was refused or must not be judged. */
