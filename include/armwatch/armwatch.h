@@ -45,10 +45,14 @@ void armwatch_monitor_free(armwatch_monitor *monitor);
 enum armwatch_event { ARMWATCH_NONE, ARMWATCH_RAISED, ARMWATCH_UPDATED, ARMWATCH_CLEARED };
 
 struct armwatch_score {
-    int evaluated;             /* 0: no complete, unbroken window yet; score is 0 */
+    int evaluated;             /* 0: no complete, unbroken window yet, or one of the last two below;
+                                  score is 0 */
     double score;              /* largest of the detectors' score / threshold: 1 is the limit */
     enum armwatch_event event; /* of the alert episode, by the filter in the model */
     int alert;                 /* an episode is open */
+    int sensor_fault;          /* an episode is open in which some sensor's readings stand still
+                                  while the others move */
+    int stopped;               /* the whole sample stands still */
 };
 
 /* values [armwatch_model_channels], all finite. Errors: -EINVAL a value is not finite, or the time

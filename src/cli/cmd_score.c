@@ -36,8 +36,10 @@ static const char *state_of(const struct runner_row *row)
         return "hole";
     if (row->result.outcome == HISTORY_DUPLICATE || row->result.outcome == HISTORY_LATE)
         return "dropped";
-    if (row->monitor->alert.episode.open)
-        return "alert";
+    if (row->monitor->alert.episode.open || row->monitor->fault.episode.open)
+        return row->result.verdict == FLAT_SENSOR_FAULT ? "sensor_fault" : "alert";
+    if (row->result.verdict == FLAT_STOPPED)
+        return "stopped";
     return row->result.evaluated ? "ok" : "warming";
 }
 
@@ -63,7 +65,8 @@ static int print_row(const struct runner_row *row, void *user)
     }
     fputc('\n', table->out);
     table->evaluated += evaluated;
-    table->alerts += !row->hole && row->result.transition == ALERT_RAISED;
+    table->alerts +=
+        !row->hole && (row->result.transition == ALERT_RAISED || row->result.fault == ALERT_RAISED);
     return 0;
 }
 

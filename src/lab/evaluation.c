@@ -166,7 +166,7 @@ static void count_false_alarms(const struct scored *scored, struct evaluation *e
         int64_t time_ns = scored->time_ns[i];
         if (scored->label[i] != 0)
             label_ns = time_ns;
-        if (!scored_evaluated(scored, i) || scored->label[i] != 0 || time_ns - label_ns <= reach_ns)
+        if (!scored_judged(scored, i) || scored->label[i] != 0 || time_ns - label_ns <= reach_ns)
             continue;
         evaluation->healthy_hours += scored->period_s / 3600;
         if (!event_is_onset(scored, i))

@@ -14,7 +14,7 @@ bool event_is_onset(const struct scored *scored, size_t row)
     if (!scored->triggered[row])
         return false;
     for (size_t before = row; before-- > 0;) {
-        if (scored_evaluated(scored, before))
+        if (scored_judged(scored, before))
             return !scored->triggered[before];
     }
     return true;

@@ -2,7 +2,8 @@
  * event: what should have been found in a recording, and what raised an alert there.
  *
  * An event of a passing fault is a run of rows of one label; where events are program steps, a run
- * of one step within that. An onset is a row in which the k-of-n condition *becomes* true. An event
+ * of one step within that. An onset is a row in which the k-of-n condition, or a sensor's fault,
+ * *becomes* true. An event
  * is found by the first onset inside it or within EVENT_AFTER_NS after its last row, unless another
  * event has begun by then; a condition carried over from before does not count.
  */

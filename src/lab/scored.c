@@ -119,7 +119,10 @@ static int take_row(const struct runner_row *row, void *user)
 {
     struct scored *scored = user;
     const struct alert *alert = &row->monitor->alert;
-    if (row->hole || !row->result.evaluated)
+    if (row->hole)
+        return 0;
+    scored->triggered[row->row] = row->result.verdict == FLAT_SENSOR_FAULT;
+    if (!row->result.evaluated)
         return 0;
     scored->ratio[row->row] = (float)row->result.ratio;
     for (size_t d = 0; d < alert->detectors; d++) {

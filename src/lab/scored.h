@@ -38,7 +38,8 @@ struct scored {
     int *label;        /* [rows] 0 = normal */
     int *window_label; /* [rows] of the oldest labelled row in the window that ends here; 0: none */
     int *step;         /* [rows] program step (channel "action"), or NULL */
-    bool *triggered;   /* [rows] k of the last n scores of some detector are over its threshold */
+    bool *triggered;   /* [rows] k of the last n scores of some detector are over its threshold, or
+                          a sensor's readings stand still: then the row is not evaluated */
     float *ratio;      /* [rows] score of the robot, 1 is the limit; NAN: not evaluated */
     size_t detectors;
     struct scored_detector detector[MODEL_DETECTORS_MAX];
@@ -47,6 +48,12 @@ struct scored {
 static inline bool scored_evaluated(const struct scored *scored, size_t row)
 {
     return !isnan(scored->ratio[row]);
+}
+
+/* There is a verdict on the row, by its score or without one. */
+static inline bool scored_judged(const struct scored *scored, size_t row)
+{
+    return scored_evaluated(scored, row) || scored->triggered[row];
 }
 
 /* The recording's channels are the model's. Thread: the one that owns BLAS. Errors: -EINVAL the

@@ -106,7 +106,8 @@ API int armwatch_monitor_push(armwatch_monitor *monitor, int64_t time_ns, const 
                               struct armwatch_score *ret_score)
 {
     struct monitor *m = &monitor->monitor;
-    *ret_score = (struct armwatch_score){.alert = m->alert.episode.open};
+    *ret_score = (struct armwatch_score){.alert = m->alert.episode.open,
+                                         .sensor_fault = m->fault.episode.open};
     if (time_ns < 0) {
         monitor_break(m);
         return -EINVAL;
@@ -126,6 +127,8 @@ API int armwatch_monitor_push(armwatch_monitor *monitor, int64_t time_ns, const 
     ret_score->score = result.evaluated ? result.ratio : 0;
     ret_score->event = (enum armwatch_event)result.transition;
     ret_score->alert = m->alert.episode.open;
+    ret_score->sensor_fault = m->fault.episode.open;
+    ret_score->stopped = result.verdict == FLAT_STOPPED;
     return 0;
 }
 
