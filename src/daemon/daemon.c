@@ -17,6 +17,7 @@
 #include "daemon/saved_state.h"
 #include "daemon/scorer.h"
 #include "daemon/service.h"
+#include "daemon/silence.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -42,6 +43,7 @@ struct daemon {
     struct intake intake;
     struct control control;
     struct service service;
+    struct silence silence;
     uv_signal_t on_term, on_int, on_hup;
     uv_timer_t tick, farewell, stop_guard;
     enum phase phase;
@@ -97,8 +99,7 @@ static void on_result(void *user, const struct scorer_result *result)
     }
     enum alert_transition transition = alert_push(&robot->alert, &result->score, false);
     publisher_score(&daemon->publisher, robot, &result->score, now_ns);
-    if (transition != ALERT_NONE)
-        publisher_alert(&daemon->publisher, robot, transition, now_ns);
+    publisher_alert(&daemon->publisher, robot, ALERT_ANOMALY, transition, now_ns);
 }
 
 static void on_set(void *user, uint64_t generation, bool ok, const char *reason)
@@ -120,6 +121,7 @@ static void on_online(void *user)
         outbox_flush(daemon->publisher.outbox, daemon->client);
         return;
     }
+    silence_listen(&daemon->silence, true, now_ns);
     service_publish(&daemon->service, true, now_ns);
     /* The broker may have lost what it retained. */
     for (size_t i = 0; i < daemon->fleet.count; i++)
@@ -129,6 +131,8 @@ static void on_online(void *user)
 
 static void on_offline(void *user, const char *reason)
 {
+    struct daemon *daemon = user;
+    silence_listen(&daemon->silence, false, clock_monotonic_ns());
     log_warning("broker: %s", reason);
 }
 
@@ -167,6 +171,8 @@ static void on_ack(void *user, uint64_t token, int reason)
 static void on_refused(void *user, const char *filter, int reason)
 {
     struct daemon *daemon = user;
+    if (strcmp(filter, daemon->publisher.control_topic) != 0)
+        silence_listen(&daemon->silence, false, clock_monotonic_ns());
     log_error(
         "broker: the subscription to %s was refused (reason %d): has %s the right to read it?",
         filter, reason, daemon->config->mqtt.client_id);
@@ -206,10 +212,13 @@ static void tick_robot(struct daemon *daemon, struct robot *robot, int64_t now_n
     robot->stale = quiet_s > (limit_s > 1 ? limit_s : 1);
     /* Without a broker the message that waits says it all; hours of repetitions would fill the
      * outbox and leave no room for the next alert. */
-    double asserted_s = (double)(now_ns - robot->last_assert_ns) / 1e9;
-    if (robot->alert.episode.open && asserted_s >= daemon->config->alerts.reassert_s &&
-        mqtt_client_online(daemon->client))
-        publisher_alert(&daemon->publisher, robot, ALERT_UPDATED, now_ns);
+    for (int kind = 0; kind < ALERT_KINDS && mqtt_client_online(daemon->client); kind++) {
+        double asserted_s = (double)(now_ns - robot->alerts[kind].last_assert_ns) / 1e9;
+        if (robot_episode(robot, (enum alert_kind)kind)->open &&
+            asserted_s >= daemon->config->alerts.reassert_s)
+            publisher_alert(&daemon->publisher, robot, (enum alert_kind)kind, ALERT_UPDATED,
+                            now_ns);
+    }
     publisher_state(&daemon->publisher, robot, false, now_ns);
 }
 
@@ -229,6 +238,7 @@ static void on_tick(uv_timer_t *handle)
     int64_t now_ns = clock_monotonic_ns();
     for (size_t i = 0; i < daemon->fleet.count; i++)
         tick_robot(daemon, daemon->fleet.robot[i], now_ns);
+    silence_tick(&daemon->silence, daemon->config->input.silent_s, now_ns);
     service_publish(&daemon->service, false, now_ns);
     feed_watchdog(daemon, now_ns);
 }
@@ -368,6 +378,9 @@ static void wire(struct daemon *daemon)
     daemon->fleet.user = daemon;
     daemon->intake.config = daemon->service.config = daemon->config;
     daemon->intake.fleet = daemon->service.fleet = daemon->control.fleet = &daemon->fleet;
+    daemon->silence.fleet = &daemon->fleet;
+    daemon->silence.publisher = daemon->intake.publisher = &daemon->publisher;
+    daemon->service.silence = &daemon->silence;
     daemon->service.intake = &daemon->intake;
     daemon->service.saved = &daemon->saved;
     daemon->service.publisher = daemon->control.publisher = &daemon->publisher;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/silence.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -130,6 +131,22 @@ static void send_window(struct intake *intake, struct robot *robot, const struct
     robot_count_window(robot, false, now_ns);
 }
 
+/* Readings that stand still: told at once, and the row is in no window. Returns true if so. */
+static bool judge_standstill(struct intake *intake, struct robot *robot,
+                             const struct sample *sample, int64_t now_ns)
+{
+    const struct sensor_fault_row row = {.verdict = robot->track.verdict,
+                                         .time_ns = sample->time_ns,
+                                         .seq = sample->has_seq ? sample->seq : robot->arrivals};
+    publisher_alert(intake->publisher, robot, ALERT_SENSOR_FAULT,
+                    sensor_fault_push(&robot->fault, &robot->track.flat, robot->track.model, &row),
+                    now_ns);
+    robot->stopped = row.verdict == FLAT_STOPPED;
+    robot->counters.stopped += robot->stopped;
+    robot->counters.faulty += row.verdict == FLAT_SENSOR_FAULT;
+    return row.verdict != FLAT_NONE;
+}
+
 /* The row stands in the history already; this decides whether it counts. */
 static void take_sample(struct intake *intake, struct robot *robot, struct sample *sample,
                         int64_t now_ns)
@@ -137,6 +154,7 @@ static void take_sample(struct intake *intake, struct robot *robot, struct sampl
     robot->gated = !gate_open(intake, sample);
     if (robot->gated) {
         robot->counters.gated++;
+        robot->stopped = false; /* it was not looked at */
         robot_count_window(robot, false, now_ns);
         track_break(&robot->track);
         return;
@@ -162,7 +180,10 @@ static void take_sample(struct intake *intake, struct robot *robot, struct sampl
         break;
     }
     robot->arrivals++;
-    send_window(intake, robot, sample, now_ns);
+    if (judge_standstill(intake, robot, sample, now_ns))
+        robot_count_window(robot, false, now_ns);
+    else
+        send_window(intake, robot, sample, now_ns);
 }
 
 static void note_unknown_channel(struct robot *robot, const struct mqtt_message *message)
@@ -189,6 +210,7 @@ static void take_message(struct intake *intake, struct robot *robot,
     robot_note_received(robot, now_ns);
     robot->last_arrival_ns = now_ns;
     robot->stale = false;
+    silence_end(intake->publisher, robot, now_ns);
     struct sample sample;
     struct diag diag = DIAG_INIT;
     enum sample_refusal refusal =

@@ -1,5 +1,6 @@
 /*
- * intake: from a message on a sample topic to a window in the scorer's queue.
+ * intake: from a message on a sample topic to a window in the scorer's queue, or to the verdict
+ * that readings stand still, which needs no scorer.
  *
  * Thread: the loop.
  */
@@ -8,6 +9,7 @@
 
 #include "config/config.h"
 #include "daemon/fleet.h"
+#include "daemon/publisher.h"
 #include "mqtt/client.h"
 
 #include <stddef.h>
@@ -16,6 +18,7 @@
 struct intake {
     const struct config *config; /* borrowed */
     struct fleet *fleet;         /* borrowed */
+    struct publisher *publisher; /* borrowed */
     uint64_t samples;            /* messages on sample topics */
     uint64_t rejected;           /* refused, of all robots */
     uint64_t unknown;            /* of robots that could not be added */

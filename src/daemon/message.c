@@ -1,6 +1,7 @@
 #include "daemon/message.h"
 
 #include "base/clock.h"
+#include "daemon/fault_text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -143,12 +144,48 @@ static void format_text(const struct robot *robot, enum alert_transition transit
     }
 }
 
-static void add_episode(cJSON *data, const struct robot *robot)
+/* The channels that stand still. What they should read is not known. */
+static void add_flat_channels(cJSON *data, const struct robot *robot)
 {
-    const struct alert_episode *episode = &robot->alert.episode;
-    add_number(data, "score", episode->score);
-    add_number(data, "peak_score", episode->peak_score);
-    add_number(data, "p_value", episode->p_value);
+    const struct sensor_fault *fault = &robot->fault;
+    const struct model *model = robot->model;
+    double share = 1.0 / (double)fault->channels;
+    cJSON *channels = cJSON_AddArrayToObject(data, "channels");
+    double group_shares[MODEL_CHANNELS_MAX + 1] = {0};
+    for (size_t i = 0; i < fault->channels && i < SENSOR_FAULT_LISTED_MAX; i++) {
+        const struct model_channel *channel = &model->channel[fault->listed[i].channel];
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "name", channel->name);
+        if (*channel->unit)
+            cJSON_AddStringToObject(entry, "unit", channel->unit);
+        add_number(entry, "share", share);
+        add_number(entry, "observed", (double)fault->listed[i].observed);
+        cJSON_AddNullToObject(entry, "expected");
+        cJSON_AddNullToObject(entry, "z");
+        cJSON_AddItemToArray(channels, entry);
+        group_shares[channel->group] += share;
+    }
+    cJSON *groups = cJSON_AddArrayToObject(data, "groups");
+    for (size_t g = 0; g < model->groups; g++) {
+        if (group_shares[g] <= 0)
+            continue;
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "name", model->group_names[g]);
+        add_number(entry, "share", group_shares[g]);
+        cJSON_AddItemToArray(groups, entry);
+    }
+}
+
+/* Of an episode that rests on scores; of another kind there are none. */
+static void add_scores(cJSON *data, const struct alert_episode *episode, bool scored)
+{
+    add_number(data, "score", scored ? episode->score : (double)NAN);
+    add_number(data, "peak_score", scored ? episode->peak_score : (double)NAN);
+    add_number(data, "p_value", scored ? episode->p_value : (double)NAN);
+}
+
+static void add_episode(cJSON *data, const struct alert_episode *episode)
+{
     add_time(data, "started", episode->started_ns);
     if (episode->open)
         cJSON_AddNullToObject(data, "ended");
@@ -159,25 +196,45 @@ static void add_episode(cJSON *data, const struct robot *robot)
     cJSON_AddNumberToObject(data, "last_seq", (double)episode->last_seq);
 }
 
-static cJSON *alert_data(const struct robot *robot, enum alert_transition transition)
+static void format_kind(const struct robot *robot, const struct message_alert *alert,
+                        char ret_text[TEXT_MAX])
 {
-    const struct alert_episode *episode = &robot->alert.episode;
+    switch (alert->kind) {
+    case ALERT_SENSOR_FAULT:
+        fault_text(robot, alert->transition, ret_text, TEXT_MAX);
+        break;
+    case ALERT_SILENT:
+        silence_text(robot, alert->transition, alert->now_ns, ret_text, TEXT_MAX);
+        break;
+    case ALERT_ANOMALY:
+    case ALERT_KINDS:
+        format_text(robot, alert->transition, ret_text);
+        break;
+    }
+}
+
+static cJSON *alert_data(const struct robot *robot, const struct message_alert *alert)
+{
+    const struct alert_episode *episode = robot_episode(robot, alert->kind);
     double thresholds[MODEL_DETECTORS_MAX];
     for (size_t d = 0; d < robot->alert.detectors; d++)
         thresholds[d] = robot->alert.trigger[d].threshold;
     char text[TEXT_MAX];
-    format_text(robot, transition, text);
+    format_kind(robot, alert, text);
     cJSON *data = cJSON_CreateObject();
-    cJSON_AddStringToObject(data, "alert_id", robot->alert_id);
+    cJSON_AddStringToObject(data, "alert_id", robot->alerts[alert->kind].id);
     cJSON_AddStringToObject(data, "robot", robot->name);
-    cJSON_AddStringToObject(data, "state", alert_transition_name(transition));
+    cJSON_AddStringToObject(data, "state", alert_transition_name(alert->transition));
     cJSON_AddStringToObject(data, "severity", alert_severity_name(episode->severity));
-    cJSON_AddStringToObject(data, "kind", "anomaly");
+    cJSON_AddStringToObject(data, "kind", alert_kind_name(alert->kind));
     cJSON_AddStringToObject(data, "text", text);
     add_detectors(data, robot->model, &episode->last, thresholds);
-    add_episode(data, robot);
+    add_scores(data, episode, alert->kind == ALERT_ANOMALY);
+    add_episode(data, episode);
     if (episode->last.attributed)
         add_attribution(data, robot->model, &episode->last.attribution);
+    if (alert->kind == ALERT_SENSOR_FAULT)
+        add_flat_channels(data, robot);
     cJSON *model = cJSON_AddObjectToObject(data, "model");
     cJSON_AddStringToObject(model, "name", robot->model->name);
     cJSON_AddNumberToObject(model, "version", (double)robot->model->version);
@@ -188,7 +245,8 @@ static cJSON *alert_data(const struct robot *robot, enum alert_transition transi
 char *message_alert(const struct robot *robot, const struct message_alert *alert)
 {
     char id[HASH_HEX_SIZE + 24], subject[NAME_MAX_LENGTH + 8], type[64];
-    snprintf(id, sizeof id, "%s/%llu", robot->alert_id, (unsigned long long)robot->alert_messages);
+    snprintf(id, sizeof id, "%s/%llu", robot->alerts[alert->kind].id,
+             (unsigned long long)robot->alerts[alert->kind].messages);
     snprintf(subject, sizeof subject, "robot/%s", robot->name);
     snprintf(type, sizeof type, "armwatch.alert.%s", alert_transition_name(alert->transition));
     cJSON *root = cJSON_CreateObject();
@@ -199,7 +257,7 @@ char *message_alert(const struct robot *robot, const struct message_alert *alert
     cJSON_AddStringToObject(root, "subject", subject);
     add_time(root, "time", alert->now_ns);
     cJSON_AddStringToObject(root, "datacontenttype", "application/json");
-    cJSON_AddItemToObject(root, "data", alert_data(robot, alert->transition));
+    cJSON_AddItemToObject(root, "data", alert_data(robot, alert));
     return message_print(root);
 }
 
@@ -224,18 +282,20 @@ static void add_reasons(cJSON *root, struct robot *robot, unsigned states, int64
 
 static void add_open_alerts(cJSON *root, const struct robot *robot)
 {
-    const struct alert_episode *episode = &robot->alert.episode;
     cJSON *alerts = cJSON_AddArrayToObject(root, "alerts");
-    if (!episode->open)
-        return;
-    cJSON *entry = cJSON_CreateObject();
-    cJSON_AddStringToObject(entry, "alert_id", robot->alert_id);
-    cJSON_AddNumberToObject(entry, "n", (double)robot->alert_messages);
-    cJSON_AddStringToObject(entry, "kind", "anomaly");
-    add_time(entry, "started", episode->started_ns);
-    cJSON_AddStringToObject(entry, "severity", alert_severity_name(episode->severity));
-    cJSON_AddBoolToObject(entry, "acked", false);
-    cJSON_AddItemToArray(alerts, entry);
+    for (int kind = 0; kind < ALERT_KINDS; kind++) {
+        const struct alert_episode *episode = robot_episode(robot, (enum alert_kind)kind);
+        if (!episode->open)
+            continue;
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "alert_id", robot->alerts[kind].id);
+        cJSON_AddNumberToObject(entry, "n", (double)robot->alerts[kind].messages);
+        cJSON_AddStringToObject(entry, "kind", alert_kind_name((enum alert_kind)kind));
+        add_time(entry, "started", episode->started_ns);
+        cJSON_AddStringToObject(entry, "severity", alert_severity_name(episode->severity));
+        cJSON_AddBoolToObject(entry, "acked", false);
+        cJSON_AddItemToArray(alerts, entry);
+    }
 }
 
 static cJSON *state_tree(struct robot *robot, int64_t now_ns)
@@ -265,7 +325,8 @@ char *message_state(struct robot *robot, int64_t now_ns)
 }
 
 /* What every sample came to: received = rejected + retained + gated + duplicates + late + those
- * that became a row; a row that completed a window is in windows or in overload. */
+ * that became a row; a row that completed a window is in windows or in overload, one with readings
+ * that stand still in faulty or in stopped. */
 static cJSON *counters_tree(const struct robot_counters *counters)
 {
     const struct {
@@ -281,6 +342,8 @@ static cJSON *counters_tree(const struct robot_counters *counters)
                   {"scored", counters->scored},
                   {"overload", counters->overload},
                   {"nonfinite", counters->nonfinite},
+                  {"faulty", counters->faulty},
+                  {"stopped", counters->stopped},
                   {"alerts", counters->alerts}};
     cJSON *root = cJSON_CreateObject();
     for (size_t i = 0; i < sizeof single / sizeof single[0]; i++)

@@ -17,10 +17,11 @@ char *message_score(const struct robot *robot, const struct score *score, const 
 
 struct message_alert {
     const char *source; /* "armwatch/service/<instance>" */
+    enum alert_kind kind;
     enum alert_transition transition;
     int64_t now_ns; /* wall clock */
 };
-/* A structured CloudEvent 1.0 about the robot's episode. */
+/* A structured CloudEvent 1.0 about the robot's episode of a kind. */
 char *message_alert(const struct robot *robot, const struct message_alert *alert);
 
 /* The retained state of a robot. now_ns: monotonic. */

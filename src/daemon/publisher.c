@@ -83,26 +83,31 @@ void publisher_score(struct publisher *publisher, struct robot *robot, const str
     cJSON_free(text);
 }
 
-static void new_episode(struct publisher *publisher, struct robot *robot)
+static void new_episode(struct publisher *publisher, struct robot *robot, enum alert_kind kind)
 {
-    robot->alert_messages = 0;
+    struct robot_alert *alert = &robot->alerts[kind];
+    const struct alert_episode *episode = robot_episode(robot, kind);
+    alert->messages = 0;
     robot->counters.alerts++;
     publisher->alerts++;
-    if (message_alert_id(publisher->config->instance, robot->name, "anomaly", &robot->alert.episode,
-                         robot->alert_id) < 0)
-        snprintf(robot->alert_id, sizeof robot->alert_id, "%016llx",
-                 (unsigned long long)robot->alert.episode.started_ns);
+    if (message_alert_id(publisher->config->instance, robot->name, alert_kind_name(kind), episode,
+                         alert->id) < 0)
+        snprintf(alert->id, sizeof alert->id, "%016llx", (unsigned long long)episode->started_ns);
 }
 
-void publisher_alert(struct publisher *publisher, struct robot *robot,
+void publisher_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
                      enum alert_transition transition, int64_t now_ns)
 {
+    if (transition == ALERT_NONE)
+        return;
     if (transition == ALERT_RAISED)
-        new_episode(publisher, robot);
-    robot->alert_messages++;
-    robot->last_assert_ns = now_ns;
-    const struct message_alert alert = {
-        .source = publisher->source, .transition = transition, .now_ns = clock_realtime_ns()};
+        new_episode(publisher, robot, kind);
+    robot->alerts[kind].messages++;
+    robot->alerts[kind].last_assert_ns = now_ns;
+    const struct message_alert alert = {.source = publisher->source,
+                                        .kind = kind,
+                                        .transition = transition,
+                                        .now_ns = clock_realtime_ns()};
     char topic[TOPIC_MAX];
     robot_topic(publisher, robot, "alert", topic);
     char *text = message_alert(robot, &alert);
@@ -117,9 +122,9 @@ void publisher_alert(struct publisher *publisher, struct robot *robot,
                                          .content_type = CLOUDEVENT_TYPE};
     put(publisher, &message);
     cJSON_free(text);
-    log_info("%s: alert %s %s (score %.3g, peak %.3g)", robot->name, robot->alert_id,
-             alert_transition_name(transition), robot->alert.episode.score,
-             robot->alert.episode.peak_score);
+    log_info("%s: %s alert %s %s (score %.3g, peak %.3g)", robot->name, alert_kind_name(kind),
+             robot->alerts[kind].id, alert_transition_name(transition),
+             robot_episode(robot, kind)->score, robot_episode(robot, kind)->peak_score);
     publisher_state(publisher, robot, true, now_ns);
 }
 
@@ -129,10 +134,14 @@ static void state_key(struct robot *robot, int64_t now_ns, char *ret_key, size_t
     unsigned states = robot_states(robot, now_ns), troubles = 0;
     for (int t = 0; t < ROBOT_TROUBLES; t++)
         troubles |= (unsigned)robot_has_trouble(robot, (enum robot_trouble)t, now_ns) << t;
-    snprintf(ret_key, size, "%x/%x/%s/%llu/%s/%lld", states, troubles,
-             robot->alert.episode.open ? robot->alert_id : "",
-             (unsigned long long)(robot->alert.episode.open ? robot->alert_messages : 0),
-             robot->model->name, (long long)robot->model->version);
+    int used = snprintf(ret_key, size, "%x/%x/%s/%lld", states, troubles, robot->model->name,
+                        (long long)robot->model->version);
+    for (int kind = 0; kind < ALERT_KINDS; kind++) {
+        if (robot_episode(robot, (enum alert_kind)kind)->open)
+            used +=
+                snprintf(ret_key + used, size - (size_t)used, "/%s/%llu", robot->alerts[kind].id,
+                         (unsigned long long)robot->alerts[kind].messages);
+    }
 }
 
 void publisher_state(struct publisher *publisher, struct robot *robot, bool always, int64_t now_ns)

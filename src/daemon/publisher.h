@@ -35,8 +35,9 @@ void publisher_deinit(struct publisher *publisher);
 void publisher_score(struct publisher *publisher, struct robot *robot, const struct score *score,
                      int64_t now_ns);
 
-/* An alert message about the robot's episode, and the state that follows from it. */
-void publisher_alert(struct publisher *publisher, struct robot *robot,
+/* An alert message about the robot's episode of a kind, and the state that follows from it; nothing
+ * for ALERT_NONE. */
+void publisher_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
                      enum alert_transition transition, int64_t now_ns);
 
 /* The state, if it differs from the one that was published last, or always. */

@@ -10,7 +10,7 @@
 const char *robot_state_name(enum robot_state state)
 {
     static const char *const names[ROBOT_STATES] = {
-        "stale", "alert", "not_evaluated", "degraded", "commissioning", "warming", "ok"};
+        "stale", "alert", "stopped", "not_evaluated", "degraded", "commissioning", "warming", "ok"};
     return names[state];
 }
 
@@ -55,6 +55,24 @@ int robot_set_model(struct robot *robot, struct model *model, const double *thre
     robot->model = model;
     alert_set_model(&robot->alert, model, thresholds);
     return 0;
+}
+
+const struct alert_episode *robot_episode(const struct robot *robot, enum alert_kind kind)
+{
+    const struct alert_episode *const episodes[ALERT_KINDS] = {
+        [ALERT_ANOMALY] = &robot->alert.episode,
+        [ALERT_SENSOR_FAULT] = &robot->fault.episode,
+        [ALERT_SILENT] = &robot->silence,
+    };
+    return episodes[kind];
+}
+
+bool robot_has_open_episode(const struct robot *robot)
+{
+    bool open = false;
+    for (int kind = 0; kind < ALERT_KINDS; kind++)
+        open |= robot_episode(robot, (enum alert_kind)kind)->open;
+    return open;
 }
 
 void robot_count_window(struct robot *robot, bool evaluated, int64_t now_ns)
@@ -125,7 +143,8 @@ unsigned robot_states(struct robot *robot, int64_t now_ns)
         degraded |= robot_has_trouble(robot, (enum robot_trouble)t, now_ns);
     unsigned states = 0;
     states |= robot->stale ? 1U << ROBOT_STALE : 0;
-    states |= robot->alert.episode.open ? 1U << ROBOT_ALERT : 0;
+    states |= robot_has_open_episode(robot) ? 1U << ROBOT_ALERT : 0;
+    states |= robot->stopped ? 1U << ROBOT_STOPPED : 0;
     states |= robot->gated ? 1U << ROBOT_NOT_EVALUATED : 0;
     states |= degraded ? 1U << ROBOT_DEGRADED : 0;
     states |= model_calibrated(robot->model) ? 0 : 1U << ROBOT_COMMISSIONING;

@@ -10,6 +10,7 @@
 #include "base/name.h"
 #include "pipeline/alert.h"
 #include "pipeline/sample.h"
+#include "pipeline/sensor_fault.h"
 #include "pipeline/track.h"
 
 #include <stdbool.h>
@@ -22,6 +23,7 @@ struct assignment;
 enum robot_state {
     ROBOT_STALE,         /* no samples for stale_periods */
     ROBOT_ALERT,         /* an episode is open */
+    ROBOT_STOPPED,       /* the whole sample stands still: nothing to be judged */
     ROBOT_NOT_EVALUATED, /* the gate: a mode in which it is not judged */
     ROBOT_DEGRADED,      /* judged, but not fully */
     ROBOT_COMMISSIONING, /* the model has no calibration yet: scores, no alerts */
@@ -50,7 +52,15 @@ struct robot_counters {
     uint64_t scored;   /* came back with a score */
     uint64_t overload; /* found no room */
     uint64_t nonfinite;
-    uint64_t alerts; /* raised */
+    uint64_t faulty, stopped; /* rows that were not judged for readings that stand still */
+    uint64_t alerts;          /* raised, of all kinds */
+};
+
+/* An episode as it is published. */
+struct robot_alert {
+    char id[HASH_HEX_SIZE];
+    uint64_t messages;      /* n of the last one */
+    int64_t last_assert_ns; /* monotonic */
 };
 
 struct robot {
@@ -60,12 +70,15 @@ struct robot {
     struct model *model; /* borrowed from the assignment: the one that its results are from */
     struct track track;
     struct alert alert;
+    struct sensor_fault fault;
+    struct alert_episode silence; /* between samples: it runs on the clock */
     struct robot_counters counters;
     uint64_t arrivals;    /* samples that became a row */
     unsigned pending;     /* windows with the scorer */
     uint64_t epoch;       /* grows when the history starts anew */
     uint64_t alert_epoch; /* of the windows that `alert` has seen */
     bool gated;
+    bool stopped;
     bool scored; /* at least one window since the last restart of its history */
     bool stale;
     bool unknown_channel_seen;
@@ -74,15 +87,12 @@ struct robot {
     double score; /* newest ratio; negative: none */
     struct score last_score;
 
-    /* the open episode, as it is published */
-    char alert_id[HASH_HEX_SIZE];
-    uint64_t alert_messages; /* n of the last one */
-    int64_t last_assert_ns;  /* monotonic */
+    struct robot_alert alerts[ALERT_KINDS]; /* of the open episodes, or the ones before */
 
     /* the state, as it was published last */
     enum robot_state state;
     int64_t state_since_ns; /* wall clock */
-    char published[256];    /* what a change is told from */
+    char published[384];    /* what a change is told from */
 
     struct {
         int64_t minute;
@@ -101,6 +111,10 @@ void robot_free(struct robot *robot);
 /* Another model with the same channels: windows of its length from now on. Errors: -ENOMEM, nothing
  * changed. */
 int robot_set_model(struct robot *robot, struct model *model, const double *thresholds);
+
+/* The episode of a kind, open or not. */
+const struct alert_episode *robot_episode(const struct robot *robot, enum alert_kind kind);
+bool robot_has_open_episode(const struct robot *robot);
 
 /* One window was due, and was or was not evaluated. now_ns: monotonic. */
 void robot_count_window(struct robot *robot, bool evaluated, int64_t now_ns);

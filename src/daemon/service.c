@@ -14,6 +14,7 @@
 static const char *const trouble_names[SERVICE_TROUBLES] = {
     [SERVICE_SCORER] = "scorer", [SERVICE_OUTBOX] = "outbox", [SERVICE_REFUSED] = "refused",
     [SERVICE_ROBOTS] = "robots", [SERVICE_MODEL] = "model",   [SERVICE_STATE] = "state",
+    [SERVICE_SILENT] = "silent",
 };
 
 /* A counter that grew is trouble for the next minute. */
@@ -39,15 +40,19 @@ static unsigned find_troubles(struct service *service, int64_t now_ns)
         service->trouble_until_ns = now_ns + RECENT_NS;
     }
     bool stalled = scorer_stalled_s(service->fleet->scorer) > SCORER_STALLED_S;
-    unsigned unsaved = service->saved->failed ? 1U << SERVICE_STATE : 0;
-    return service->troubles | unsaved | service->recent | (stalled ? 1U << SERVICE_SCORER : 0);
+    unsigned present = (service->saved->failed ? 1U << SERVICE_STATE : 0) |
+                       (service->silence->together ? 1U << SERVICE_SILENT : 0) |
+                       (stalled ? 1U << SERVICE_SCORER : 0);
+    return service->troubles | service->recent | present;
 }
 
 static uint64_t open_alerts(const struct fleet *fleet)
 {
     uint64_t count = 0;
-    for (size_t i = 0; i < fleet->count; i++)
-        count += fleet->robot[i]->alert.episode.open;
+    for (size_t i = 0; i < fleet->count; i++) {
+        for (int kind = 0; kind < ALERT_KINDS; kind++)
+            count += robot_episode(fleet->robot[i], (enum alert_kind)kind)->open;
+    }
     return count;
 }
 

@@ -12,6 +12,7 @@
 #include "daemon/intake.h"
 #include "daemon/publisher.h"
 #include "daemon/saved_state.h"
+#include "daemon/silence.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,6 +25,7 @@ enum service_trouble {
     SERVICE_ROBOTS,  /* robots beyond robots.max, or without a model */
     SERVICE_MODEL,   /* a saved model could not be loaded at the start */
     SERVICE_STATE,   /* the state could not be saved */
+    SERVICE_SILENT,  /* more than half of the robots fell silent together */
     SERVICE_TROUBLES
 };
 
@@ -33,6 +35,7 @@ struct service {
     struct intake *intake;
     struct publisher *publisher;
     const struct saved_state *saved;
+    const struct silence *silence;
     int64_t since_ns;   /* wall clock of the present state */
     int64_t started_ns; /* monotonic */
     unsigned troubles;  /* bits that stay: SERVICE_MODEL */

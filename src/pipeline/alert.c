@@ -6,6 +6,12 @@
 #include <math.h>
 #include <string.h>
 
+const char *alert_kind_name(enum alert_kind kind)
+{
+    static const char *const names[ALERT_KINDS] = {"anomaly", "sensor_fault", "silent"};
+    return names[kind];
+}
+
 const char *alert_severity_name(enum alert_severity severity)
 {
     static const char *const names[] = {"info", "warning", "critical"};

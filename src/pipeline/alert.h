@@ -15,6 +15,15 @@
 
 #define ALERT_CRITICAL_SCORE 3.0
 
+/* At most one episode of each is open for a robot. */
+enum alert_kind {
+    ALERT_ANOMALY,      /* by its scores: struct alert */
+    ALERT_SENSOR_FAULT, /* readings stand still while the arm moves: struct sensor_fault */
+    ALERT_SILENT,       /* no samples */
+    ALERT_KINDS
+};
+const char *alert_kind_name(enum alert_kind kind);
+
 enum alert_severity { ALERT_INFO, ALERT_WARNING, ALERT_CRITICAL };
 const char *alert_severity_name(enum alert_severity severity);
 

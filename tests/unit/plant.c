@@ -104,6 +104,7 @@ void plant_start(struct plant *plant, const char *models, const char *more, cons
     plant->fleet.on_state_changed = on_state_changed;
     plant->fleet.user = plant;
     plant->intake.config = plant->config;
+    plant->intake.publisher = &plant->publisher;
     plant->intake.fleet = plant->control.fleet = &plant->fleet;
     plant->control.publisher = &plant->publisher;
     plant->control.status = status;

@@ -1,9 +1,22 @@
 #include "base/clock.h"
 #include "base/log.h"
+#include "fake_client.h"
 #include "fixture.h"
 #include "plant.h"
 
+#include <string.h>
+
 static struct plant plant;
+
+/* In health channel a and b never repeat a value together, nor do all. */
+static void add_runs(cJSON *config)
+{
+    cJSON *group = cJSON_CreateObject();
+    cJSON_AddStringToObject(group, "name", "arm");
+    cJSON_AddNumberToObject(group, "longest_run", 1);
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(config, "groups"), group);
+    cJSON_AddNumberToObject(config, "longest_run", 1);
+}
 
 static int setup_models(void **state)
 {
@@ -11,6 +24,7 @@ static int setup_models(void **state)
     plant_set_directory(fixture_directory);
     plant_add_model(&(struct tiny_model){.name = "one"});
     plant_add_model(&(struct tiny_model){.name = "short", .window = {1}});
+    plant_add_model(&(struct tiny_model){.name = "runs", .channels = 6, .edit = add_runs});
     return r;
 }
 
@@ -207,6 +221,89 @@ static void test_robots_beyond_the_limit(void **state)
     assert_int_equal(plant.intake.samples, 15);
 }
 
+static int setup_runs(void **state)
+{
+    plant_start(&plant, "\"default\":\"runs\"", "", NULL);
+    return 0;
+}
+
+/* Each of the six values changes whose bit is set. */
+static void publish_changing(unsigned seq, unsigned changing)
+{
+    static double value[6];
+    char text[200];
+    for (int c = 0; c < 6; c++)
+        value[c] = changing & 1U << c ? 0.001 * seq + 0.1 * c : value[c];
+    snprintf(text, sizeof text, "{\"time\":%.1f,\"seq\":%u,\"values\":[%g,%g,%g,%g,%g,%g]}",
+             1763917200 + 0.1 * seq, seq, value[0], value[1], value[2], value[3], value[4],
+             value[5]);
+    plant_publish(&plant, "r", text);
+}
+
+static const char *alert_payload(void)
+{
+    const struct fake_message *message = fake_client_last("armwatch/robot/r/alert");
+    assert_non_null(message);
+    return message->payload;
+}
+
+static void expect_in(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        fail_msg("no %s in %s", part, text);
+}
+
+static void test_a_sensor_that_stands_still(void **state)
+{
+    unsigned seq = 0;
+    while (seq < 6)
+        publish_changing(seq++, 0x3f);
+    plant_wait_results(&plant, 3);
+    publish_changing(seq++, 0x3c);
+    assert_null(fake_client_last("armwatch/robot/r/alert"));
+    publish_changing(seq++, 0x3c); /* the third row with the same a and b */
+    assert_true(robot()->fault.episode.open);
+    const char *text = alert_payload();
+    expect_in(text, "\"kind\":\"sensor_fault\"");
+    expect_in(text,
+              "\"text\":\"arm stands still while the arm moves (2 channels flat for 0.2 s)\"");
+    expect_in(text, "\"detectors\":[],\"score\":null,\"peak_score\":null,\"p_value\":null");
+    expect_in(text, "\"channels\":[{\"name\":\"a\",\"unit\":\"deg/s\",\"share\":0.5,"
+                    "\"observed\":0.005,\"expected\":null,\"z\":null},{\"name\":\"b\"");
+    expect_in(text, "\"groups\":[{\"name\":\"arm\",\"share\":1}]");
+    expect_in(fake_client_last("armwatch/robot/r/state")->payload, "\"kind\":\"sensor_fault\"");
+    for (int i = 0; i < 10; i++)
+        publish_changing(seq++, 0x3c);
+    assert_int_equal(robot()->counters.faulty, 11);
+    plant_wait_results(&plant, 4); /* none since the verdict */
+    for (int i = 0; i < 20; i++)
+        publish_changing(seq++, 0x3f);
+    assert_true(robot()->fault.episode.open);
+    publish_changing(seq++, 0x3f);
+    assert_false(robot()->fault.episode.open);
+    expect_in(alert_payload(), "\"text\":\"arm varies again after 3.3 s\"");
+    plant_wait_results(&plant, 4 + 21 - 3);
+    assert_int_equal(robot()->counters.alerts, 1);
+}
+
+static void test_a_stopped_robot_is_not_judged(void **state)
+{
+    unsigned seq = 0;
+    while (seq < 6)
+        publish_changing(seq++, 0x3f);
+    for (int i = 0; i < 50; i++)
+        publish_changing(seq++, 0);
+    assert_true(robot_states(robot(), clock_monotonic_ns()) & 1U << ROBOT_STOPPED);
+    assert_int_equal(robot()->counters.stopped, 49);
+    assert_null(fake_client_last("armwatch/robot/r/alert"));
+    plant_wait_results(&plant, 3 + 1);
+    publish_changing(seq++, 0x3f);
+    assert_false(robot()->stopped);
+    for (int i = 0; i < 3; i++)
+        publish_changing(seq++, 0x3f);
+    plant_wait_results(&plant, 3 + 1 + 1);
+}
+
 #define TEST(name, start) cmocka_unit_test_setup_teardown(name, start, teardown)
 
 int main(void)
@@ -222,6 +319,8 @@ int main(void)
         TEST(test_bare_arrays, setup),
         TEST(test_a_flooding_robot_fills_its_share, setup_short),
         TEST(test_robots_beyond_the_limit, setup_short),
+        TEST(test_a_sensor_that_stands_still, setup_runs),
+        TEST(test_a_stopped_robot_is_not_judged, setup_runs),
     };
     return cmocka_run_group_tests(tests, setup_models, fixture_teardown);
 }

@@ -26,10 +26,10 @@ static struct robot *make_alerted(struct model *model)
         robot->last_score = score;
     }
     assert_true(robot->alert.episode.open);
-    assert_int_equal(
-        message_alert_id("cell7", robot->name, "anomaly", &robot->alert.episode, robot->alert_id),
-        0);
-    robot->alert_messages = 1;
+    assert_int_equal(message_alert_id("cell7", robot->name, "anomaly", &robot->alert.episode,
+                                      robot->alerts[ALERT_ANOMALY].id),
+                     0);
+    robot->alerts[ALERT_ANOMALY].messages = 1;
     robot->scored = true;
     return robot;
 }
@@ -79,10 +79,10 @@ static void test_alert_is_a_cloudevent(void **state)
 {
     struct model *model = tiny_model_new(&(struct tiny_model){.name = "kuka-sim", .version = 3});
     struct robot *robot = make_alerted(model);
-    robot->alert_messages = 2;
+    robot->alerts[ALERT_ANOMALY].messages = 2;
     cJSON *event = alert(robot, ALERT_RAISED);
     char id[80];
-    snprintf(id, sizeof id, "%s/2", robot->alert_id);
+    snprintf(id, sizeof id, "%s/2", robot->alerts[ALERT_ANOMALY].id);
     expect_text(event, "specversion", "1.0");
     expect_text(event, "id", id);
     expect_text(event, "source", "armwatch/service/cell7");
@@ -91,7 +91,7 @@ static void test_alert_is_a_cloudevent(void **state)
     expect_text(event, "time", "2026-11-23T17:00:01.005Z");
     expect_text(event, "datacontenttype", "application/json");
     const cJSON *data = get(event, "data");
-    expect_text(data, "alert_id", robot->alert_id);
+    expect_text(data, "alert_id", robot->alerts[ALERT_ANOMALY].id);
     expect_text(data, "robot", "kuka1");
     expect_text(data, "state", "raised");
     expect_text(data, "severity", "critical");
@@ -155,7 +155,7 @@ static void test_after_a_swap(void **state)
     assert_int_equal(robot_set_model(robot, next, thresholds), 0);
     cJSON *event = alert(robot, ALERT_UPDATED);
     const cJSON *data = get(event, "data");
-    expect_text(data, "alert_id", robot->alert_id);
+    expect_text(data, "alert_id", robot->alerts[ALERT_ANOMALY].id);
     assert_null(get(data, "detectors")->child);
     assert_null(cJSON_GetObjectItemCaseSensitive(data, "groups"));
     expect_text(data, "text", "kuka1 moves unusually");
@@ -214,7 +214,7 @@ static void test_state(void **state)
     struct robot *robot = make_alerted(model);
     int64_t now = 1000 * CLOCK_NS_PER_S;
     robot->score = 5.5;
-    robot->alert_messages = 4;
+    robot->alerts[ALERT_ANOMALY].messages = 4;
     robot_count_window(robot, true, now);
     robot_count_window(robot, false, now);
     robot_note_trouble(robot, ROBOT_OVERLOAD, now);
@@ -226,7 +226,7 @@ static void test_state(void **state)
     expect_number(tree, "score", 5.5);
     expect_number(tree, "coverage_1h", 0.5);
     const cJSON *open = get(tree, "alerts")->child;
-    expect_text(open, "alert_id", robot->alert_id);
+    expect_text(open, "alert_id", robot->alerts[ALERT_ANOMALY].id);
     expect_number(open, "n", 4);
     expect_text(open, "kind", "anomaly");
     expect_text(open, "severity", "critical");

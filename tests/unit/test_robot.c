@@ -82,6 +82,12 @@ static void test_states_and_their_precedence(void **state)
     assert_int_equal(robot_states(robot, START), 1U << ROBOT_WARMING);
     robot->scored = true;
     assert_int_equal(robot_states(robot, START), 1U << ROBOT_OK);
+    robot->stopped = true;
+    assert_int_equal(robot_states(robot, START), 1U << ROBOT_STOPPED);
+    robot->stopped = false;
+    robot->fault.episode.open = true;
+    assert_int_equal(robot_states(robot, START), 1U << ROBOT_ALERT);
+    robot->fault.episode.open = false;
     robot->gated = true;
     robot->alert.episode.open = true;
     robot->stale = true;
@@ -93,8 +99,8 @@ static void test_states_and_their_precedence(void **state)
     assert_int_equal(robot_set_model(robot, raw, thresholds), 0);
     assert_int_equal(robot_states(robot, START + MINUTE), 1U << ROBOT_COMMISSIONING);
     /* The order of the interface's description. */
-    static const char *const names[] = {
-        "stale", "alert", "not_evaluated", "degraded", "commissioning", "warming", "ok"};
+    static const char *const names[] = {"stale",    "alert",         "stopped", "not_evaluated",
+                                        "degraded", "commissioning", "warming", "ok"};
     for (int s = 0; s < ROBOT_STATES; s++)
         assert_string_equal(robot_state_name((enum robot_state)s), names[s]);
     robot_free(robot);

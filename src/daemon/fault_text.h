@@ -1,0 +1,22 @@
+/*
+ * fault_text: the sentence in an alert about readings that stand still, and in one about a robot
+ * that is silent.
+ *
+ * Thread: the loop.
+ */
+#ifndef ARMWATCH_DAEMON_FAULT_TEXT_H
+#define ARMWATCH_DAEMON_FAULT_TEXT_H
+
+#include "daemon/robot.h"
+
+#include <stddef.h>
+
+/* "sensor_id4 stands still while the arm moves (11 channels flat for 3.2 s)" */
+void fault_text(const struct robot *robot, enum alert_transition transition, char *ret_text,
+                size_t size);
+
+/* "kuka1 is silent: no sample for 31 s"; now_ns: wall clock */
+void silence_text(const struct robot *robot, enum alert_transition transition, int64_t now_ns,
+                  char *ret_text, size_t size);
+
+#endif
