@@ -48,17 +48,6 @@ static int put_in_draft(void *to, const char *name, enum safetensors_dtype dtype
     return draft_set(to, name, dtype, shape, values);
 }
 
-static void add_filter(const struct alert_filter *filter, cJSON *entry)
-{
-    if (cJSON_HasObjectItem(entry, "filter"))
-        return;
-    cJSON *object = cJSON_AddObjectToObject(entry, "filter");
-    cJSON_AddNumberToObject(object, "k", filter->k);
-    cJSON_AddNumberToObject(object, "n", filter->n);
-    cJSON_AddNumberToObject(object, "clear_ratio", filter->clear_ratio);
-    cJSON_AddNumberToObject(object, "clear_s", filter->clear_s);
-}
-
 static int put_detectors(const struct fit_source *source, const char *const *kinds,
                          struct draft *draft, struct diag *diag)
 {
@@ -73,7 +62,8 @@ static int put_detectors(const struct fit_source *source, const char *const *kin
             diag_prefix(diag, "detector %s", kinds[i]);
             return r;
         }
-        add_filter(&source->options->filter, entry);
+        if (!cJSON_HasObjectItem(entry, "filter"))
+            fit_put_filter(entry, &source->options->filter);
     }
     return 0;
 }

@@ -9,9 +9,9 @@
 #include <string.h>
 
 /* A new kind is a file with a struct fit_kind and a line here. */
-extern const struct fit_kind fit_kind_autoencoder;
+extern const struct fit_kind fit_kind_analog, fit_kind_autoencoder;
 
-static const struct fit_kind *const kinds[] = {&fit_kind_autoencoder, NULL};
+static const struct fit_kind *const kinds[] = {&fit_kind_analog, &fit_kind_autoencoder, NULL};
 
 const struct fit_kind *const *fit_kinds(void)
 {
@@ -37,6 +37,15 @@ bool fit_ignored(const struct fit_options *options, const char *kind, const char
             return true;
     }
     return false;
+}
+
+void fit_put_filter(cJSON *entry, const struct alert_filter *filter)
+{
+    cJSON *object = cJSON_AddObjectToObject(entry, "filter");
+    cJSON_AddNumberToObject(object, "k", filter->k);
+    cJSON_AddNumberToObject(object, "n", filter->n);
+    cJSON_AddNumberToObject(object, "clear_ratio", filter->clear_ratio);
+    cJSON_AddNumberToObject(object, "clear_s", filter->clear_s);
 }
 
 int fit_put(struct draft *draft, size_t index, const char *name, enum safetensors_dtype dtype,

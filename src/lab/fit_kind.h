@@ -48,6 +48,9 @@ const struct fit_kind *const *fit_kinds(void);
  * "KIND:PATTERN" for one. */
 bool fit_ignored(const struct fit_options *options, const char *kind, const char *channel);
 
+/* Puts the kind's own alert filter into its entry. */
+void fit_put_filter(cJSON *entry, const struct alert_filter *filter);
+
 /* Puts a tensor "<index>.<name>" in. Errors: -ENOMEM. */
 int fit_put(struct draft *draft, size_t index, const char *name, enum safetensors_dtype dtype,
             struct safetensors_shape shape, const void *values);

@@ -1,5 +1,6 @@
 #include "model/detector.h"
 
+#include "model/analog.h"
 #include "model/autoencoder.h"
 #include "model/calibration_file.h"
 
@@ -10,7 +11,7 @@
 #define SPACING_MAX 64
 
 /* A new kind is a file with a struct detector_kind and a line here. */
-static const struct detector_kind *const kinds[] = {&autoencoder_kind};
+static const struct detector_kind *const kinds[] = {&analog_kind, &autoencoder_kind};
 
 static const struct detector_kind *find_kind(const char *name)
 {

@@ -22,6 +22,7 @@
 #define DETECTOR_NAME_MAX 32
 #define DETECTOR_BATCH_MAX 64 /* windows */
 
+struct analog;
 struct autoencoder;
 struct detector;
 
@@ -69,6 +70,7 @@ struct detector {
     bool calibrated;
     struct calibration calibration; /* where calibrated */
     union {
+        struct analog *analog;
         struct autoencoder *autoencoder;
     } part;
 };

@@ -1,0 +1,453 @@
+/*
+ * Reference rows are kept once, in units of their channel's floor, runs of them one after the
+ * other; the first two rows of a run are only predecessors. The distance of reference row i to a
+ * sample is |r[i-1] - q1|^2 + |r[i-2] - q2|^2: the squares of the references are known, those of
+ * the sample are the same for all, so one matrix product of the step's rows with q1 and q2 remains.
+ */
+#include "model/analog.h"
+
+#include "nn/blas.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CANDIDATES 3 /* times the neighbours: what is looked at twice */
+
+struct analog {
+    size_t neighbours;
+    size_t channels; /* that it looks at */
+    size_t *channel; /* [channels] places in a row */
+    size_t *group;   /* [channels] 0 to groups - 1 */
+    size_t groups;
+    double *group_size; /* [groups] channels in it */
+    float *floor;       /* [channels] in the channel's units */
+    size_t *first;      /* [steps + 1] of each step's reference rows */
+    size_t most;        /* reference rows of the largest step */
+    float *reference;   /* [rows][channels] in floors */
+    float *base;        /* [rows] squares of the two predecessors; INFINITY: has not got them */
+    /* Scratch of the scoring thread. */
+    float *query;   /* [DETECTOR_BATCH_MAX][2][channels] predecessors in floors, newest first */
+    float *product; /* [DETECTOR_BATCH_MAX][2][most] */
+    double *z, *expected; /* [channels] */
+    double *group_sum;    /* [groups] */
+};
+
+static void analog_unload(struct detector *detector)
+{
+    struct analog *analog = detector->part.analog;
+    if (!analog)
+        return;
+    free(analog->channel);
+    free(analog->group);
+    free(analog->group_size);
+    free(analog->floor);
+    free(analog->first);
+    free(analog->reference);
+    free(analog->base);
+    free(analog->query);
+    free(analog->product);
+    free(analog->z);
+    free(analog->expected);
+    free(analog->group_sum);
+    free(analog);
+    detector->part.analog = NULL;
+}
+
+/* ---- loading ---- */
+
+/* Whole numbers of a list, each under `limit`. Memory: the caller's. */
+static int read_places(const cJSON *config, const char *key, size_t limit, size_t **ret_places,
+                       size_t *ret_count, struct diag *diag)
+{
+    const cJSON *list, *item;
+    size_t used = 0;
+    int r = json_get_array(config, key, true, &list, diag);
+    if (r < 0)
+        return r;
+    *ret_places = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof **ret_places);
+    if (!*ret_places)
+        return diag_errno(diag, ENOMEM, "%s", key);
+    cJSON_ArrayForEach(item, list)
+    {
+        double place = cJSON_IsNumber(item) ? item->valuedouble : -1;
+        if (!(place >= 0) || place != floor(place) || place >= (double)limit)
+            return diag_set(diag, "%s: entry %zu must be an integer from 0 to %zu", key, used,
+                            limit - 1);
+        (*ret_places)[used++] = (size_t)place;
+    }
+    *ret_count = used;
+    return used > 0 ? 0 : diag_set(diag, "%s: must not be empty", key);
+}
+
+static int load_channels(struct analog *analog, const struct detector *detector,
+                         const cJSON *config, struct diag *diag)
+{
+    size_t grouped = 0;
+    int64_t neighbours = 0;
+    int r =
+        json_get_integer(config, "neighbours", true, 1, ANALOG_NEIGHBOURS_MAX, &neighbours, diag);
+    if (r == 0)
+        r = read_places(config, "channels", detector->channels, &analog->channel, &analog->channels,
+                        diag);
+    if (r == 0)
+        r = read_places(config, "groups", analog->channels, &analog->group, &grouped, diag);
+    if (r < 0)
+        return r;
+    if (grouped != analog->channels)
+        return diag_set(diag, "groups: %zu entries for %zu channels", grouped, analog->channels);
+    analog->neighbours = (size_t)neighbours;
+    for (size_t c = 0; c < analog->channels; c++)
+        analog->groups = analog->group[c] >= analog->groups ? analog->group[c] + 1 : analog->groups;
+    analog->group_size = calloc(analog->groups, sizeof *analog->group_size);
+    if (!analog->group_size)
+        return diag_errno(diag, ENOMEM, "groups");
+    for (size_t c = 0; c < analog->channels; c++)
+        analog->group_size[analog->group[c]]++;
+    for (size_t g = 0; g < analog->groups; g++) {
+        if (analog->group_size[g] < 1)
+            return diag_set(diag, "groups: %zu has no channel", g);
+    }
+    return 0;
+}
+
+static int load_floor(struct analog *analog, size_t index, const struct safetensors *tensors,
+                      struct diag *diag)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%zu.channel.floor", index);
+    analog->floor = calloc(analog->channels, sizeof *analog->floor);
+    if (!analog->floor)
+        return diag_errno(diag, ENOMEM, "%s", name);
+    int r = safetensors_get_f32(tensors, name, SAFETENSORS_SHAPE(analog->channels), analog->floor,
+                                diag);
+    for (size_t c = 0; r == 0 && c < analog->channels; c++) {
+        if (!(analog->floor[c] > 0))
+            r = diag_set(diag, "%s: entry %zu is %g, must be over 0", name, c,
+                         (double)analog->floor[c]);
+    }
+    return r;
+}
+
+/* The squares of the two rows before each; the first rows of a run have not got them. */
+static void make_base(struct analog *analog, size_t first, size_t rows)
+{
+    size_t channels = analog->channels;
+    float square[ANALOG_PREDECESSORS] = {0};
+    for (size_t i = 0; i < rows; i++) {
+        const float *row = analog->reference + (first + i) * channels;
+        float sum = 0;
+        analog->base[first + i] = i < ANALOG_PREDECESSORS ? INFINITY : square[0] + square[1];
+        for (size_t c = 0; c < channels; c++)
+            sum += row[c] * row[c];
+        square[1] = square[0];
+        square[0] = sum;
+    }
+}
+
+/* "reference.run" [runs][2]: the step's place among the model's, rising, and the rows of a run. */
+static int take_runs(struct analog *analog, size_t steps, const int64_t *run, size_t runs,
+                     size_t rows, struct diag *diag)
+{
+    size_t at = 0, step = 0;
+    for (size_t i = 0; i < runs; i++) {
+        int64_t of = run[2 * i], length = run[2 * i + 1];
+        if (of < (int64_t)step || of >= (int64_t)steps || length <= ANALOG_PREDECESSORS ||
+            length > (int64_t)(rows - at))
+            return diag_set(diag,
+                            "reference.run: entry %zu is %lld, %lld: must be a step from %zu to "
+                            "%zu, and %d to %zu rows",
+                            i, (long long)of, (long long)length, step, steps - 1,
+                            ANALOG_PREDECESSORS + 1, rows - at);
+        for (; step < (size_t)of; step++)
+            analog->first[step + 1] = at;
+        make_base(analog, at, (size_t)length);
+        at += (size_t)length;
+    }
+    for (; step < steps; step++)
+        analog->first[step + 1] = at;
+    return at == rows ? 0
+                      : diag_set(diag, "reference.run: %zu rows in the runs, %zu in reference.rows",
+                                 at, rows);
+}
+
+static int load_rows(struct analog *analog, const struct safetensors *tensors,
+                     const struct safetensors_tensor *tensor, struct diag *diag)
+{
+    size_t rows = tensor->shape.dims[0];
+    analog->reference = malloc(tensor->count * sizeof *analog->reference);
+    analog->base = malloc(rows * sizeof *analog->base);
+    if (!analog->reference || !analog->base)
+        return diag_errno(diag, ENOMEM, "reference cycles");
+    int r = safetensors_get_f32(tensors, tensor->name, tensor->shape, analog->reference, diag);
+    for (size_t i = 0; r == 0 && i < tensor->count; i++)
+        analog->reference[i] /= analog->floor[i % analog->channels];
+    return r;
+}
+
+static int load_references(struct analog *analog, const struct detector *detector,
+                           const struct safetensors *tensors, struct diag *diag)
+{
+    char name[64];
+    size_t steps = detector->derivation->steps;
+    snprintf(name, sizeof name, "%zu.reference.rows", detector->index);
+    const struct safetensors_tensor *rows = safetensors_find(tensors, name);
+    if (!rows || rows->shape.rank != 2 || rows->shape.dims[1] != analog->channels ||
+        rows->shape.dims[0] == 0)
+        return diag_set(diag, "%s: missing, or not [1 and more, %zu]", name, analog->channels);
+    snprintf(name, sizeof name, "%zu.reference.run", detector->index);
+    const struct safetensors_tensor *run = safetensors_find(tensors, name);
+    if (!run || run->shape.rank != 2 || run->shape.dims[1] != 2)
+        return diag_set(diag, "%s: missing, or not [runs, 2]", name);
+    int64_t *runs = malloc(run->count * sizeof *runs + 1);
+    analog->first = calloc(steps + 1, sizeof *analog->first);
+    int r = runs && analog->first ? load_rows(analog, tensors, rows, diag)
+                                  : diag_errno(diag, ENOMEM, "reference cycles");
+    if (r == 0)
+        r = safetensors_get_i64(tensors, name, run->shape, runs, diag);
+    if (r == 0)
+        r = take_runs(analog, steps, runs, run->shape.dims[0], rows->shape.dims[0], diag);
+    free(runs);
+    return r;
+}
+
+static int make_scratch(struct analog *analog, size_t steps, struct diag *diag)
+{
+    for (size_t s = 0; s < steps; s++) {
+        size_t rows = analog->first[s + 1] - analog->first[s];
+        analog->most = rows > analog->most ? rows : analog->most;
+    }
+    size_t queries = DETECTOR_BATCH_MAX * ANALOG_PREDECESSORS;
+    analog->query = calloc(queries * analog->channels, sizeof *analog->query);
+    analog->product = calloc(queries * analog->most, sizeof *analog->product);
+    analog->z = calloc(analog->channels, sizeof *analog->z);
+    analog->expected = calloc(analog->channels, sizeof *analog->expected);
+    analog->group_sum = calloc(analog->groups, sizeof *analog->group_sum);
+    bool complete =
+        analog->query && analog->product && analog->z && analog->expected && analog->group_sum;
+    return complete ? 0 : diag_errno(diag, ENOMEM, "scratch");
+}
+
+static int analog_load(struct detector *detector, const cJSON *config,
+                       const struct safetensors *tensors, struct diag *diag)
+{
+    const struct derivation *derivation = detector->derivation;
+    if (derivation->step_channel == DERIVED_NONE)
+        return diag_set(diag, "analog needs \"derived\" with a \"step_channel\"");
+    if (detector->window != ANALOG_WINDOW || detector->spacing != 1)
+        return diag_set(diag, "analog has windows of %d rows", ANALOG_WINDOW);
+    struct analog *analog = calloc(1, sizeof *analog);
+    if (!analog)
+        return diag_errno(diag, ENOMEM, "analog");
+    detector->part.analog = analog;
+    int r = load_channels(analog, detector, config, diag);
+    if (r == 0)
+        r = load_floor(analog, detector->index, tensors, diag);
+    if (r == 0)
+        r = load_references(analog, detector, tensors, diag);
+    return r < 0 ? r : make_scratch(analog, derivation->steps, diag);
+}
+
+/* ---- scoring ---- */
+
+static const float *row_of(const struct detector *detector, const float *window, size_t row)
+{
+    return window + row * detector->channels;
+}
+
+/* The place of the program step among those with enough reference rows; DERIVED_NONE: no such. */
+static size_t step_of(const struct detector *detector, const float *window)
+{
+    const struct analog *analog = detector->part.analog;
+    const float *newest = row_of(detector, window, ANALOG_WINDOW - 1);
+    size_t step =
+        derivation_step_index(detector->derivation, derivation_step(detector->derivation, newest));
+    if (step == DERIVED_NONE ||
+        analog->first[step + 1] - analog->first[step] < analog->neighbours + ANALOG_PREDECESSORS)
+        return DERIVED_NONE;
+    return step;
+}
+
+static void fill_query(const struct detector *detector, const float *window, float *query)
+{
+    const struct analog *analog = detector->part.analog;
+    for (size_t back = 0; back < ANALOG_PREDECESSORS; back++) {
+        const float *row = row_of(detector, window, ANALOG_WINDOW - 2 - back);
+        for (size_t c = 0; c < analog->channels; c++)
+            query[back * analog->channels + c] = row[analog->channel[c]] / analog->floor[c];
+    }
+}
+
+struct neighbour {
+    double distance;
+    size_t row; /* of the step */
+};
+
+/* Inserts into a list that is sorted by rising distance and cut at `most`. */
+static size_t keep_nearest(struct neighbour *list, size_t count, size_t most,
+                           struct neighbour neighbour)
+{
+    size_t at = count < most ? count++ : count - 1;
+    for (; at > 0 && list[at - 1].distance > neighbour.distance; at--)
+        list[at] = list[at - 1];
+    list[at] = neighbour;
+    return count;
+}
+
+/* By the products: after the first few rows hardly any is nearer than the worst of the list.
+ * product: of the newest predecessor with all rows, and of the older. Returns how many. */
+static size_t find_candidates(const struct analog *analog, size_t step, const float *product,
+                              size_t stride, struct neighbour *ret_candidates)
+{
+    const float *base = analog->base + analog->first[step];
+    const float *newer = product, *older = product + stride;
+    size_t rows = analog->first[step + 1] - analog->first[step], count = 0;
+    size_t most = CANDIDATES * analog->neighbours;
+    float worst = INFINITY;
+    for (size_t i = ANALOG_PREDECESSORS; i < rows; i++) {
+        float distance = base[i] - 2 * (newer[i - 1] + older[i - 2]);
+        if (!(distance < worst))
+            continue;
+        count = keep_nearest(ret_candidates, count, most, (struct neighbour){(double)distance, i});
+        if (count == most)
+            worst = (float)ret_candidates[count - 1].distance;
+    }
+    return count;
+}
+
+/* The nearest of the candidates by distances that are summed in one order everywhere: which row is
+ * the last to count must not hang on the kernel that BLAS chose, or on the windows beside this one.
+ * Returns how many. */
+static size_t find_nearest(const struct analog *analog, size_t step, const float *query,
+                           const struct neighbour *candidates, size_t count,
+                           struct neighbour *ret_nearest)
+{
+    size_t channels = analog->channels, found = 0;
+    const float *reference = analog->reference + analog->first[step] * channels;
+    for (size_t i = 0; i < count; i++) {
+        size_t row = candidates[i].row;
+        const float *newer = reference + (row - 1) * channels, *older = newer - channels;
+        double distance = 0;
+        for (size_t c = 0; c < channels; c++) {
+            double a = (double)(newer[c] - query[c]), b = (double)(older[c] - query[channels + c]);
+            distance += a * a + b * b;
+        }
+        if (found < analog->neighbours || distance < ret_nearest[found - 1].distance)
+            found = keep_nearest(ret_nearest, found, analog->neighbours,
+                                 (struct neighbour){distance, row});
+    }
+    return found;
+}
+
+/* Fills z and expected (in floors). */
+static void judge(struct analog *analog, size_t step, const struct neighbour *nearest,
+                  const float *newest)
+{
+    const float *reference = analog->reference + analog->first[step] * analog->channels;
+    double count = (double)analog->neighbours;
+    for (size_t c = 0; c < analog->channels; c++) {
+        double sum = 0, squares = 0;
+        for (size_t n = 0; n < analog->neighbours; n++)
+            sum += (double)reference[nearest[n].row * analog->channels + c];
+        double mean = sum / count;
+        for (size_t n = 0; n < analog->neighbours; n++) {
+            double d = (double)reference[nearest[n].row * analog->channels + c] - mean;
+            squares += d * d;
+        }
+        double observed = (double)newest[analog->channel[c]] / (double)analog->floor[c];
+        analog->expected[c] = mean;
+        analog->z[c] = (observed - mean) / sqrt(squares / count + 1);
+    }
+}
+
+static double largest_group(struct analog *analog)
+{
+    double largest = 0;
+    for (size_t g = 0; g < analog->groups; g++)
+        analog->group_sum[g] = 0;
+    for (size_t c = 0; c < analog->channels; c++)
+        analog->group_sum[analog->group[c]] += fmin(fabs(analog->z[c]), ANALOG_CLIP);
+    for (size_t g = 0; g < analog->groups; g++)
+        largest = fmax(largest, analog->group_sum[g] / analog->group_size[g]);
+    return largest;
+}
+
+/* Windows of one step: who [count] are their places among `windows`. */
+static void score_step(struct detector *detector, size_t step, const float *const *windows,
+                       const size_t *who, size_t count, double *ret_scores)
+{
+    struct analog *analog = detector->part.analog;
+    size_t rows = analog->first[step + 1] - analog->first[step], width = analog->channels;
+    for (size_t i = 0; i < count; i++)
+        fill_query(detector, windows[who[i]], analog->query + i * ANALOG_PREDECESSORS * width);
+    blas_multiply_transposed_b((struct blas_size){ANALOG_PREDECESSORS * count, rows, width},
+                               analog->query, analog->reference + analog->first[step] * width,
+                               false, analog->product);
+    for (size_t i = 0; i < count; i++) {
+        struct neighbour candidates[CANDIDATES * ANALOG_NEIGHBOURS_MAX];
+        struct neighbour nearest[ANALOG_NEIGHBOURS_MAX];
+        size_t found = find_candidates(
+            analog, step, analog->product + i * ANALOG_PREDECESSORS * rows, rows, candidates);
+        found = find_nearest(analog, step, analog->query + i * ANALOG_PREDECESSORS * width,
+                             candidates, found, nearest);
+        ret_scores[who[i]] = (double)INFINITY;
+        if (found < analog->neighbours) /* a distance overflowed */
+            continue;
+        judge(analog, step, nearest, row_of(detector, windows[who[i]], ANALOG_WINDOW - 1));
+        ret_scores[who[i]] = largest_group(analog);
+    }
+}
+
+static void analog_score(struct detector *detector, const float *const *windows, size_t count,
+                         double *ret_scores)
+{
+    size_t step[DETECTOR_BATCH_MAX], who[DETECTOR_BATCH_MAX];
+    for (size_t i = 0; i < count; i++) {
+        step[i] = step_of(detector, windows[i]);
+        ret_scores[i] = (double)NAN;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (step[i] == DERIVED_NONE)
+            continue;
+        size_t present = step[i], used = 0;
+        for (size_t j = i; j < count; j++) {
+            if (step[j] != present)
+                continue;
+            who[used++] = j;
+            step[j] = DERIVED_NONE;
+        }
+        score_step(detector, present, windows, who, used, ret_scores);
+    }
+}
+
+static void analog_explain(struct detector *detector, const float *window,
+                           struct deviation *ret_deviations)
+{
+    struct analog *analog = detector->part.analog;
+    const float *newest = row_of(detector, window, ANALOG_WINDOW - 1);
+    double score, total = 0;
+    for (size_t c = 0; c < detector->channels; c++)
+        ret_deviations[c] = (struct deviation){
+            .channel = c, .observed = (double)newest[c], .expected = (double)newest[c]};
+    analog_score(detector, &window, 1, &score);
+    if (!isfinite(score))
+        return;
+    for (size_t c = 0; c < analog->channels; c++)
+        total += fmin(fabs(analog->z[c]), ANALOG_CLIP);
+    for (size_t c = 0; c < analog->channels; c++) {
+        struct deviation *deviation = &ret_deviations[analog->channel[c]];
+        deviation->share = total > 0 ? fmin(fabs(analog->z[c]), ANALOG_CLIP) / total : 0;
+        deviation->expected = analog->expected[c] * (double)analog->floor[c];
+        deviation->z = analog->z[c];
+    }
+}
+
+const struct detector_kind analog_kind = {
+    .name = "analog",
+    .load = analog_load,
+    .unload = analog_unload,
+    .score = analog_score,
+    .explain = analog_explain,
+};

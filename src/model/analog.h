@@ -1,0 +1,26 @@
+/*
+ * analog: what the arm did in this program step when it last moved so: the method of analogues.
+ *
+ * The model keeps healthy reference cycles of each program step. For a sample, the `neighbours`
+ * reference rows of the same step are found whose two predecessors are closest to the sample's two
+ * predecessors; their mean is what is expected of the sample, and residual / sqrt(their variance +
+ * floor^2) the z of each channel. The score is the largest over the groups (the links of an arm) of
+ * the mean |z|, clipped at 10, of the group's channels. It needs no elapsed time: a slow arm is
+ * where it should be, but two rows earlier it was too near.
+ *
+ * Window: 3 rows. A step that training has not seen cannot be judged. Source: Lorenz 1969,
+ * atmospheric predictability as revealed by naturally occurring analogues.
+ */
+#ifndef ARMWATCH_MODEL_ANALOG_H
+#define ARMWATCH_MODEL_ANALOG_H
+
+#include "model/detector.h"
+
+#define ANALOG_WINDOW 3       /* rows: two predecessors and the sample */
+#define ANALOG_PREDECESSORS 2 /* lead every run of reference rows */
+#define ANALOG_NEIGHBOURS_MAX 64
+#define ANALOG_CLIP 10.0
+
+extern const struct detector_kind analog_kind;
+
+#endif
