@@ -148,7 +148,9 @@ static void put_alert(FILE *out, const char *robot, const cJSON *message)
     fputs(terminal_style(stdout, style), out);
     column += fprintf(out, "%s %s", severity, state);
     fputs(terminal_style(stdout, TERMINAL_PLAIN), out);
-    column += fprintf(out, " (score %s):", score);
+    bool scored = !cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(data, "score"));
+    column += fprintf(
+        out, scored ? " (score %s):" : " (%s):", scored ? score : fields_text(data, "kind", "-"));
     terminal_put_wrapped(out, fields_text(data, "text", ""), column, (int)strlen(time) + 2,
                          columns - 1);
 }

@@ -467,8 +467,8 @@ static void test_time_in_another_unit(void **state)
     cell_start(cell);
     for (int i = 0; i < 5; i++) {
         char sample[128];
-        snprintf(sample, sizeof sample, "{\"time\":%lld,\"values\":[1,2,3,4]}",
-                 1763917200123LL + 100 * i);
+        snprintf(sample, sizeof sample, "{\"time\":%lld,\"values\":[%d,2,3,4]}",
+                 1763917200123LL + 100 * i, i);
         cell_publish(cell, "armwatch/robot/kuka1/sample", sample, strlen(sample));
     }
     cell_wait(cell, cell_count(cell, "armwatch/robot/kuka1/score") == 1, 3000);

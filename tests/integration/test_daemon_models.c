@@ -646,8 +646,8 @@ static void test_two_models_and_templates(void **state)
     cell_start(cell);
     for (int i = 0; i < SPAN; i++) {
         char four[96], three[96];
-        snprintf(four, sizeof four, "{\"time\":%d.%d,\"values\":[1,2,3,4]}", 1763917200, i);
-        snprintf(three, sizeof three, "{\"time\":%d.%d,\"values\":[1,2,3]}", 1763917200, i);
+        snprintf(four, sizeof four, "{\"time\":%d.%d,\"values\":[%d,2,3,4]}", 1763917200, i, i);
+        snprintf(three, sizeof three, "{\"time\":%d.%d,\"values\":[%d,2,3]}", 1763917200, i, i);
         send_on(cell, "plant/kuka/large/velocity", four);
         send_on(cell, "small", three);
     }
