@@ -118,7 +118,11 @@ const struct cli_command command_score = {
     .arguments = "FILE",
     .least = 1,
     .most = 1,
-    .description = "A row that is not evaluated has an empty score. 1 is always the limit.",
+    .description =
+        "A row that is not evaluated has an empty score. 1 is always the limit. The state is ok, "
+        "warming (no window is complete yet), alert, sensor_fault (readings stand still while the "
+        "arm moves), stopped (everything stands still), hole (not measured) or dropped (late, or "
+        "twice).",
     .options = {options, data_options},
     .run = run,
 };

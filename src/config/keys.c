@@ -58,7 +58,9 @@ const struct config_key config_keys[] = {
     {"input.stale_periods", CONFIG_NUMBER, AT(input.stale_periods), "10", 2, 100000, NULL,
      "state `stale` after so many sample periods without a sample, at least one second", true},
     {"input.silent_s", CONFIG_NUMBER, AT(input.silent_s), "30", 1, 86400, NULL,
-     "reserved for the alert kind `silent`", true},
+     "alert `silent` after so long without a sample, counted only while the broker connection "
+     "stands",
+     true},
     {"input.time_unit", CONFIG_CHOICE, AT(input.time_unit), "\"s\"", 0, 0, "s|ms|ns",
      "unit of numeric times in samples", false},
     {"input.gate.mode", CONFIG_LIST, AT(input.gate_mode), "[\"auto\"]", 0, 0, NULL,
