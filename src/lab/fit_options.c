@@ -16,7 +16,7 @@ struct fit_options fit_defaults(enum adversary_kind adversary)
         .spacing = 1,
         .pca_variance = 0.95,
         .analog_bytes_max = (size_t)4 << 20,
-        .analog_neighbours = 8,
+        .analog_neighbours = 12,
         .filter = ALERT_FILTER_DEFAULT,
         .false_alarms_per_day = 1,
         .train = train_defaults(adversary),

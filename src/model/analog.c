@@ -341,24 +341,37 @@ static size_t find_nearest(const struct analog *analog, size_t step, const float
     return found;
 }
 
+/* What each counts: the nearer the more, so that between two phases of a movement the expectation
+ * lies between them. A distance under one floor in all says nothing. Their sum is 1. */
+static void weigh(const struct analog *analog, const struct neighbour *nearest, double *ret_weights)
+{
+    double sum = 0;
+    for (size_t n = 0; n < analog->neighbours; n++) {
+        ret_weights[n] = 1 / (nearest[n].distance + 1);
+        sum += ret_weights[n];
+    }
+    for (size_t n = 0; n < analog->neighbours; n++)
+        ret_weights[n] /= sum;
+}
+
 /* Fills z and expected (in floors). */
 static void judge(struct analog *analog, size_t step, const struct neighbour *nearest,
                   const float *newest)
 {
     const float *reference = analog->reference + analog->first[step] * analog->channels;
-    double count = (double)analog->neighbours;
+    double weight[ANALOG_NEIGHBOURS_MAX];
+    weigh(analog, nearest, weight);
     for (size_t c = 0; c < analog->channels; c++) {
-        double sum = 0, squares = 0;
+        double mean = 0, variance = 0;
         for (size_t n = 0; n < analog->neighbours; n++)
-            sum += (double)reference[nearest[n].row * analog->channels + c];
-        double mean = sum / count;
+            mean += weight[n] * (double)reference[nearest[n].row * analog->channels + c];
         for (size_t n = 0; n < analog->neighbours; n++) {
             double d = (double)reference[nearest[n].row * analog->channels + c] - mean;
-            squares += d * d;
+            variance += weight[n] * d * d;
         }
         double observed = (double)newest[analog->channel[c]] / (double)analog->floor[c];
         analog->expected[c] = mean;
-        analog->z[c] = (observed - mean) / sqrt(squares / count + 1);
+        analog->z[c] = (observed - mean) / sqrt(variance + 1);
     }
 }
 

@@ -3,8 +3,9 @@
  *
  * The model keeps healthy reference cycles of each program step. For a sample, the `neighbours`
  * reference rows of the same step are found whose two predecessors are closest to the sample's two
- * predecessors; their mean is what is expected of the sample, and residual / sqrt(their variance +
- * floor^2) the z of each channel. The score is the largest over the groups (the links of an arm) of
+ * predecessors; their mean, each weighed by 1 / (its squared distance + 1) in units of the floors,
+ * is what is expected of the sample, and residual / sqrt(their variance + floor^2) the z of each
+ * channel. The score is the largest over the groups (the links of an arm) of
  * the mean |z|, clipped at 10, of the group's channels. It needs no elapsed time: a slow arm is
  * where it should be, but two rows earlier it was too near.
  *
