@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define GROUP_NAME_MAX 128
+#define GROUP_LEAST 3   /* channels that change */
 #define SHARE_MAX 0.01  /* of the motion in the longest stretch that a run may take */
 #define GAP_PERIODS 3.0 /* a longer step begins a stretch anew, as it does live */
 
@@ -133,7 +134,7 @@ static void walk_block(struct learning *learning, const struct split_block *bloc
     begin_stretch(learning);
 }
 
-/* A group of which one channel counts has that one's limit, which is enough. */
+/* A group of few channels says hardly more than each of them: those have limits of their own. */
 static void drop_unknown(struct learning *learning)
 {
     struct flat_runs *runs = learning->runs;
@@ -148,7 +149,7 @@ static void drop_unknown(struct learning *learning)
             runs->run[c] = 0;
     }
     for (size_t g = 0; g < runs->groups; g++) {
-        if (counted[g] < 2 || (double)runs->group_run[g] > most)
+        if (counted[g] < GROUP_LEAST || (double)runs->group_run[g] > most)
             runs->group_run[g] = 0;
     }
 }

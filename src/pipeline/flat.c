@@ -1,6 +1,8 @@
 /*
  * The limits of single channels see one dead axis; those of groups see a whole sensor, and much
- * sooner: that eleven noisy channels repeat themselves together hardly ever happens in health.
+ * sooner: that eleven noisy channels repeat themselves together hardly ever happens in health. One
+ * coarse channel does so often, mostly as a movement begins or ends, and a short training has not
+ * seen all of that: so it gets a second at least.
  * A channel that was constant in training, or names the program step, says nothing by standing
  * still: it has no limit, and a group stands still without it.
  */
@@ -96,6 +98,11 @@ static bool over(uint32_t run, size_t longest)
     return longest > 0 && run > FLAT_LIMIT * longest;
 }
 
+static bool channel_over(uint32_t run, size_t longest, double period_s)
+{
+    return over(run, longest) && (double)run * period_s > FLAT_CHANNEL_LEAST_S;
+}
+
 /* A channel that can tell, by itself or in its group, whether a sensor lives. */
 static bool counts(const struct model *model, size_t channel)
 {
@@ -116,8 +123,9 @@ static void find_groups(struct flat *flat, const struct model *model)
 bool flat_has(const struct flat *flat, const struct model *model, size_t channel)
 {
     const struct model_channel *it = &model->channel[channel];
-    return counts(model, channel) && (over(flat->run[channel], it->longest_run) ||
-                                      over(flat->group[it->group], model->group_run[it->group]));
+    return counts(model, channel) &&
+           (channel_over(flat->run[channel], it->longest_run, model->period_s) ||
+            over(flat->group[it->group], model->group_run[it->group]));
 }
 
 enum flat_verdict flat_judge(struct flat *flat, const struct model *model)

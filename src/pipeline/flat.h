@@ -20,7 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FLAT_LIMIT 2 /* times the longest healthy run */
+#define FLAT_LIMIT 2             /* times the longest healthy run */
+#define FLAT_CHANNEL_LEAST_S 1.0 /* the limit of a single channel is not below it */
 
 /* How long values have stood still, in rows: 1 as they change. */
 struct flat {

@@ -28,7 +28,7 @@ static struct recording *make_rows(void)
     for (size_t i = 1; i < ROWS; i++) {
         float *row = recording->values + i * TOY_ARM_CHANNELS;
         bool stuck = i >= 100 && i < 150;   /* axis2, alone */
-        bool dead = i >= 200 && i < 204;    /* axis1 and axis3: found, and soon over */
+        bool dead = i >= 200 && i < 212;    /* axis1 and axis3: found, and soon over */
         bool stopped = i >= 300 && i < 350; /* everything */
         for (size_t c = 0; c < TOY_ARM_CHANNELS; c++) {
             if ((stuck && c == 1) || (dead && c % 2 == 0) || stopped)
@@ -119,10 +119,10 @@ static void test_sensors_and_stops(void **state)
     struct recording *recording = make_rows();
     struct offline offline;
     run_offline(recording, &offline);
-    assert_int_equal(offline.changes, 4); /* two episodes */
-    assert_in_range(offline.change[0].row, 101, 105);
+    assert_int_equal(offline.changes, 4);             /* two episodes */
+    assert_in_range(offline.change[0].row, 108, 112); /* a second */
     assert_in_range(offline.change[1].row, 168, 172); /* two seconds after it moves again */
-    assert_in_range(offline.change[2].row, 201, 203);
+    assert_in_range(offline.change[2].row, 208, 211);
     assert_in_range(offline.stopped, 45, 49);
     cell_configure(cell, "alerts.reassert_s", "3600");
     cell_start(cell);
@@ -133,7 +133,7 @@ static void test_sensors_and_stops(void **state)
     assert_string_equal(json_text(raised, "data.kind"), "sensor_fault");
     assert_string_equal(json_text(raised, "data.severity"), "warning");
     const char *text = json_text(raised, "data.text");
-    if (strncmp(text, "axis2 stands still while the arm moves (1 channel flat for 0.", 61) != 0)
+    if (strncmp(text, "axis2 stands still while the arm moves (1 channel flat for 1.", 61) != 0)
         fail_msg("%s", text);
     assert_true(cJSON_IsNull(json_at(raised, "data.score")));
     const cJSON *channel = json_at(raised, "data.channels")->child;

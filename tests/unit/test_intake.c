@@ -244,12 +244,13 @@ static const char *alert_payload(void)
 {
     const struct fake_message *message = fake_client_last("armwatch/robot/r/alert");
     assert_non_null(message);
-    return message->payload;
+    return message ? message->payload : "";
 }
 
 static void expect_in(const char *text, const char *part)
 {
-    if (!strstr(text, part))
+    assert_non_null(text);
+    if (text && !strstr(text, part))
         fail_msg("no %s in %s", part, text);
 }
 
