@@ -25,6 +25,7 @@
 struct analog;
 struct autoencoder;
 struct detector;
+struct step_time;
 
 /* k of the last n scores above the threshold raise; all below clear_ratio of it for clear_s clear.
  * Part of the calibration, so it lives in the model and a configuration cannot change it. */
@@ -72,6 +73,7 @@ struct detector {
     union {
         struct analog *analog;
         struct autoencoder *autoencoder;
+        struct step_time *step_time;
     } part;
 };
 
