@@ -25,6 +25,7 @@
 struct analog;
 struct autoencoder;
 struct detector;
+struct knn;
 struct step_time;
 
 /* k of the last n scores above the threshold raise; all below clear_ratio of it for clear_s clear.
@@ -73,6 +74,7 @@ struct detector {
     union {
         struct analog *analog;
         struct autoencoder *autoencoder;
+        struct knn *knn;
         struct step_time *step_time;
     } part;
 };

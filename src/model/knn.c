@@ -1,0 +1,123 @@
+/* References are kept as the file has them, in features: what a window is compared in. */
+#include "model/knn.h"
+
+#include "model/reconstruction.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+_Static_assert(NEAREST_BATCH_MAX >= DETECTOR_BATCH_MAX, "a batch goes through at once");
+
+struct knn {
+    struct reconstruction reconstruction;
+    size_t width;     /* of a window of features */
+    float *reference; /* [references][width] */
+    struct nearest search;
+    /* Scratch of the scoring thread. */
+    float *input;                /* [DETECTOR_BATCH_MAX][width] */
+    float *expected;             /* [width] */
+    struct neighbour *neighbour; /* [DETECTOR_BATCH_MAX][neighbours] */
+};
+
+static void knn_unload(struct detector *detector)
+{
+    struct knn *knn = detector->part.knn;
+    if (!knn)
+        return;
+    reconstruction_deinit(&knn->reconstruction);
+    nearest_deinit(&knn->search);
+    free(knn->reference);
+    free(knn->input);
+    free(knn->expected);
+    free(knn->neighbour);
+    free(knn);
+    detector->part.knn = NULL;
+}
+
+static int load_references(struct knn *knn, const struct detector *detector, size_t neighbours,
+                           const struct safetensors *tensors, struct diag *diag)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%zu.reference.windows", detector->index);
+    const struct safetensors_tensor *tensor = safetensors_find(tensors, name);
+    if (!tensor || tensor->shape.rank != 2 || tensor->shape.dims[1] != knn->width ||
+        tensor->shape.dims[0] < neighbours)
+        return diag_set(diag, "%s: missing, or not [%zu and more, %zu]", name, neighbours,
+                        knn->width);
+    knn->reference = malloc(tensor->count * sizeof *knn->reference);
+    if (!knn->reference)
+        return diag_errno(diag, ENOMEM, "%s", name);
+    int r = safetensors_get_f32(tensors, name, tensor->shape, knn->reference, diag);
+    if (r == 0 && nearest_init(&knn->search, knn->reference, tensor->shape.dims[0], knn->width,
+                               neighbours) < 0)
+        r = diag_errno(diag, ENOMEM, "%s", name);
+    return r;
+}
+
+static int make_scratch(struct knn *knn, struct diag *diag)
+{
+    knn->input = calloc(DETECTOR_BATCH_MAX * knn->width, sizeof *knn->input);
+    knn->expected = calloc(knn->width, sizeof *knn->expected);
+    knn->neighbour = calloc(DETECTOR_BATCH_MAX * knn->search.neighbours, sizeof *knn->neighbour);
+    return knn->input && knn->expected && knn->neighbour ? 0 : diag_errno(diag, ENOMEM, "scratch");
+}
+
+static int knn_load(struct detector *detector, const cJSON *config,
+                    const struct safetensors *tensors, struct diag *diag)
+{
+    int64_t neighbours = 0;
+    struct knn *knn = calloc(1, sizeof *knn);
+    if (!knn)
+        return diag_errno(diag, ENOMEM, "knn");
+    detector->part.knn = knn;
+    int r = json_get_integer(config, "neighbours", true, 1, KNN_NEIGHBOURS_MAX, &neighbours, diag);
+    if (r == 0)
+        r = reconstruction_load(&knn->reconstruction, detector, config, tensors, diag);
+    if (r < 0)
+        return r;
+    knn->width = detector->window * features_width(&knn->reconstruction.features);
+    r = load_references(knn, detector, (size_t)neighbours, tensors, diag);
+    return r < 0 ? r : make_scratch(knn, diag);
+}
+
+/* One overflow makes the mean infinite. */
+static double mean_distance(const struct knn *knn, const struct neighbour *neighbour)
+{
+    double sum = 0;
+    for (size_t n = 0; n < knn->search.neighbours; n++)
+        sum += sqrt(neighbour[n].distance / (double)knn->width);
+    return sum / (double)knn->search.neighbours;
+}
+
+static void knn_score(struct detector *detector, const float *const *windows, size_t count,
+                      double *ret_scores)
+{
+    struct knn *knn = detector->part.knn;
+    for (size_t i = 0; i < count; i++)
+        reconstruction_input(&knn->reconstruction, detector, windows[i],
+                             knn->input + i * knn->width);
+    nearest_find(&knn->search, knn->input, count, knn->neighbour);
+    for (size_t i = 0; i < count; i++)
+        ret_scores[i] = mean_distance(knn, knn->neighbour + i * knn->search.neighbours);
+}
+
+static void knn_explain(struct detector *detector, const float *window,
+                        struct deviation *ret_deviations)
+{
+    struct knn *knn = detector->part.knn;
+    reconstruction_input(&knn->reconstruction, detector, window, knn->input);
+    nearest_find(&knn->search, knn->input, 1, knn->neighbour);
+    nearest_mean(&knn->search, knn->neighbour, knn->expected);
+    reconstruction_explain(&knn->reconstruction, detector, window, knn->input, knn->expected,
+                           ret_deviations);
+}
+
+const struct detector_kind knn_kind = {
+    .name = "knn",
+    .load = knn_load,
+    .unload = knn_unload,
+    .score = knn_score,
+    .explain = knn_explain,
+};

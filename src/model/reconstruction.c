@@ -1,0 +1,136 @@
+/*
+ * An explanation goes back from features to channels: the shares of a window's error are exact
+ * where the features are channels; principal components carry their residuals back to the channels,
+ * where the error is counted again.
+ */
+#include "model/reconstruction.h"
+
+#include "model/features_file.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int load_floor(struct reconstruction *reconstruction, size_t index,
+                      const struct safetensors *tensors, struct diag *diag)
+{
+    size_t channels = reconstruction->features.channels;
+    char tensor[64];
+    snprintf(tensor, sizeof tensor, "%zu.channel.floor", index);
+    reconstruction->floor = calloc(channels, sizeof *reconstruction->floor);
+    if (!reconstruction->floor)
+        return diag_errno(diag, ENOMEM, "%s", tensor);
+    const float *floor = reconstruction->floor;
+    int r = safetensors_get_f32(tensors, tensor, SAFETENSORS_SHAPE(channels), reconstruction->floor,
+                                diag);
+    for (size_t i = 0; r == 0 && i < channels; i++) {
+        if (!(floor[i] > 0))
+            r = diag_set(diag, "%s: entry %zu is %g, must be over 0", tensor, i, (double)floor[i]);
+    }
+    return r;
+}
+
+int reconstruction_load(struct reconstruction *reconstruction, const struct detector *detector,
+                        const cJSON *config, const struct safetensors *tensors, struct diag *diag)
+{
+    const struct features_source source = {.config = config,
+                                           .tensors = tensors,
+                                           .detector = detector->index,
+                                           .sample_channels = detector->channels};
+    int r = features_file_load(&source, &reconstruction->features, diag);
+    if (r == 0)
+        r = load_floor(reconstruction, detector->index, tensors, diag);
+    if (r < 0)
+        return r;
+    size_t channels = reconstruction->features.channels;
+    reconstruction->scaled = calloc(channels, sizeof *reconstruction->scaled);
+    reconstruction->residual = calloc(channels, sizeof *reconstruction->residual);
+    reconstruction->error = calloc(channels, sizeof *reconstruction->error);
+    reconstruction->expected = calloc(channels, sizeof *reconstruction->expected);
+    bool complete = reconstruction->scaled && reconstruction->residual && reconstruction->error &&
+                    reconstruction->expected;
+    return complete ? 0 : diag_errno(diag, ENOMEM, "scratch");
+}
+
+void reconstruction_deinit(struct reconstruction *reconstruction)
+{
+    features_deinit(&reconstruction->features);
+    free(reconstruction->floor);
+    free(reconstruction->scaled);
+    free(reconstruction->residual);
+    free(reconstruction->error);
+    free(reconstruction->expected);
+    *reconstruction = (struct reconstruction){0};
+}
+
+void reconstruction_input(struct reconstruction *reconstruction, const struct detector *detector,
+                          const float *window, float *ret_input)
+{
+    features_apply(&reconstruction->features, detector->window, window,
+                   detector->spacing * detector->channels, ret_input);
+}
+
+/* Written so that it vectorises: both branches of Smooth-L1 as one expression. */
+static float element_error(const struct reconstruction *reconstruction, float difference)
+{
+    if (!reconstruction->smooth_l1)
+        return difference * difference;
+    float magnitude = fabsf(difference), beta = reconstruction->beta;
+    float inner = magnitude < beta ? magnitude : beta;
+    return inner * inner * 0.5F / beta + (magnitude - inner);
+}
+
+double reconstruction_error(const struct reconstruction *reconstruction, const float *input,
+                            const float *output, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)element_error(reconstruction, output[i] - input[i]);
+    return isnan(sum) ? (double)INFINITY : sum / (double)count;
+}
+
+/* Sums every channel's error over the window, and leaves the residual of the newest row behind.
+ * Returns the sum over all channels. */
+static double channel_errors(struct reconstruction *reconstruction, size_t window,
+                             const float *input, const float *output)
+{
+    const struct features *features = &reconstruction->features;
+    size_t width = features_width(features);
+    double total = 0;
+    for (size_t c = 0; c < features->channels; c++)
+        reconstruction->error[c] = 0;
+    for (size_t w = 0; w < window; w++) {
+        features_residual(features, input + w * width, output + w * width,
+                          reconstruction->residual);
+        for (size_t c = 0; c < features->channels; c++) {
+            double error =
+                (double)element_error(reconstruction, (float)reconstruction->residual[c]);
+            reconstruction->error[c] += error;
+            total += error;
+        }
+    }
+    return total;
+}
+
+void reconstruction_explain(struct reconstruction *reconstruction, const struct detector *detector,
+                            const float *window, const float *input, const float *output,
+                            struct deviation *ret_deviations)
+{
+    const struct features *features = &reconstruction->features;
+    const float *newest = window + (detector_span(detector) - 1) * detector->channels;
+    double total = channel_errors(reconstruction, detector->window, input, output);
+    features_scale(features, 1, newest, detector->channels, reconstruction->scaled);
+    features_expected(features, reconstruction->scaled, reconstruction->residual,
+                      reconstruction->expected);
+    for (size_t c = 0; c < detector->channels; c++)
+        ret_deviations[c] = (struct deviation){
+            .channel = c, .observed = (double)newest[c], .expected = (double)newest[c]};
+    for (size_t c = 0; c < features->channels; c++) {
+        struct deviation *deviation = &ret_deviations[features->channel[c]];
+        deviation->share = total > 0 ? reconstruction->error[c] / total : 0;
+        deviation->expected = reconstruction->expected[c];
+        deviation->z =
+            (deviation->observed - deviation->expected) / (double)reconstruction->floor[c];
+    }
+}
