@@ -161,7 +161,8 @@ static int train_model(const struct cli *cli, struct work *work, struct diag *di
     progress_end(&work->progress);
     if (r < 0)
         return sessions_blame(cli, "normal", r, diag);
-    if (!fit_options.keep_drift && work->report.drift_sessions < 3)
+    if (!fit_options.keep_drift && work->report.training_windows > 0 &&
+        work->report.drift_sessions < 3)
         cli_note(cli,
                  "only %zu of the sessions to train on are long enough to compare: channels "
                  "that differ from one session to the next cannot be found; give at least "

@@ -36,6 +36,7 @@ const struct cli_option method_options[] = {
      "at an end",
      .repeatable = true},
     {"step-channel", "NAME", "names the program step (default: action, if there is one)"},
+    {"load", "NAME", "electrical load that cycle-power follows (default: the first channel in W)"},
     {"motion", "NAME",
      "a channel that tells motion from rest; \"*\" at an end (default: angular rates)",
      .repeatable = true},
@@ -88,6 +89,7 @@ int method_choose(const struct cli *cli, enum adversary_kind adversary, struct f
     ret_fit->ignore = cli_list(cli, "ignore");
     ret_fit->step_channel = cli_text(cli, "step-channel");
     ret_fit->motion = cli_list(cli, "motion");
+    ret_fit->load = cli_text(cli, "load");
     ret_fit->keep_drift = cli_given(cli, "keep-drift");
     ret_fit->pca_variance = cli_number(cli, "pca-variance");
     if (cli_given(cli, "keep"))

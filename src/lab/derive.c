@@ -21,6 +21,8 @@
 #define REST_LEVEL_SHARE 0.01 /* of the largest usual motion: a level below it is noise */
 #define MOTION_QUANTILE 0.99  /* usual motion; the rest may be spikes */
 #define POWER_ITERATIONS 200
+#define LOAD_RUNS_LEAST 3        /* of a step whose usual load is known */
+#define MEDIAN_DEVIATIONS 1.4826 /* standard deviations in a median absolute one, if normal */
 
 bool derive_name_matches(const char *pattern, const char *name)
 {
@@ -246,6 +248,117 @@ static int learn_rest(const struct derive_source *source, struct derivation *der
     return r;
 }
 
+/* ---- load ---- */
+
+static int find_load(const struct derive_source *source, struct derivation *derivation,
+                     struct diag *diag)
+{
+    const struct recording *first = source->sessions[0];
+    for (size_t c = 0; c < first->channels && derivation->load == DERIVED_NONE; c++) {
+        bool fits = source->load ? !strcmp(first->names[c], source->load)
+                                 : first->named && !strcmp(channel_unit(first->names[c]), "W");
+        if (fits && c != derivation->step_channel)
+            derivation->load = c;
+    }
+    if (source->load && derivation->load == DERIVED_NONE)
+        return diag_set(diag, "no channel is named %s, which is to be the load", source->load);
+    return 0;
+}
+
+/* Means of the load in whole steps of the training blocks, as a deriver finds them. */
+struct means {
+    size_t count, capacity;
+    struct step_mean {
+        size_t step; /* its place */
+        float mean;
+    } * item;
+};
+
+static int add_mean(struct means *means, size_t step, double mean)
+{
+    if (means->count == means->capacity) {
+        means->capacity = means->capacity ? 2 * means->capacity : 256;
+        struct step_mean *item = reallocarray(means->item, means->capacity, sizeof *item);
+        if (!item)
+            return -ENOMEM;
+        means->item = item;
+    }
+    means->item[means->count++] = (struct step_mean){step, (float)mean};
+    return 0;
+}
+
+static int collect_means(const struct derive_source *source, const struct derivation *derivation,
+                         float *row, struct means *means)
+{
+    for (size_t b = 0; b < source->split->count; b++) {
+        const struct split_block *block = &source->split->block[b];
+        const struct recording *session = source->sessions[block->session];
+        struct deriver deriver;
+        deriver_init(&deriver, derivation, source->period_s);
+        for (size_t i = block->first; block->part == SPLIT_TRAINING && i < block->end; i++) {
+            if (!session->valid[i])
+                continue;
+            if (i > block->first && !split_continues(session, i, source->period_s))
+                deriver_break(&deriver);
+            memcpy(row, session->values + i * session->channels, session->channels * sizeof *row);
+            deriver_push(&deriver, row);
+            size_t step = derivation_step_index(derivation, deriver.load.step);
+            if (deriver.load.finished && step != DERIVED_NONE &&
+                add_mean(means, step, deriver.load.mean) < 0)
+                return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+/* The usual mean of each step, and what a mean strays from it: by medians, since bursts of what
+ * else is on the meter are in both. */
+static bool measure_load(const struct means *means, struct derivation *derivation, float *column)
+{
+    size_t all = 0;
+    for (size_t s = 0; s < derivation->steps; s++) {
+        size_t used = 0;
+        for (size_t i = 0; i < means->count; i++) {
+            if (means->item[i].step == s)
+                column[used++] = means->item[i].mean;
+        }
+        derivation->load_usual[s] =
+            used < LOAD_RUNS_LEAST ? DERIVED_LOAD_UNKNOWN : quantile(column, used, 0.5);
+    }
+    for (size_t i = 0; i < means->count; i++) {
+        float usual = derivation->load_usual[means->item[i].step];
+        if (usual > DERIVED_LOAD_UNKNOWN)
+            column[all++] = fabsf(means->item[i].mean - usual);
+    }
+    if (all > 0)
+        derivation->load_spread = MEDIAN_DEVIATIONS * (double)quantile(column, all, 0.5);
+    return all > 0 && derivation->load_spread > 0;
+}
+
+static int learn_load(const struct derive_source *source, struct derivation *derivation,
+                      struct diag *diag)
+{
+    struct means means = {0};
+    size_t width = derivation_width(derivation);
+    int r = find_load(source, derivation, diag);
+    if (r < 0 || derivation->load == DERIVED_NONE)
+        return r;
+    float *row = calloc(width, sizeof *row);
+    derivation->load_usual = calloc(derivation->steps + 1, sizeof *derivation->load_usual);
+    for (size_t s = 0; derivation->load_usual && s < derivation->steps; s++)
+        derivation->load_usual[s] = DERIVED_LOAD_UNKNOWN;
+    r = row && derivation->load_usual ? collect_means(source, derivation, row, &means) : -ENOMEM;
+    float *column = calloc(means.count + 1, sizeof *column);
+    if (r < 0 || !column)
+        r = diag_errno(diag, ENOMEM, "load");
+    else if (!measure_load(&means, derivation, column))
+        derivation->load = DERIVED_NONE; /* too little of it, or it never changes */
+    free(row);
+    free(column);
+    free(means.item);
+    return r;
+}
+
 /* ---- rotations ---- */
 
 /* The channel whose name is `name` with the ending "_q<part>" in the place of "_q1". */
@@ -356,14 +469,21 @@ int derive_learn(const struct derive_source *source, struct derivation *ret_deri
                  struct diag *diag)
 {
     *ret_derivation = (struct derivation){.channels = source->sessions[0]->channels,
-                                          .step_channel = DERIVED_NONE};
+                                          .step_channel = DERIVED_NONE,
+                                          .load = DERIVED_NONE};
     int r = learn_steps(source, ret_derivation, diag);
     if (r == 0)
         r = learn_rest(source, ret_derivation, diag);
     if (r == 0)
         r = learn_rotations(source, ret_derivation, diag);
-    if (r == 0 && ret_derivation->step_channel != DERIVED_NONE && ret_derivation->motions > 0)
-        add_channel(ret_derivation, DERIVED_MOVING_TIME, "moving_time");
+    if (r < 0 || ret_derivation->step_channel == DERIVED_NONE || ret_derivation->motions == 0)
+        return r;
+    r = learn_load(source, ret_derivation, diag);
+    add_channel(ret_derivation, DERIVED_MOVING_TIME, "moving_time");
+    if (r == 0 && ret_derivation->load != DERIVED_NONE) {
+        add_channel(ret_derivation, DERIVED_LOAD_SUM, "load_sum");
+        add_channel(ret_derivation, DERIVED_LOAD_EXCESS, "load_excess");
+    }
     return r;
 }
 

@@ -21,6 +21,8 @@ struct derive_source {
     /* Names of the channels that tell motion from rest, "*" at an end matches the rest; ends with
      * NULL; NULL or empty: those in deg/s or rad/s. */
     const char *const *motion;
+    const char *load; /* channel; NULL: the first in W */
+    double period_s;
 };
 
 /* Steps, rest and rotations. The name of the step channel has to be there if it is given. Memory:

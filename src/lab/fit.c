@@ -71,7 +71,8 @@ static int choose_detectors(const struct fit_options *options, const struct deri
                             kind->name);
     }
     for (const struct fit_kind *const *kind = fit_kinds(); *kind; kind++) {
-        bool fits = steps ? !(*kind)->without_step_only : !(*kind)->needs_step;
+        bool fits = (steps ? !(*kind)->without_step_only : !(*kind)->needs_step) &&
+                    (!(*kind)->fits || (*kind)->fits(derivation));
         if (options->detectors ? !asked_for(options->detectors, (*kind)->name)
                                : !(*kind)->by_default || !fits)
             continue;
@@ -147,7 +148,9 @@ static int prepare(struct work *work, struct recording *const *sessions,
                                          .count = work->count,
                                          .split = &report->split,
                                          .step_channel = options->step_channel,
-                                         .motion = options->motion};
+                                         .motion = options->motion,
+                                         .load = options->load,
+                                         .period_s = options->period_s};
     int r = check_ignore(options, sessions[0], diag);
     if (r == 0)
         r = split_make(sessions, work->count, fit_gap_rows(options, options->period_s),

@@ -9,10 +9,11 @@
 #include <string.h>
 
 /* A new kind is a file with a struct fit_kind and a line here. */
-extern const struct fit_kind fit_kind_analog, fit_kind_autoencoder, fit_kind_step_time;
+extern const struct fit_kind fit_kind_cycle_power, fit_kind_analog, fit_kind_autoencoder,
+    fit_kind_step_time;
 
 static const struct fit_kind *const kinds[] = {&fit_kind_analog, &fit_kind_step_time,
-                                               &fit_kind_autoencoder, NULL};
+                                               &fit_kind_cycle_power, &fit_kind_autoencoder, NULL};
 
 const struct fit_kind *const *fit_kinds(void)
 {

@@ -33,6 +33,8 @@ struct fit_kind {
     bool needs_step;        /* samples must name the program step */
     bool without_step_only; /* by default, only where they do not */
     bool by_default;        /* in the set that `train` makes if nothing is said */
+    /* By default, only where this holds of what can be derived; NULL: always. */
+    bool (*fits)(const struct derivation *derivation);
     /* entry holds kind and name; a kind may put a filter of its own in, else it gets the options'.
      * Errors: -EINVAL this data does not do, -ENOMEM. */
     int (*fit)(const struct fit_source *source, size_t index, struct draft *draft, cJSON *entry,

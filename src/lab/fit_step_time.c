@@ -101,5 +101,13 @@ static int fit_step_time(const struct fit_source *source, size_t index, struct d
     return r;
 }
 
-const struct fit_kind fit_kind_step_time = {
-    .name = "step-time", .needs_step = true, .by_default = true, .fit = fit_step_time};
+static bool fits(const struct derivation *derivation)
+{
+    return derivation->motions > 0;
+}
+
+const struct fit_kind fit_kind_step_time = {.name = "step-time",
+                                            .needs_step = true,
+                                            .by_default = true,
+                                            .fits = fits,
+                                            .fit = fit_step_time};

@@ -8,6 +8,8 @@ static const struct {
     const char *name, *unit;
 } kinds[DERIVED_KINDS] = {
     [DERIVED_MOVING_TIME] = {"moving-time", "s"},
+    [DERIVED_LOAD_SUM] = {"load-sum", ""},
+    [DERIVED_LOAD_EXCESS] = {"load-excess", NULL},
 };
 
 int derived_kind_parse(const char *name, enum derived_kind *ret_kind, struct diag *diag)
@@ -18,7 +20,9 @@ int derived_kind_parse(const char *name, enum derived_kind *ret_kind, struct dia
             return 0;
         }
     }
-    return diag_set(diag, "\"%s\" is no kind of derived channel; moving-time is", name);
+    return diag_set(
+        diag, "\"%s\" is no kind of derived channel; moving-time, load-sum and load-excess are",
+        name);
 }
 
 const char *derived_kind_name(enum derived_kind kind)
@@ -37,6 +41,7 @@ void derivation_deinit(struct derivation *derivation)
     free(derivation->motion);
     free(derivation->rest);
     free(derivation->rest_level);
+    free(derivation->load_usual);
     free(derivation->rotation);
     free(derivation->reference);
     *derivation = (struct derivation){0};
@@ -97,6 +102,58 @@ void deriver_break(struct deriver *deriver)
     deriver->step = -1;
     deriver->step_begun = false;
     deriver->moving = 0;
+    deriver->load.sum = 0;
+    deriver->load.rows = 0;
+}
+
+/* Clipping makes the sum nearly a count of steps above against steps below: what a PC beside the
+ * arm draws for half a minute moves it by little. The allowance is what a session may differ by. */
+#define LOAD_CLIP 1.0
+#define LOAD_ALLOWANCE 0.5
+#define LOAD_SUM_MOST 40.0 /* so that it also falls again */
+#define LOAD_EXCESS_CLIP 3.0
+
+static void count_step(struct deriver *deriver, double usual)
+{
+    struct load *load = &deriver->load;
+    double z = (load->mean - usual) / deriver->derivation->load_spread;
+    double clipped = fmax(fmin(z, LOAD_CLIP), -LOAD_CLIP);
+    double bounded = fmax(fmin(z, LOAD_EXCESS_CLIP), -LOAD_EXCESS_CLIP);
+    load->high = fmin(fmax(load->high + clipped - LOAD_ALLOWANCE, 0), LOAD_SUM_MOST);
+    load->low = fmin(fmax(load->low - clipped - LOAD_ALLOWANCE, 0), LOAD_SUM_MOST);
+    load->steps++;
+    double weight = 1 / fmin((double)load->steps, LOAD_STEPS);
+    load->excess += weight * (bounded * deriver->derivation->load_spread - load->excess);
+}
+
+/* The step before ends with this row. */
+static void end_step(struct deriver *deriver)
+{
+    struct load *load = &deriver->load;
+    load->finished = deriver->step_begun && load->rows >= LOAD_ROWS_LEAST;
+    load->step = deriver->step;
+    load->mean = load->finished ? load->sum / (double)load->rows : 0;
+    load->sum = 0;
+    load->rows = 0;
+    size_t index = derivation_step_index(deriver->derivation, load->step);
+    if (!load->finished || index == DERIVED_NONE)
+        return;
+    float usual = deriver->derivation->load_usual[index];
+    if (usual > DERIVED_LOAD_UNKNOWN)
+        count_step(deriver, (double)usual);
+}
+
+static void follow_load(struct deriver *deriver, int step, bool moving, const float *row)
+{
+    deriver->load.finished = false;
+    if (deriver->derivation->load == DERIVED_NONE)
+        return;
+    if (step != deriver->step)
+        end_step(deriver);
+    if (moving) {
+        deriver->load.sum += (double)row[deriver->derivation->load];
+        deriver->load.rows++;
+    }
 }
 
 /* A step is known to have begun only where the row before was of another one. */
@@ -129,7 +186,9 @@ void deriver_push(struct deriver *deriver, float *row)
 {
     const struct derivation *derivation = deriver->derivation;
     int step = derivation_step(derivation, row);
-    follow_step(deriver, step, derivation_moving(derivation, row));
+    bool moving = derivation_moving(derivation, row);
+    follow_load(deriver, step, moving, row);
+    follow_step(deriver, step, moving);
     turn_rotations(derivation, step, row);
     for (size_t i = 0; i < derivation->count; i++) {
         float *value = &row[derivation->channels + i];
@@ -137,6 +196,12 @@ void deriver_push(struct deriver *deriver, float *row)
         case DERIVED_MOVING_TIME:
             *value =
                 deriver->step_begun ? (float)((double)deriver->moving * deriver->period_s) : NAN;
+            break;
+        case DERIVED_LOAD_SUM:
+            *value = deriver->load.steps ? (float)fmax(deriver->load.high, deriver->load.low) : NAN;
+            break;
+        case DERIVED_LOAD_EXCESS:
+            *value = deriver->load.steps ? (float)deriver->load.excess : NAN;
             break;
         case DERIVED_KINDS:
             break;

@@ -7,6 +7,11 @@
  *
  *   moving_time   s since the program step changed during which the arm moved: time in a step
  *                 without the waiting for a late part
+ *   load_sum      how long the load (electrical power) has been other than usual: a CUSUM (Page
+ *                 1954) over whole program steps of the mean load in motion less the step's usual
+ *                 one, in units of the usual spread, clipped, so that a burst counts no more than a
+ *                 moderate step does; the larger of its two sides
+ *   load_excess   mean of that residual over about the last LOAD_STEPS steps, in the load's unit
  *   rotations     q and -q are the same rotation: the four channels of a quaternion get the sign
  *                 that lies nearest to a reference of the program step, in their place
  *
@@ -18,6 +23,7 @@
 
 #include "base/diag.h"
 
+#include <float.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,8 +33,11 @@
 #define DERIVED_GROUP "program" /* what all derived channels are a part of */
 #define DERIVED_STEPS_MAX 1024  /* a program step is 0 to this - 1 */
 #define DERIVED_NONE SIZE_MAX
+#define DERIVED_LOAD_UNKNOWN (-FLT_MAX)
+#define LOAD_ROWS_LEAST 5 /* of motion in a step whose mean counts */
+#define LOAD_STEPS 32
 
-enum derived_kind { DERIVED_MOVING_TIME, DERIVED_KINDS };
+enum derived_kind { DERIVED_MOVING_TIME, DERIVED_LOAD_SUM, DERIVED_LOAD_EXCESS, DERIVED_KINDS };
 
 struct derived_channel {
     enum derived_kind kind;
@@ -49,15 +58,19 @@ struct derivation {
     size_t *motion;           /* [motions] */
     float *rest, *rest_level; /* [motions] value at rest, and how far from it rest still reaches */
 
+    size_t load;        /* channel; DERIVED_NONE: none is followed */
+    float *load_usual;  /* [steps] mean in motion; DERIVED_LOAD_UNKNOWN */
+    double load_spread; /* of a step's mean, over 0 */
+
     size_t rotations;
     size_t (*rotation)[4];
     float *reference; /* [steps + 1][rotations][4] of length 1; the last: any other step */
 };
 
-/* "moving-time". Errors: -EINVAL with the list in diag. */
+/* "moving-time", ... Errors: -EINVAL with the list in diag. */
 int derived_kind_parse(const char *name, enum derived_kind *ret_kind, struct diag *diag);
 const char *derived_kind_name(enum derived_kind kind);
-const char *derived_kind_unit(enum derived_kind kind);
+const char *derived_kind_unit(enum derived_kind kind); /* NULL: that of the load */
 
 void derivation_deinit(struct derivation *derivation); /* also of zeros */
 /* Values of a row: the sample's channels and the derived ones. */
@@ -71,12 +84,25 @@ size_t derivation_step_index(const struct derivation *derivation, int step);
 /* Some motion channel is beyond its rest. */
 bool derivation_moving(const struct derivation *derivation, const float *row);
 
+/* What a deriver knows of the load. */
+struct load {
+    double sum; /* in motion, of the present step */
+    uint64_t rows;
+    bool finished; /* the row just pushed ended a whole step: */
+    int step;
+    double mean;      /* of the load in it */
+    uint64_t steps;   /* that have counted */
+    double high, low; /* the two sides of the CUSUM */
+    double excess;
+};
+
 struct deriver {
     const struct derivation *derivation; /* borrowed */
     double period_s;
     int step;        /* of the row before; -1: none */
     bool step_begun; /* it was seen to change into `step` */
     uint64_t moving; /* rows of the step in motion */
+    struct load load;
 };
 
 void deriver_init(struct deriver *deriver, const struct derivation *derivation, double period_s);

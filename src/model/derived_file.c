@@ -92,6 +92,29 @@ static int load_motion(const struct reading *reading, struct derivation *derivat
     return r;
 }
 
+/* "load": {"channel": ..., "spread": ...} */
+static int load_load(const struct reading *reading, struct derivation *derivation,
+                     struct diag *diag)
+{
+    const cJSON *object = NULL;
+    int r = json_get_object(reading->object, "load", false, &object, diag);
+    if (r < 0 || !object)
+        return r;
+    derivation->load_usual = calloc(derivation->steps + 1, sizeof *derivation->load_usual);
+    if (!derivation->load_usual)
+        return diag_errno(diag, ENOMEM, "load");
+    r = find_channel(reading->names, cJSON_GetObjectItemCaseSensitive(object, "channel"),
+                     &derivation->load, diag);
+    if (r == 0)
+        r = json_get_number(object, "spread", true, 1e-12, 1e12, &derivation->load_spread, diag);
+    if (r < 0)
+        diag_prefix(diag, "load");
+    return r < 0 ? r
+                 : safetensors_get_f32(reading->tensors, "derived.load",
+                                       SAFETENSORS_SHAPE(derivation->steps), derivation->load_usual,
+                                       diag);
+}
+
 static int load_rotation(const struct reading *reading, const cJSON *list, size_t *places,
                          struct diag *diag)
 {
@@ -159,6 +182,8 @@ static int load_derived_channel(const struct reading *reading, const cJSON *entr
         return r;
     if (derivation->step_channel == DERIVED_NONE || derivation->motions == 0)
         return diag_set(diag, "%s needs \"step_channel\" and \"motion\"", kind);
+    if (channel->kind != DERIVED_MOVING_TIME && derivation->load == DERIVED_NONE)
+        return diag_set(diag, "%s needs \"load\"", kind);
     for (size_t c = 0; c < reading->names->count; c++) {
         if (!strcmp(reading->names->name[c], name))
             return diag_set(diag, "\"%s\" is a channel of the samples already", name);
@@ -199,13 +224,16 @@ int derived_file_load(const cJSON *config, const struct safetensors *tensors,
                       struct diag *diag)
 {
     struct reading reading = {.tensors = tensors, .names = names};
-    *ret_derivation = (struct derivation){.channels = names->count, .step_channel = DERIVED_NONE};
+    *ret_derivation = (struct derivation){
+        .channels = names->count, .step_channel = DERIVED_NONE, .load = DERIVED_NONE};
     int r = json_get_object(config, "derived", false, &reading.object, diag);
     if (r < 0 || !reading.object)
         return r;
     r = load_steps(&reading, ret_derivation, diag);
     if (r == 0)
         r = load_motion(&reading, ret_derivation, diag);
+    if (r == 0)
+        r = load_load(&reading, ret_derivation, diag);
     if (r == 0)
         r = load_rotations(&reading, ret_derivation, diag);
     if (r == 0)
@@ -237,6 +265,11 @@ void derived_file_format(const struct derivation *derivation, const struct deriv
     cJSON *motion = cJSON_AddArrayToObject(object, "motion");
     for (size_t i = 0; i < derivation->motions; i++)
         add_name(motion, names, derivation->motion[i]);
+    if (derivation->load != DERIVED_NONE) {
+        cJSON *load = cJSON_AddObjectToObject(object, "load");
+        cJSON_AddStringToObject(load, "channel", names->name[derivation->load]);
+        cJSON_AddNumberToObject(load, "spread", derivation->load_spread);
+    }
     cJSON *rotations = cJSON_AddArrayToObject(object, "rotations");
     for (size_t i = 0; i < derivation->rotations; i++) {
         cJSON *four = cJSON_CreateArray();
@@ -263,6 +296,9 @@ int derived_file_put(const struct derivation *derivation, const struct tensor_si
             r = sink->put(sink->to, "derived.rest_level", SAFETENSORS_F32,
                           SAFETENSORS_SHAPE(derivation->motions), derivation->rest_level);
     }
+    if (r == 0 && derivation->load != DERIVED_NONE)
+        r = sink->put(sink->to, "derived.load", SAFETENSORS_F32,
+                      SAFETENSORS_SHAPE(derivation->steps), derivation->load_usual);
     if (r == 0 && derivation->rotations > 0)
         r = sink->put(sink->to, "derived.rotation", SAFETENSORS_F32,
                       SAFETENSORS_SHAPE(derivation->steps + 1, derivation->rotations, 4),

@@ -3,6 +3,7 @@
 #include "model/analog.h"
 #include "model/autoencoder.h"
 #include "model/calibration_file.h"
+#include "model/cycle_power.h"
 #include "model/knn.h"
 #include "model/step_time.h"
 
@@ -14,7 +15,8 @@
 
 /* A new kind is a file with a struct detector_kind and a line here. */
 static const struct detector_kind *const kinds[] = {
-    &analog_kind, &autoencoder_kind, &knn_kind, &mahalanobis_kind, &pca_kind, &step_time_kind,
+    &analog_kind, &autoencoder_kind, &knn_kind,       &mahalanobis_kind,
+    &pca_kind,    &cycle_power_kind, &step_time_kind,
 };
 
 static const struct detector_kind *find_kind(const char *name)

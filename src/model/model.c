@@ -179,7 +179,8 @@ static int load_derived(struct model *model, const struct safetensors *tensors, 
         const struct derived_channel *derived = &model->derivation.channel[c - model->channels];
         struct model_channel *channel = &model->channel[c];
         channel->name = strdup(derived->name);
-        channel->unit = strdup(derived_kind_unit(derived->kind));
+        const char *unit = derived_kind_unit(derived->kind);
+        channel->unit = strdup(unit ? unit : model->channel[model->derivation.load].unit);
         if (!channel->name || !channel->unit ||
             find_group(model, DERIVED_GROUP, &channel->group) < 0)
             r = diag_errno(diag, ENOMEM, "channel");

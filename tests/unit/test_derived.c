@@ -32,6 +32,7 @@ static struct derivation make(void)
                                .motion = motion,
                                .rest = rest,
                                .rest_level = rest_level,
+                               .load = DERIVED_NONE,
                                .rotations = 1,
                                .rotation = rotation,
                                .reference = reference};
@@ -132,7 +133,8 @@ static void test_rotations(void **state)
 
 static void test_nothing_derived(void **state)
 {
-    struct derivation derivation = {.channels = 2, .step_channel = DERIVED_NONE};
+    struct derivation derivation = {
+        .channels = 2, .step_channel = DERIVED_NONE, .load = DERIVED_NONE};
     struct deriver deriver;
     float row[2] = {3, -4};
     deriver_init(&deriver, &derivation, PERIOD_S);
