@@ -100,14 +100,23 @@ static void add_data(cJSON *root, const struct evaluation_result *result)
         cJSON_AddNumberToObject(entry, "rows", (double)result->scored[i].rows);
         cJSON_AddItemToArray(i < result->normal ? normal : anomalous, entry);
     }
-    /* Each detector has an equal share of the budget; the least supported one decides. */
-    double supported = 0, detectors = (double)result->model->detectors;
+    /* The promise is about all detectors together; the one that judged least decides. */
+    double supported = 0;
     for (size_t d = 0; d < result->model->detectors; d++)
-        supported = fmax(supported, detectors * calibration_supported_per_day(
-                                                    &result->model->detector[d].calibration));
+        supported =
+            fmax(supported, calibration_supported_per_day(&result->model->detector[d].calibration));
     cJSON *budget = cJSON_AddObjectToObject(root, "budget");
     add_number(budget, "false_alarms_per_day", result->false_alarms_per_day);
     add_number(budget, "supported_per_day", supported);
+}
+
+/* What it finds without the others. */
+static void add_found(cJSON *object, const struct evaluation_found *found)
+{
+    add_number(object, "events_found", (double)found->events);
+    add_number(object, "delay_p50_s", found->delay_p50_s);
+    add_number(object, "delay_p90_s", found->delay_p90_s);
+    add_number(object, "false_alarms", (double)found->false_alarms);
 }
 
 cJSON *evaluation_text_json(const struct evaluation_result *result)
@@ -138,9 +147,12 @@ cJSON *evaluation_text_json(const struct evaluation_result *result)
     add_classes(root, result);
     add_data(root, result);
     cJSON *detectors = cJSON_AddObjectToObject(root, "detectors");
-    for (size_t d = 0; d < evaluation->detectors; d++)
-        add_figures(cJSON_AddObjectToObject(detectors, model->detector[d].name),
-                    &evaluation->detector[d]);
+    for (size_t d = 0; d < evaluation->detectors; d++) {
+        cJSON *entry = cJSON_AddObjectToObject(detectors, model->detector[d].name);
+        add_figures(entry, &evaluation->detector[d]);
+        add_found(entry, &evaluation->found[d]);
+    }
+    add_found(cJSON_AddObjectToObject(root, "sensor_fault"), &evaluation->found_fault);
     return root;
 }
 

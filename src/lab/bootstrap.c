@@ -161,7 +161,7 @@ static int tally_events(const struct bootstrap_plan *plan, const struct scored *
     int r = 0;
     for (size_t s = 0; r == 0 && s < count; segment += scored[s++].rows) {
         struct event_list events = {0};
-        r = event_collect(&scored[s], plan->by_steps, &events);
+        r = event_collect(&scored[s], plan->by_steps, EVENT_ANY_CONDITION, &events);
         for (size_t e = 0; r == 0 && e < events.count; e++) {
             struct tally *its = &tally[segment[events.item[e].first]];
             its->events++;

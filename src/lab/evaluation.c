@@ -156,24 +156,38 @@ static void count_alerts(const struct scored *scored, struct evaluation *evaluat
 }
 
 /* After a labelled row the windows that hold it, and the filter that holds these, still answer to
- * it: what begins there is no false alarm, and the time is not healthy. */
-static void count_false_alarms(const struct scored *scored, struct evaluation *evaluation)
+ * it: what begins there is no false alarm, and the time is not healthy. Returns the alarms: onsets
+ * if the mask is of all conditions, else rows in which a condition of the mask becomes true.
+ * ret_hours: healthy time; may be NULL. */
+static size_t healthy_onsets(const struct scored *scored, unsigned mask, double *ret_hours)
 {
     const int64_t reach_ns =
         (int64_t)((double)scored->reach * 1.5 * scored->period_s * 1e9) + EVENT_MERGE_NS;
     int64_t label_ns = INT64_MIN / 2, onset_ns = INT64_MIN / 2;
+    size_t alarms = 0, rows = 0;
     for (size_t i = 0; i < scored->rows; i++) {
         int64_t time_ns = scored->time_ns[i];
         if (scored->label[i] != 0)
             label_ns = time_ns;
         if (!scored_judged(scored, i) || scored->label[i] != 0 || time_ns - label_ns <= reach_ns)
             continue;
-        evaluation->healthy_hours += scored->period_s / 3600;
-        if (!event_is_onset(scored, i))
+        rows++;
+        if (mask == EVENT_ANY_CONDITION ? !event_is_onset(scored, i)
+                                        : !(event_begun(scored, i) & mask))
             continue;
-        evaluation->false_alarms += time_ns - onset_ns > EVENT_MERGE_NS;
+        alarms += time_ns - onset_ns > EVENT_MERGE_NS;
         onset_ns = time_ns;
     }
+    if (ret_hours)
+        *ret_hours = (double)rows * scored->period_s / 3600;
+    return alarms;
+}
+
+static void count_false_alarms(const struct scored *scored, struct evaluation *evaluation)
+{
+    double hours;
+    evaluation->false_alarms += healthy_onsets(scored, EVENT_ANY_CONDITION, &hours);
+    evaluation->healthy_hours += hours;
 }
 
 static int measure_events(const struct scored *scored, size_t count, struct event_list *events,
@@ -197,13 +211,13 @@ static int measure_events(const struct scored *scored, size_t count, struct even
 
 /* ---- all of it ---- */
 
-static int collect_events(const struct scored *scored, size_t count, bool by_steps,
+static int collect_events(const struct scored *scored, size_t count, bool by_steps, unsigned mask,
                           struct event_list *ret_events)
 {
     size_t first = 0;
     for (size_t s = 0; s < count; first += scored[s++].rows) {
         size_t e = ret_events->count;
-        int r = event_collect(&scored[s], by_steps, ret_events);
+        int r = event_collect(&scored[s], by_steps, mask, ret_events);
         if (r < 0)
             return r;
         for (; e < ret_events->count; e++) {
@@ -212,6 +226,23 @@ static int collect_events(const struct scored *scored, size_t count, bool by_ste
         }
     }
     return 0;
+}
+
+/* As the whole set is measured, by the conditions in the mask. */
+static int measure_alone(const struct scored *scored, size_t count, unsigned mask,
+                         const struct evaluation *evaluation, struct evaluation_found *ret_found)
+{
+    struct event_list events = {0};
+    int r = collect_events(scored, count, evaluation->by_steps, mask, &events);
+    for (size_t e = 0; r == 0 && e < events.count; e++)
+        ret_found->events += events.item[e].found;
+    for (size_t s = 0; r == 0 && s < count; s++)
+        ret_found->false_alarms += healthy_onsets(&scored[s], mask, NULL);
+    if (r == 0)
+        r = evaluation_delays(events.item, events.count, &ret_found->delay_p50_s,
+                              &ret_found->delay_p90_s);
+    free(events.item);
+    return r;
 }
 
 int evaluation_measure(const struct scored *scored, size_t count,
@@ -236,9 +267,14 @@ int evaluation_measure(const struct scored *scored, size_t count,
     if (r < 0)
         return r;
     ret_evaluation->by_steps = evaluation_by_steps(scored, count, options->events);
-    r = collect_events(scored, count, ret_evaluation->by_steps, &events);
+    r = collect_events(scored, count, ret_evaluation->by_steps, EVENT_ANY_CONDITION, &events);
     if (r == 0)
         r = measure_events(scored, count, &events, ret_evaluation);
+    for (size_t d = 0; r == 0 && d < scored->detectors; d++)
+        r = measure_alone(scored, count, 1U << d, ret_evaluation, &ret_evaluation->found[d]);
+    if (r == 0)
+        r = measure_alone(scored, count, SCORED_FAULT, ret_evaluation,
+                          &ret_evaluation->found_fault);
     if (r < 0)
         diag_errno(diag, r, "evaluation");
     else

@@ -52,12 +52,21 @@ struct evaluation_class {
     double delay_p50_s; /* of those found; NAN if there are none */
 };
 
+/* What one detector, or the watch for sensors that stand still, finds alone. */
+struct evaluation_found {
+    size_t events;                   /* found */
+    double delay_p50_s, delay_p90_s; /* NAN if there are none */
+    size_t false_alarms;
+};
+
 struct evaluation {
     size_t windows;                                          /* evaluated, in all recordings */
     struct evaluation_figures robot;                         /* of the robot's score */
     struct evaluation_figures detector[MODEL_DETECTORS_MAX]; /* of each detector's own, where it
                                                                 was evaluated */
     size_t detectors;
+    struct evaluation_found found[MODEL_DETECTORS_MAX];    /* by each detector alone */
+    struct evaluation_found found_fault;                   /* by a sensor's fault alone */
     size_t classes;                                        /* 0: there is one kind only */
     struct evaluation_class class[EVALUATION_CLASSES_MAX]; /* what is over that is left out */
     bool by_steps;                                         /* what an event was */

@@ -9,15 +9,25 @@ static bool same_event(const struct scored *scored, size_t row, bool by_steps)
            (!by_steps || !scored->step || scored->step[row] == scored->step[row - 1]);
 }
 
-bool event_is_onset(const struct scored *scored, size_t row)
+/* The conditions of the last row before that there is a verdict on. */
+static unsigned conditions_before(const struct scored *scored, size_t row)
 {
-    if (!scored->triggered[row])
-        return false;
     for (size_t before = row; before-- > 0;) {
         if (scored_judged(scored, before))
-            return !scored->triggered[before];
+            return scored->triggered[before];
     }
-    return true;
+    return 0;
+}
+
+unsigned event_begun(const struct scored *scored, size_t row)
+{
+    unsigned present = scored->triggered[row];
+    return present ? present & ~conditions_before(scored, row) : 0;
+}
+
+bool event_is_onset(const struct scored *scored, size_t row)
+{
+    return scored->triggered[row] && conditions_before(scored, row) == 0;
 }
 
 static int append(struct event_list *list, const struct event *event)
@@ -34,14 +44,14 @@ static int append(struct event_list *list, const struct event *event)
     return 0;
 }
 
-static void look_for(const struct scored *scored, struct event *event)
+static void look_for(const struct scored *scored, unsigned mask, struct event *event)
 {
     const int64_t *time_ns = scored->time_ns;
     int64_t until_ns = time_ns[event->end - 1] + EVENT_AFTER_NS;
     for (size_t i = event->first; i < scored->rows && time_ns[i] <= until_ns; i++) {
         if (i >= event->end && scored->label[i] != 0)
             return; /* the next event has begun: what comes now is its own */
-        if (event_is_onset(scored, i)) {
+        if (event_begun(scored, i) & mask) {
             event->found = true;
             event->delay_s = (double)(time_ns[i] - time_ns[event->first]) / 1e9;
             return;
@@ -49,7 +59,8 @@ static void look_for(const struct scored *scored, struct event *event)
     }
 }
 
-int event_collect(const struct scored *scored, bool by_steps, struct event_list *list)
+int event_collect(const struct scored *scored, bool by_steps, unsigned mask,
+                  struct event_list *list)
 {
     size_t first = 0;
     while (first < scored->rows) {
@@ -58,7 +69,7 @@ int event_collect(const struct scored *scored, bool by_steps, struct event_list 
             end++;
         if (scored->label[first] != 0) {
             struct event event = {.first = first, .end = end, .label = scored->label[first]};
-            look_for(scored, &event);
+            look_for(scored, mask, &event);
             if (append(list, &event) < 0)
                 return -ENOMEM;
         }

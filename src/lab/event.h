@@ -2,10 +2,11 @@
  * event: what should have been found in a recording, and what raised an alert there.
  *
  * An event of a passing fault is a run of rows of one label; where events are program steps, a run
- * of one step within that. An onset is a row in which the k-of-n condition, or a sensor's fault,
- * *becomes* true. An event
- * is found by the first onset inside it or within EVENT_AFTER_NS after its last row, unless another
- * event has begun by then; a condition carried over from before does not count.
+ * of one step within that. A condition is a detector's k of n scores, or a sensor's fault. An event
+ * is found by the first row inside it, or within EVENT_AFTER_NS after its last row unless another
+ * event has begun by then, in which a condition *becomes* true: one that is carried over from
+ * before does not count. An onset, which raises an alert, is a row in which a condition becomes
+ * true where none was.
  */
 #ifndef ARMWATCH_LAB_EVENT_H
 #define ARMWATCH_LAB_EVENT_H
@@ -30,8 +31,14 @@ struct event_list {
     size_t count, capacity;
 };
 
-/* Appends the events of a recording, in its order. Memory: free(list->item). Errors: -ENOMEM. */
-int event_collect(const struct scored *scored, bool by_steps, struct event_list *list);
+/* Appends the events of a recording, in its order, as found by the conditions (bits of
+ * scored->triggered) in the mask. Memory: free(list->item). Errors: -ENOMEM. */
+#define EVENT_ANY_CONDITION 0xFFFFU
+int event_collect(const struct scored *scored, bool by_steps, unsigned mask,
+                  struct event_list *list);
+
+/* The conditions that become true in a row. */
+unsigned event_begun(const struct scored *scored, size_t row);
 
 bool event_is_onset(const struct scored *scored, size_t row);
 

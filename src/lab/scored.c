@@ -121,12 +121,14 @@ static int take_row(const struct runner_row *row, void *user)
     const struct alert *alert = &row->monitor->alert;
     if (row->hole)
         return 0;
-    scored->triggered[row->row] = row->result.verdict == FLAT_SENSOR_FAULT;
+    if (row->result.verdict == FLAT_SENSOR_FAULT)
+        scored->triggered[row->row] = SCORED_FAULT;
     if (!row->result.evaluated)
         return 0;
     scored->ratio[row->row] = (float)row->result.ratio;
     for (size_t d = 0; d < alert->detectors; d++) {
-        scored->triggered[row->row] |= alert_triggered(alert, &row->result.score, d);
+        if (alert_triggered(alert, &row->result.score, d))
+            scored->triggered[row->row] |= (uint16_t)(1U << d);
         if (row->result.score.detector[d].evaluated)
             scored->detector[d].score[row->row] = (float)row->result.score.detector[d].score;
     }

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SCORED_FAULT (1U << MODEL_DETECTORS_MAX) /* in `triggered`, beside the detectors' bits */
 #define SCORED_ROBOT MODEL_DETECTORS_MAX /* in the place of a detector: all of them together */
 
 struct scored_detector {
@@ -38,9 +39,10 @@ struct scored {
     int *label;        /* [rows] 0 = normal */
     int *window_label; /* [rows] of the oldest labelled row in the window that ends here; 0: none */
     int *step;         /* [rows] program step (channel "action"), or NULL */
-    bool *triggered;   /* [rows] k of the last n scores of some detector are over its threshold, or
-                          a sensor's readings stand still: then the row is not evaluated */
-    float *ratio;      /* [rows] score of the robot, 1 is the limit; NAN: not evaluated */
+    uint16_t *triggered; /* [rows] bit d: k of the last n scores of detector d are over its
+                            threshold; SCORED_FAULT: a sensor's readings stand still, and the row is
+                            not evaluated */
+    float *ratio;        /* [rows] score of the robot, 1 is the limit; NAN: not evaluated */
     size_t detectors;
     struct scored_detector detector[MODEL_DETECTORS_MAX];
 };

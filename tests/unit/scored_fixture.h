@@ -21,7 +21,7 @@ static inline struct scored scored_fixture(size_t rows, double period_s, bool st
         .label = calloc(rows, sizeof(int)),
         .window_label = calloc(rows, sizeof(int)),
         .step = steps ? calloc(rows, sizeof(int)) : NULL,
-        .triggered = calloc(rows, sizeof(bool)),
+        .triggered = calloc(rows, sizeof(uint16_t)),
         .ratio = calloc(rows, sizeof(float)),
         .detectors = 1,
         .detector[0] = {.name = "one", .threshold = 1, .score = calloc(rows, sizeof(float))},

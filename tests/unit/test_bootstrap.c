@@ -149,7 +149,7 @@ static void measure_plainly(const struct bootstrap_plan *plan, const uint32_t *w
         }
     }
     struct event_list list = {0};
-    assert_int_equal(event_collect(scored, false, &list), 0);
+    assert_int_equal(event_collect(scored, false, EVENT_ANY_CONDITION, &list), 0);
     for (size_t e = 0; e < list.count; e++) {
         events += weight[plan->segment[list.item[e].first]];
         found += weight[plan->segment[list.item[e].first]] * (double)list.item[e].found;
