@@ -49,6 +49,7 @@ const struct cli_option method_options[] = {
      CLI_INTEGER, 1, 100000},
     {"window", "ROWS", "rows in a window", "5", CLI_INTEGER, 1, 512},
     {"spacing", "ROWS", "from one row of a window to the next", "1", CLI_INTEGER, 1, 64},
+    {"neighbours", "N", "nearest windows that knn expects the mean of", "1", CLI_INTEGER, 1, 64},
     {"filter", "K/N",
      "an alert needs K of the last N windows over the threshold; with K over --window a "
      "glitch of one row cannot raise one",
@@ -95,6 +96,7 @@ int method_choose(const struct cli *cli, enum adversary_kind adversary, struct f
     if (cli_given(cli, "keep"))
         ret_fit->keep_channels = (size_t)cli_integer(cli, "keep");
     ret_fit->spacing = (size_t)cli_integer(cli, "spacing");
+    ret_fit->knn_neighbours = (size_t)cli_integer(cli, "neighbours");
     ret_fit->train.epochs = (size_t)cli_integer(cli, "epochs");
     int r = choose_scaler(cli, ret_fit, diag);
     if (r == 0)

@@ -374,7 +374,7 @@ static int exchange_scores(struct exchange *exchange, struct diag *diag)
                    fit_gap_rows(&exchange->options, exchange->options.period_s),
                    &exchange->report.split, diag);
     if (r == 0)
-        r = fitting_init(fitting, &exchange->report, diag);
+        r = fitting_init(fitting, "autoencoder", &exchange->report, diag);
     if (r == 0)
         r = put_split(exchange, diag);
     if (r == 0)

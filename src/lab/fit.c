@@ -178,7 +178,7 @@ static int learn(struct work *work, size_t sample_channels, const struct fit_opt
                                          .count = work->count,
                                          .sample_channels = sample_channels,
                                          .options = options};
-        r = fit_autoencoder_learn(&work->fitting, report, diag);
+        r = fit_network_learn(&work->fitting, "autoencoder", report, diag);
         source.fitting = &work->fitting;
         source.network = report->result.network;
     }

@@ -56,6 +56,8 @@ struct fit_options {
     bool with_twin;              /* a model of the adversary's twin too */
     size_t analog_bytes_max;     /* of the reference cycles */
     size_t analog_neighbours;    /* of them, that an expectation is the mean of */
+    size_t knn_bytes_max;        /* of the reference windows */
+    size_t knn_neighbours;
 };
 
 /* What an adversary asks for (design: the stable recipe, or the paper's own settings): scaler,

@@ -26,7 +26,7 @@ static void leave_out_ignored(const struct fitting *fitting, const char **reason
     for (size_t c = 0; c < first->channels; c++) {
         if (c >= fitting->sample_channels)
             reason[c] = "derived";
-        else if (fit_ignored(fitting->options, "autoencoder", first->names[c]))
+        else if (fit_ignored(fitting->options, fitting->kind, first->names[c]))
             reason[c] = "ignored as asked";
     }
 }

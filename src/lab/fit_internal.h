@@ -1,6 +1,6 @@
 /*
- * fit_internal: what the parts of fit share: fit_features.c makes the rows that fit_autoencoder.c
- * trains on, fit.c and fit_assemble.c make the model file.
+ * fit_internal: what the parts of fit share: fit_features.c makes rows, fit_windows.c the windows
+ * of them that detectors learn from, fit.c and fit_assemble.c the model file.
  */
 #ifndef ARMWATCH_LAB_FIT_INTERNAL_H
 #define ARMWATCH_LAB_FIT_INTERNAL_H
@@ -10,6 +10,7 @@
 #include "model/features.h"
 
 struct fitting {
+    const char *kind;                  /* of detector */
     struct recording *const *sessions; /* with or without derived channels */
     size_t count;
     size_t sample_channels; /* the first of theirs */
@@ -23,19 +24,51 @@ struct fitting {
     struct architecture architecture;
 };
 
-/* The first half of a fit of the autoencoder: features, rows and windows. fitting->sessions, count,
+/* The first half of a fit of windows: features, rows and windows. fitting->sessions, count,
  * sample_channels and options are set, report->split is made. Memory: fitting_deinit, also after a
  * failure. Errors: -EINVAL, -ENOMEM. */
-int fitting_init(struct fitting *fitting, struct fit_report *report, struct diag *diag);
+int fitting_init(struct fitting *fitting, const char *kind, struct fit_report *report,
+                 struct diag *diag);
 void fitting_deinit(struct fitting *fitting);
+/* Its windows. Borrowed. */
+struct train_data fitting_data(const struct fitting *fitting, const struct fit_report *report);
+
+/* What windows should have been: [count][window * width of the features], which stays until the
+ * next call. */
+#define FIT_RECONSTRUCT_MAX 64
+struct fit_reconstructor {
+    const float *(*run)(void *with, const float *windows, size_t count);
+    void *with;
+    size_t most; /* at a time; over FIT_RECONSTRUCT_MAX counts as that */
+};
+/* What a residual usually is on held-out windows, which an alert measures deviations by:
+ * fitting->floor. Errors: -ENOMEM. */
+int fitting_measure_floor(struct fitting *fitting, const struct fit_report *report,
+                          const struct fit_reconstructor *reconstructor);
+
+/* Window, features and what is left out, in a detector's entry; tensors of the features, and
+ * "channel.floor". Errors: -ENOMEM. */
+void fitting_describe(const struct fitting *fitting, const struct fit_report *report, cJSON *entry);
+int fitting_put(const struct fitting *fitting, size_t index, struct draft *draft);
 
 /* Which channels the detector looks at, their scaling and reduction, fitted on the training rows:
  * features, rows and spread of fitting; in the report, what is left out. report->split is made.
  * Errors: -EINVAL, -ENOMEM. */
 int fit_make_features(struct fitting *fitting, struct fit_report *report, struct diag *diag);
 
-/* The autoencoder's network: what it costs the time. Errors: as fit. */
-int fit_autoencoder_learn(struct fitting *fitting, struct fit_report *report, struct diag *diag);
+/* A network, trained or as options->baseline says: what it costs the time. Errors: as fit. */
+int fit_network_learn(struct fitting *fitting, const char *kind, struct fit_report *report,
+                      struct diag *diag);
+
+/* Where a detector is put in a model file. */
+struct fit_place {
+    size_t index;
+    struct draft *draft;
+    cJSON *entry;
+};
+/* Its residuals, and the network in the file. Errors: -ENOMEM. */
+int fit_network_put(struct fitting *fitting, const struct fit_report *report,
+                    struct network *network, const struct fit_place *place, struct diag *diag);
 
 /* The file with these detectors (kinds, ended by NULL), and the model as it will be loaded,
  * calibrated and self-tested. Errors: as fit. */

@@ -17,6 +17,8 @@ struct fit_options fit_defaults(enum adversary_kind adversary)
         .pca_variance = 0.95,
         .analog_bytes_max = (size_t)4 << 20,
         .analog_neighbours = 12,
+        .knn_bytes_max = (size_t)8 << 20,
+        .knn_neighbours = 1,
         .filter = ALERT_FILTER_DEFAULT,
         .false_alarms_per_day = 1,
         .train = train_defaults(adversary),

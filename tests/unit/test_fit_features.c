@@ -49,6 +49,8 @@ struct bench {
     struct fit_report report;
 };
 
+static const char *const detectors[] = {"autoencoder", NULL};
+
 static struct bench bench_new(void)
 {
     struct bench bench = {.options = fit_defaults(ADVERSARY_NONE)};
@@ -56,6 +58,7 @@ static struct bench bench_new(void)
         bench.sessions[s] = record(s + 1, false);
     bench.options.period_s = PERIOD_S;
     bench.options.train.epochs = 1;
+    bench.options.detectors = detectors;
     return bench;
 }
 
