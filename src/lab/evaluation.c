@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LONG_EVENT_NS INT64_C(600000000000)
+#define LONG_EVENT_NS INT64_C(120000000000)
 #define VOLUME_TOLERANCE_S 5.0
 
 /* ---- windows ---- */

@@ -163,12 +163,13 @@ void fault_advance(struct fault *fault, double dt, bool moving, int step,
 {
     const struct anomaly *anomaly = &fault->anomaly;
     *ret_effect = (struct fault_effect){.speed = 1, .speed_rate = SPEED_RATE, .friction = 1};
+    fault->step = step >= 0 ? step : fault->step;
     choose_slow_step(fault, step);
     wait_for_occurrence(fault, dt, moving);
     collide(fault, dt, ret_effect);
     if (anomaly->kind == ANOMALY_SLOW && (!anomaly->some || fault->slow_step)) {
         ret_effect->speed = anomaly->amount;
-        ret_effect->active = true;
+        ret_effect->active = fault->step > 0; /* step 0 waits: it has no movement to slow */
     } else if (anomaly->kind == ANOMALY_PAYLOAD) {
         ret_effect->payload_kg = anomaly->amount;
         ret_effect->active = true;

@@ -48,6 +48,7 @@ struct fault {
     float held[IMU_CHANNELS];
     int steps_until_slow;
     bool slow_step;
+    int step; /* of the program, the present one */
     struct collision collision;
     double deflection[ARM_JOINTS], deflection_velocity[ARM_JOINTS];
 };

@@ -61,7 +61,7 @@ struct fit_options {
 };
 
 /* What an adversary asks for (design: the stable recipe, or the paper's own settings): scaler,
- * output and losses too. */
+ * output and losses too; the autoencoder alone. */
 struct fit_options fit_defaults(enum adversary_kind adversary);
 
 /* How a scaler clips, and which rows set its range. Depends on options->train.adversary. */

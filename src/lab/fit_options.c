@@ -7,7 +7,9 @@
 
 struct fit_options fit_defaults(enum adversary_kind adversary)
 {
+    static const char *const paper_only[] = {"autoencoder", NULL};
     struct fit_options options = {
+        .detectors = paper_only,
         .name = "model",
         .version = 1,
         .period_s = 0.1,

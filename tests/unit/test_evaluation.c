@@ -251,9 +251,9 @@ static void test_each_half_apart(void **state)
 static void test_what_an_event_is(void **state)
 {
     struct scored scored = scored_fixture(1000, 1, true);
-    scored_fixture_label(&scored, 100, 701, 1);
+    scored_fixture_label(&scored, 100, 221, 1);
     assert_false(evaluation_by_steps(&scored, 1, EVALUATION_AUTO));
-    scored_fixture_label(&scored, 701, 702, 1);
+    scored_fixture_label(&scored, 221, 222, 1);
     assert_true(evaluation_by_steps(&scored, 1, EVALUATION_AUTO));
     assert_false(evaluation_by_steps(&scored, 1, EVALUATION_RUNS));
     free(scored.step);

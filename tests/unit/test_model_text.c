@@ -77,7 +77,7 @@ static void test_no_alarms(void **state)
 static void test_one_session(void **state)
 {
     char *text = promise(&(struct tiny_model){0}, 1);
-    fixture_expect_text(text, "in 1 session (10 blocks");
+    fixture_expect_text(text, "(10 blocks of 30 s");
     assert_null(strstr(text, "against the other"));
     free(text);
     text = promise(&(struct tiny_model){.uncalibrated = true}, 1);
