@@ -8,12 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-_Static_assert(NEAREST_BATCH_MAX >= DETECTOR_BATCH_MAX, "a batch goes through at once");
-
 struct knn {
     struct reconstruction reconstruction;
     size_t width;     /* of a window of features */
     float *reference; /* [references][width] */
+    float *direction; /* [directions][width] */
     struct nearest search;
     /* Scratch of the scoring thread. */
     float *input;                /* [DETECTOR_BATCH_MAX][width] */
@@ -29,6 +28,7 @@ static void knn_unload(struct detector *detector)
     reconstruction_deinit(&knn->reconstruction);
     nearest_deinit(&knn->search);
     free(knn->reference);
+    free(knn->direction);
     free(knn->input);
     free(knn->expected);
     free(knn->neighbour);
@@ -36,23 +36,50 @@ static void knn_unload(struct detector *detector)
     detector->part.knn = NULL;
 }
 
+struct matrix {
+    const char *name;
+    size_t least, most, rows;
+    float *values; /* [rows][width] */
+};
+
+/* A tensor "<detector>.<name>" of [least to most][width]. Memory: the caller's. */
+static int load_matrix(const struct knn *knn, const struct detector *detector,
+                       const struct safetensors *tensors, struct matrix *matrix, struct diag *diag)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%zu.%s", detector->index, matrix->name);
+    const struct safetensors_tensor *tensor = safetensors_find(tensors, name);
+    if (!tensor || tensor->shape.rank != 2 || tensor->shape.dims[1] != knn->width ||
+        tensor->shape.dims[0] < matrix->least || tensor->shape.dims[0] > matrix->most)
+        return diag_set(diag, "%s: missing, or not [%zu and more, %zu]", name, matrix->least,
+                        knn->width);
+    matrix->rows = tensor->shape.dims[0];
+    matrix->values = malloc(tensor->count * sizeof *matrix->values);
+    return matrix->values ? safetensors_get_f32(tensors, name, tensor->shape, matrix->values, diag)
+                          : diag_errno(diag, ENOMEM, "%s", name);
+}
+
 static int load_references(struct knn *knn, const struct detector *detector, size_t neighbours,
                            const struct safetensors *tensors, struct diag *diag)
 {
-    char name[64];
-    snprintf(name, sizeof name, "%zu.reference.windows", detector->index);
-    const struct safetensors_tensor *tensor = safetensors_find(tensors, name);
-    if (!tensor || tensor->shape.rank != 2 || tensor->shape.dims[1] != knn->width ||
-        tensor->shape.dims[0] < neighbours)
-        return diag_set(diag, "%s: missing, or not [%zu and more, %zu]", name, neighbours,
-                        knn->width);
-    knn->reference = malloc(tensor->count * sizeof *knn->reference);
-    if (!knn->reference)
-        return diag_errno(diag, ENOMEM, "%s", name);
-    int r = safetensors_get_f32(tensors, name, tensor->shape, knn->reference, diag);
-    if (r == 0 && nearest_init(&knn->search, knn->reference, tensor->shape.dims[0], knn->width,
-                               neighbours) < 0)
-        r = diag_errno(diag, ENOMEM, "%s", name);
+    size_t directions = knn->width < NEAREST_DIRECTIONS_MAX ? knn->width : NEAREST_DIRECTIONS_MAX;
+    struct matrix reference = {"reference.windows", neighbours, SIZE_MAX, 0, NULL};
+    struct matrix direction = {"reference.directions", 1, directions, 0, NULL};
+    int r = load_matrix(knn, detector, tensors, &reference, diag);
+    knn->reference = reference.values;
+    if (r == 0)
+        r = load_matrix(knn, detector, tensors, &direction, diag);
+    knn->direction = direction.values;
+    if (r < 0)
+        return r;
+    const struct nearest_rows rows = {.row = knn->reference,
+                                      .rows = reference.rows,
+                                      .width = knn->width,
+                                      .direction = knn->direction,
+                                      .directions = direction.rows};
+    r = nearest_init(&knn->search, &rows, neighbours, diag);
+    if (r < 0)
+        diag_prefix(diag, "reference.directions");
     return r;
 }
 
