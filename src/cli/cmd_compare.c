@@ -26,7 +26,8 @@ static const struct cli_option options[] = {
     {"json", NULL, "the report as one JSON object on stdout"},
     {.help = "the comparison"},
     {"rows-of", "LIST",
-     "groups of rows: baselines, paper, scalers, reductions, windows, spacings, channels, "
+     "groups of rows: baselines, paper, detectors, scalers, reductions, windows, spacings, "
+     "channels, "
      "adversaries, peers",
      "all"},
     {"seeds", "N", "trainings of each of the paper's rows", "5", CLI_INTEGER, 1, 100},

@@ -117,7 +117,8 @@ static void print_rows(const cJSON *report, FILE *out)
 }
 
 /* What each kind of anomaly came to, in the rows that matter most: all of them are in the JSON. */
-static const char *const shown[] = {"pca", "mahalanobis", "ae1", "ae2", "ae2-stable", "ae2-paper"};
+static const char *const shown[] = {"pca",       "mahalanobis", "ae1", "ae2", "ae2-stable",
+                                    "ae2-paper", "analog",      "knn", "set"};
 #define SHOWN (sizeof shown / sizeof shown[0])
 
 static const cJSON *find_row(const cJSON *report, const char *key)

@@ -272,18 +272,25 @@ static int run_job(size_t index, const struct worker_child *child, struct worker
     const struct jobs *jobs = user;
     const struct job *job = &jobs->item[index];
     const struct study_row *row = &jobs->comparison->study.row[job->row];
-    bool main_row = row->group == STUDY_PAPER || row->group == STUDY_BASELINE;
+    bool main_row =
+        row->group == STUDY_PAPER || row->group == STUDY_BASELINE || row->group == STUDY_DETECTORS;
     struct trial_data data = jobs->comparison->data;
     struct evaluation_options evaluation = *data.evaluation;
     evaluation.no_volume = !main_row;
     data.evaluation = &evaluation;
     struct trial_result result;
+    char skipped[DIAG_TEXT_MAX] = "";
     int r = trial_run(row, job->seed + 1, main_row && job->seed == 0, &data, child, &result, diag);
-    if (r < 0) {
+    /* Whether the data suit a kind of detector shows when it learns. */
+    if (r == -EINVAL && row->group == STUDY_DETECTORS)
+        snprintf(skipped, sizeof skipped, "%s", diag->text);
+    if (r < 0 && !skipped[0]) {
         diag_prefix(diag, "%s, seed %zu", row->key, job->seed + 1);
         return r;
     }
-    r = trial_result_write(&result, answer);
+    r = worker_answer_add(answer, skipped, sizeof skipped);
+    if (r == 0 && !skipped[0])
+        r = trial_result_write(&result, answer);
     trial_result_deinit(&result);
     return r < 0 ? diag_errno(diag, r, "%s", row->key) : 0;
 }
@@ -301,12 +308,14 @@ static int take_result(size_t index, struct worker_reader *answer, void *user, s
     struct jobs *jobs = user;
     const struct job *job = &jobs->item[index];
     struct comparison *comparison = jobs->comparison;
-    struct trial_result result;
-    int r = trial_result_read(answer, &result);
+    struct comparison_row *row = &comparison->row[job->row];
+    struct trial_result result = {0};
+    int r = worker_reader_take(answer, row->skipped, sizeof row->skipped);
+    if (r == 0 && !row->skipped[0])
+        r = trial_result_read(answer, &result);
     if (r < 0)
         return diag_errno(diag, r, "%s, seed %zu", comparison->study.row[job->row].key,
                           job->seed + 1);
-    struct comparison_row *row = &comparison->row[job->row];
     keep(row, job->seed, &result.own, result.seconds);
     row->training[job->seed] = result.training;
     result.training = NULL;

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEP_CHANNEL "action"
 #define REST_SHARE 0.02    /* of the rows, at least, is rest */
 #define REST_ROWS_MAX 5000 /* more say nothing new */
 #define REST_MARGIN 3.0
@@ -76,7 +75,7 @@ static int find_step_channel(const struct derive_source *source, struct derivati
                              struct diag *diag)
 {
     const struct recording *first = source->sessions[0];
-    const char *name = source->step_channel ? source->step_channel : STEP_CHANNEL;
+    const char *name = source->step_channel ? source->step_channel : DERIVE_STEP_CHANNEL;
     for (size_t c = 0; first->named && c < first->channels; c++) {
         if (!strcmp(first->names[c], name))
             derivation->step_channel = c;

@@ -13,11 +13,13 @@
 
 #include <stddef.h>
 
+#define DERIVE_STEP_CHANNEL "action" /* where no other is named */
+
 struct derive_source {
     struct recording *const *sessions;
     size_t count;
     const struct split *split; /* only training rows are looked at */
-    const char *step_channel;  /* NULL: "action", if there is one */
+    const char *step_channel;  /* NULL: DERIVE_STEP_CHANNEL, if there is one */
     /* Names of the channels that tell motion from rest, "*" at an end matches the rest; ends with
      * NULL; NULL or empty: those in deg/s or rad/s. */
     const char *const *motion;

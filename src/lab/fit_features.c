@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROGRAM_STEP "action" /* where the options name no other channel */
-
 /* ---- choice of channels ---- */
 
 /* reason is NULL for a channel that stays. Derived ones are other detectors' matter. */
@@ -35,7 +33,7 @@ static int leave_out_drift(const struct fitting *fitting, struct fit_report *rep
                            const char **reason, struct diag *diag)
 {
     const struct recording *first = fitting->sessions[0];
-    const char *given = fitting->options->step_channel, *step = given ? given : PROGRAM_STEP;
+    const char *given = fitting->options->step_channel, *step = given ? given : DERIVE_STEP_CHANNEL;
     const struct split *split = &report->split;
     struct drift_session *sessions = calloc(split->count, sizeof *sessions);
     if (!sessions)

@@ -4,6 +4,9 @@
  */
 #include "lab/study.h"
 
+#include "lab/derive.h"
+#include "lab/fit_kind.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -12,11 +15,11 @@
 #include <string.h>
 
 static const char *const group_names[STUDY_GROUPS] = {
-    [STUDY_BASELINE] = "baselines", [STUDY_PAPER] = "paper",
-    [STUDY_SCALER] = "scalers",     [STUDY_REDUCTION] = "reductions",
-    [STUDY_WINDOW] = "windows",     [STUDY_SPACING] = "spacings",
-    [STUDY_CHANNELS] = "channels",  [STUDY_ADVERSARY] = "adversaries",
-    [STUDY_PEER] = "peers",
+    [STUDY_BASELINE] = "baselines",    [STUDY_PAPER] = "paper",
+    [STUDY_DETECTORS] = "detectors",   [STUDY_SCALER] = "scalers",
+    [STUDY_REDUCTION] = "reductions",  [STUDY_WINDOW] = "windows",
+    [STUDY_SPACING] = "spacings",      [STUDY_CHANNELS] = "channels",
+    [STUDY_ADVERSARY] = "adversaries", [STUDY_PEER] = "peers",
 };
 
 const char *study_group_name(enum study_group group)
@@ -84,6 +87,16 @@ static struct study_row *add_row(struct study *study, enum study_group group, co
     snprintf(row->key, sizeof row->key, "%s", key);
     snprintf(row->name, sizeof row->name, "%s", name);
     return row;
+}
+
+/* Of `count` words and the NULL behind them; study_deinit frees it. NULL: memory is out. */
+static const char **add_list(struct study *study, size_t count)
+{
+    assert(study->lists < STUDY_LISTS_MAX);
+    const char **list = calloc(count + 1, sizeof *list);
+    if (list)
+        study->list[study->lists++] = list;
+    return list;
 }
 
 size_t study_find(const struct study *study, const char *key)
@@ -179,6 +192,49 @@ static void add_baselines(const struct maker *maker)
     }
 }
 
+/* ---- kinds of detector ---- */
+
+static bool has_step(const struct study_options *options)
+{
+    const char *given = options->stable.step_channel, *step = given ? given : DERIVE_STEP_CHANNEL;
+    for (size_t c = 0; c < options->channels; c++) {
+        if (!strcmp(options->names[c], step))
+            return true;
+    }
+    return false;
+}
+
+static struct study_row *add_kinds(const struct maker *maker, const char *key, const char *name)
+{
+    struct study_row *row = add_row(maker->study, STUDY_DETECTORS, key, name);
+    row->fit = maker->options->stable;
+    row->reference = study_find(maker->study, "ae2-stable");
+    return row;
+}
+
+/* Those that the data suit and that have no row yet. Nothing in them is random. */
+static int add_detectors(const struct maker *maker)
+{
+    for (const struct fit_kind *const *kind = fit_kinds(); *kind; kind++) {
+        if (!strcmp((*kind)->name, "autoencoder") ||
+            study_find(maker->study, (*kind)->name) != STUDY_NO_ROW ||
+            ((*kind)->needs_step && !has_step(maker->options)))
+            continue;
+        struct study_row *row = add_kinds(maker, (*kind)->name, (*kind)->name);
+        const char **list = add_list(maker->study, 1);
+        if (!list)
+            return -ENOMEM;
+        list[0] = (*kind)->name;
+        row->fit = without_adversary(&row->fit);
+        row->fit.detectors = list;
+        row->seeds = 1;
+    }
+    struct study_row *row = add_kinds(maker, "set", "the set together");
+    row->fit.detectors = NULL;
+    row->seeds = maker->options->seeds;
+    return 0;
+}
+
 /* ---- one change at a time ---- */
 
 enum recipe { ALONE, STABLE, PAPER };
@@ -238,20 +294,18 @@ static void add_spacings(const struct maker *maker)
 
 /* ---- channels ---- */
 
-/* A list of its own with one more pattern; study_deinit frees it. */
+/* The list of ignored channels with one more pattern. */
 static int ignore_also(struct study *study, struct fit_options *fit, const char *pattern)
 {
     size_t count = 0;
     while (fit->ignore && fit->ignore[count])
         count++;
-    assert(study->lists < STUDY_LISTS_MAX);
-    const char **list = calloc(count + 2, sizeof *list);
+    const char **list = add_list(study, count + 1);
     if (!list)
         return -ENOMEM;
     if (count > 0)
         memcpy(list, fit->ignore, count * sizeof *list);
     list[count] = pattern;
-    study->list[study->lists++] = list;
     fit->ignore = list;
     return 0;
 }
@@ -421,10 +475,14 @@ static void add_adversaries(const struct maker *maker)
 
 int study_make(const struct study_options *options, struct study *ret_study)
 {
-    const struct maker maker = {options, ret_study};
+    static const char *const autoencoder[] = {"autoencoder", NULL};
+    struct study_options own = *options;
+    const struct maker maker = {&own, ret_study};
+    own.stable.detectors = own.paper.detectors = autoencoder;
     *ret_study = (struct study){0};
     add_baselines(&maker);
     add_paper(&maker);
+    int r = wanted(&maker, STUDY_DETECTORS) ? add_detectors(&maker) : 0;
     if (wanted(&maker, STUDY_SCALER))
         add_scalers(&maker);
     if (wanted(&maker, STUDY_REDUCTION))
@@ -433,7 +491,8 @@ int study_make(const struct study_options *options, struct study *ret_study)
         add_windows(&maker);
     if (wanted(&maker, STUDY_SPACING))
         add_spacings(&maker);
-    int r = wanted(&maker, STUDY_CHANNELS) ? add_channels(&maker) : 0;
+    if (r == 0 && wanted(&maker, STUDY_CHANNELS))
+        r = add_channels(&maker);
     if (wanted(&maker, STUDY_ADVERSARY))
         add_adversaries(&maker);
     if (r < 0)

@@ -19,11 +19,12 @@
 #define STUDY_KEY_MAX 32
 #define STUDY_NAME_MAX 96
 #define STUDY_NO_ROW SIZE_MAX
-#define STUDY_LISTS_MAX 4
+#define STUDY_LISTS_MAX 24
 
 enum study_group {
     STUDY_BASELINE,  /* random, untrained and the classical ones */
     STUDY_PAPER,     /* both autoencoders, with and without either adversary */
+    STUDY_DETECTORS, /* the other kinds of detector, each alone, and the set that is the default */
     STUDY_SCALER,    /* each with sigmoid and linear output */
     STUDY_REDUCTION, /* all channels that do not drift, principal components, mutual information */
     STUDY_WINDOW,    /* rows in a window */
@@ -57,15 +58,17 @@ struct study {
     size_t count;
     struct study_row row[STUDY_ROWS_MAX];
     size_t lists;
-    const char **list[STUDY_LISTS_MAX]; /* of ignored channels, which rows borrow */
+    const char **list[STUDY_LISTS_MAX]; /* of channels and kinds, which rows borrow */
 };
 
 struct study_options {
-    struct fit_options stable, paper; /* the two recipes, as the user wants them on these data */
-    unsigned groups;                  /* bit 1 << group for each that is wanted */
-    size_t seeds;                     /* of the baselines and the paper's rows */
-    size_t ablation_seeds;            /* of all others; at most seeds */
-    /* All channels of the recordings, for the ablations of channels. */
+    /* The two recipes, as the user wants them on these data. Which detectors is up to the row. */
+    struct fit_options stable, paper;
+    unsigned groups;       /* bit 1 << group for each that is wanted */
+    size_t seeds;          /* of the baselines and the paper's rows */
+    size_t ablation_seeds; /* of all others; at most seeds */
+    /* All channels of the recordings, for the ablations of channels, and to know if there is one
+     * that names the program step. */
     const char *const *names;
     size_t channels;
     /* For the selection by mutual information, which is left out without any. */

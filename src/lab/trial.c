@@ -97,6 +97,15 @@ int trial_measure(const struct scored *scored, const struct trial_data *data,
                : bootstrap_run(data->plan, scored, data->test_count, &ret_outcome->bootstrap, diag);
 }
 
+/* The least of its detectors'. */
+static double supported_of(const struct model *model)
+{
+    double supported = 0;
+    for (size_t d = 0; d < model->detectors; d++)
+        supported = fmax(supported, calibration_supported_per_day(&model->detector[d].calibration));
+    return supported;
+}
+
 /* Tries a finished model. */
 static int try_model(struct model *model, bool with_curves, const struct trial_data *data,
                      struct trial_outcome *ret_outcome, struct diag *diag)
@@ -107,7 +116,7 @@ static int try_model(struct model *model, bool with_curves, const struct trial_d
     if (r < 0)
         return r;
     r = trial_measure(test.item, data, ret_outcome, diag);
-    ret_outcome->supported_per_day = calibration_supported_per_day(&model->detector[0].calibration);
+    ret_outcome->supported_per_day = supported_of(model);
     if (r == 0 && data->healthy_count > 0) {
         r = score_all(data->calibration, NULL, data->calibration_count, model,
                       data->false_alarms_per_day, &calibration, diag);
@@ -147,9 +156,12 @@ static double processor_seconds(void)
     return (double)clock() / CLOCKS_PER_SEC;
 }
 
+/* Of the detector that was trained; NULL where none was. */
 static cJSON *training_of(struct draft *draft)
 {
-    const cJSON *training = cJSON_GetObjectItemCaseSensitive(draft_detector(draft, 0), "training");
+    const cJSON *entry, *training = NULL;
+    for (size_t d = 0; !training && (entry = draft_detector(draft, d)); d++)
+        training = cJSON_GetObjectItemCaseSensitive(entry, "training");
     return cJSON_Duplicate(training, true);
 }
 

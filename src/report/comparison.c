@@ -35,6 +35,7 @@ const struct comparison_metric comparison_metrics[COMPARISON_METRICS] = {
 
 const struct comparison_group comparison_groups[COMPARISON_GROUPS] = {
     {"paper", "The paper's autoencoders", "Does adversarial training help?"},
+    {"detector", "Kinds of detector", "What does each find alone, and the set together?"},
     {"baseline", "Baselines", "What does a simple method reach?"},
     {"peer", "Outside peers", "What do other programs reach on the same split?"},
     {"scaler", "Scalers", "Does the scaler matter, or only its fit to the output layer?"},

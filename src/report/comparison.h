@@ -37,7 +37,7 @@ struct estimate comparison_difference(const cJSON *row, const char *metric);
 struct comparison_group {
     const char *stem, *title, *question;
 };
-#define COMPARISON_GROUPS 9
+#define COMPARISON_GROUPS 10
 extern const struct comparison_group comparison_groups[COMPARISON_GROUPS];
 
 struct comparison {

@@ -263,7 +263,7 @@ static size_t choose_main(const struct comparison *comparison,
     size_t count = 0;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         add_curve(comparison, comparison_row(comparison, keys[i]), curves, &count);
-    for (size_t g = 1; g < 3; g++)
+    for (size_t g = 1; g < 4; g++)
         add_curve(comparison, comparison_best(comparison, &comparison_groups[g]), curves, &count);
     for (const cJSON *row = NULL; (row = comparison_next(comparison, row, &comparison_groups[0]));)
         add_curve(comparison, row, curves, &count);
