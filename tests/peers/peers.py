@@ -115,7 +115,7 @@ def forest(windows, seed, features):
 
 # key, name, what makes it, whether it depends on the seed, most training windows
 PEERS = [
-    ("knn", "1-NN", nearest, False, 20000),
+    ("sk-knn", "1-NN", nearest, False, 20000),
     ("iforest", "Isolation Forest", lambda w, s: forest(w, s, flat), True, 50000),
     ("iforest-stats", "Isolation Forest on window statistics", lambda w, s: forest(w, s, statistics), True, 50000),
     ("ocsvm", "One-Class SVM", one_class_svm, False, 5000),
