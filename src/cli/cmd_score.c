@@ -3,6 +3,7 @@
 #include "cli/data.h"
 #include "cli/sessions.h"
 #include "lab/runner.h"
+#include "pipeline/alert_json.h"
 
 #include <string.h>
 
@@ -11,10 +12,11 @@ static const struct cli_option options[] = {
     {"out", "FILE", "CSV: row,time,score,state and per detector score and threshold", "-"},
     {"false-alarms-per-day", "N", "budget from which the threshold follows (default: the model's)",
      NULL, CLI_NUMBER, 0.001, 10000},
+    {"alerts", "FILE", "a line of JSON for each alert that is raised: what deviates"},
     {0}};
 
 struct table {
-    FILE *out;
+    FILE *out, *alerts_out; /* NULL if they are not wanted */
     const struct model *model;
     bool timed;
     size_t evaluated, alerts;
@@ -43,6 +45,47 @@ static const char *state_of(const struct runner_row *row)
     return row->result.evaluated ? "ok" : "warming";
 }
 
+static cJSON *alert_of(const struct table *table, const struct runner_row *row, const char *time,
+                       bool fault)
+{
+    const struct monitor *monitor = row->monitor;
+    const struct alert_episode *episode = fault ? &monitor->fault.episode : &monitor->alert.episode;
+    char text[ALERT_TEXT_MAX];
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddNumberToObject(root, "row", (double)row->row);
+    cJSON_AddStringToObject(root, "time", time);
+    cJSON_AddStringToObject(root, "kind", fault ? "sensor_fault" : "anomaly");
+    cJSON_AddStringToObject(root, "severity", alert_severity_name(episode->severity));
+    if (fault)
+        alert_text_fault(table->model, &monitor->fault, false, text);
+    else
+        alert_text(table->model, &monitor->alert, text);
+    cJSON_AddStringToObject(root, "text", text);
+    if (fault) {
+        cJSON_AddArrayToObject(root, "detectors");
+        alert_json_fault(root, table->model, &monitor->fault);
+    } else {
+        alert_json_fired(root, table->model, &monitor->alert);
+        alert_json_attribution(root, table->model, &episode->last.attribution);
+    }
+    return root;
+}
+
+static void print_alerts(const struct table *table, const struct runner_row *row, const char *time)
+{
+    const bool raised[] = {row->result.transition == ALERT_RAISED,
+                           row->result.fault == ALERT_RAISED};
+    for (int fault = 0; table->alerts_out && !row->hole && fault < 2; fault++) {
+        if (!raised[fault])
+            continue;
+        cJSON *alert = alert_of(table, row, time, fault);
+        char *line = cJSON_PrintUnformatted(alert);
+        fprintf(table->alerts_out, "%s\n", line ? line : "");
+        cJSON_free(line);
+        cJSON_Delete(alert);
+    }
+}
+
 static int print_row(const struct runner_row *row, void *user)
 {
     struct table *table = user;
@@ -64,6 +107,7 @@ static int print_row(const struct runner_row *row, void *user)
         fprintf(table->out, ",%.9g", row->monitor->thresholds[d]);
     }
     fputc('\n', table->out);
+    print_alerts(table, row, time);
     table->evaluated += evaluated;
     table->alerts +=
         !row->hole && (row->result.transition == ALERT_RAISED || row->result.fault == ALERT_RAISED);
@@ -73,7 +117,7 @@ static int print_row(const struct runner_row *row, void *user)
 static int score_file(const struct cli *cli, struct model *model, struct sessions *sessions,
                       struct diag *diag)
 {
-    struct cli_output output;
+    struct cli_output output, alerts = {0};
     int r = sessions_load_file(cli, cli->args[0], model, sessions, diag);
     if (r < 0)
         return r;
@@ -81,19 +125,30 @@ static int score_file(const struct cli *cli, struct model *model, struct session
     r = cli_output_open(&output, cli_text(cli, "out"), diag);
     if (r < 0)
         return r;
-    struct table table = {
-        .out = output.stream, .model = model, .timed = sessions->item[0]->time_ns != NULL};
+    if (cli_given(cli, "alerts") &&
+        (r = cli_output_open(&alerts, cli_text(cli, "alerts"), diag)) < 0) {
+        cli_output_discard(&output);
+        return r;
+    }
+    struct table table = {.out = output.stream,
+                          .alerts_out = alerts.stream,
+                          .model = model,
+                          .timed = sessions->item[0]->time_ns != NULL};
     double budget = cli_given(cli, "false-alarms-per-day") ? cli_number(cli, "false-alarms-per-day")
                                                            : model->false_alarms_per_day;
     print_header(&table);
     r = runner_run(sessions->item[0], model, budget, print_row, &table);
     if (r < 0) {
         cli_output_discard(&output);
+        if (alerts.stream)
+            cli_output_discard(&alerts);
         return diag_errno(diag, r, "scoring");
     }
     cli_note(cli, "%zu rows, %zu evaluated, %zu alerts raised", sessions->item[0]->rows,
              table.evaluated, table.alerts);
-    return cli_output_commit(&output, diag);
+    if (alerts.stream)
+        r = cli_output_commit(&alerts, diag);
+    return r < 0 ? r : cli_output_commit(&output, diag);
 }
 
 static int run(const struct cli *cli)
@@ -102,6 +157,8 @@ static int run(const struct cli *cli)
     struct model *model = NULL;
     struct diag diag = DIAG_INIT;
     int place = cli_check_place(cli, "out");
+    if (place == CLI_DONE && cli_given(cli, "alerts"))
+        place = cli_check_place(cli, "alerts");
     if (place != CLI_DONE)
         return place;
     int r = sessions_load_model(cli_text(cli, "model"), &model, &diag);

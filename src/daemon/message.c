@@ -1,7 +1,8 @@
 #include "daemon/message.h"
 
 #include "base/clock.h"
-#include "daemon/fault_text.h"
+#include "daemon/silence_text.h"
+#include "pipeline/alert_json.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 
 #define ALERT_ID_DIGITS 32 /* of the hash: 128 bits */
-#define TEXT_MAX 640       /* of the sentence in an alert */
+#define TEXT_MAX ALERT_TEXT_MAX
 
 char *message_print(cJSON *tree)
 {
@@ -25,42 +26,14 @@ static void add_time(cJSON *object, const char *key, int64_t time_ns)
     cJSON_AddStringToObject(object, key, text);
 }
 
-/* Six significant digits: a score is not known better, and a number stays short. */
-static void add_number(cJSON *object, const char *key, double value)
-{
-    char text[32];
-    if (!isfinite(value)) {
-        cJSON_AddNullToObject(object, key);
-        return;
-    }
-    snprintf(text, sizeof text, "%.6g", value);
-    cJSON_AddRawToObject(object, key, text);
-}
-
-static void add_detectors(cJSON *object, const struct model *model, const struct score *score,
-                          const double *thresholds)
-{
-    cJSON *list = cJSON_AddArrayToObject(object, "detectors");
-    for (size_t d = 0; d < score->detectors; d++) {
-        if (!score->detector[d].evaluated)
-            continue;
-        cJSON *entry = cJSON_CreateObject();
-        cJSON_AddStringToObject(entry, "name", model->detector[d].name);
-        add_number(entry, "score", score->detector[d].score);
-        add_number(entry, "threshold", thresholds[d]);
-        add_number(entry, "ratio", score->detector[d].score / thresholds[d]);
-        cJSON_AddItemToArray(list, entry);
-    }
-}
-
 char *message_score(const struct robot *robot, const struct score *score, const double *thresholds)
 {
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "robot", robot->name);
     add_time(root, "time", score->time_ns);
     cJSON_AddNumberToObject(root, "seq", (double)score->seq);
-    add_number(root, "score", score_ratio(score, thresholds, NULL));
-    add_detectors(root, robot->model, score, thresholds);
+    alert_json_number(root, "score", score_ratio(score, thresholds, NULL));
+    alert_json_detectors(root, robot->model, score, thresholds);
     cJSON_AddStringToObject(root, "model", robot->model->name);
     cJSON_AddNumberToObject(root, "model_version", (double)robot->model->version);
     return message_print(root);
@@ -78,110 +51,30 @@ int message_alert_id(const char *instance, const char *robot, const char *kind,
     return r;
 }
 
-static void add_attribution(cJSON *data, const struct model *model,
-                            const struct attribution *attribution)
-{
-    cJSON *channels = cJSON_AddArrayToObject(data, "channels");
-    for (size_t i = 0; i < attribution->channels; i++) {
-        const struct deviation *deviation = &attribution->channel[i];
-        cJSON *entry = cJSON_CreateObject();
-        cJSON_AddStringToObject(entry, "name", model->channel[deviation->channel].name);
-        if (*model->channel[deviation->channel].unit)
-            cJSON_AddStringToObject(entry, "unit", model->channel[deviation->channel].unit);
-        add_number(entry, "share", deviation->share);
-        add_number(entry, "observed", deviation->observed);
-        add_number(entry, "expected", deviation->expected);
-        add_number(entry, "z", deviation->z);
-        cJSON_AddItemToArray(channels, entry);
-    }
-    cJSON *groups = cJSON_AddArrayToObject(data, "groups");
-    for (size_t i = 0; i < attribution->groups; i++) {
-        cJSON *entry = cJSON_CreateObject();
-        cJSON_AddStringToObject(entry, "name", model->group_names[attribution->group[i].group]);
-        add_number(entry, "share", attribution->group[i].share);
-        cJSON_AddItemToArray(groups, entry);
-    }
-}
-
-/* The channel to name beside the group that deviates most: its own first, if that is among those
- * listed. */
-static const struct deviation *first_of_group(const struct model *model,
-                                              const struct attribution *attribution)
-{
-    for (size_t i = 0; i < attribution->channels; i++) {
-        const struct deviation *deviation = &attribution->channel[i];
-        if (model->channel[deviation->channel].group == attribution->group[0].group)
-            return deviation;
-    }
-    return &attribution->channel[0];
-}
-
 /* One sentence for a person. It says what deviates, not why. */
-static void format_text(const struct robot *robot, enum alert_transition transition,
-                        char ret_text[TEXT_MAX])
+static void format_anomaly(const struct robot *robot, enum alert_transition transition,
+                           char ret_text[TEXT_MAX])
 {
     const struct alert_episode *episode = &robot->alert.episode;
-    const struct score *score = &episode->last;
     if (transition == ALERT_CLEARED && episode->ended_ns < episode->started_ns) {
         /* the source's clock was set back: there is no duration to tell */
-        snprintf(ret_text, TEXT_MAX, "%.64s moves as usual again", robot->name);
+        snprintf(ret_text, TEXT_MAX, "%s moves as usual again", robot->name);
     } else if (transition == ALERT_CLEARED) {
         snprintf(ret_text, TEXT_MAX, "%s moves as usual again after %.1f s", robot->name,
                  (double)(episode->ended_ns - episode->started_ns) / 1e9);
-    } else if (!score->attributed || score->attribution.channels == 0) {
-        snprintf(ret_text, TEXT_MAX, "%s moves unusually", robot->name);
     } else {
-        const struct attribution *attribution = &score->attribution;
-        const struct deviation *first = first_of_group(robot->model, attribution);
-        const struct model_channel *channel = &robot->model->channel[first->channel];
-        snprintf(ret_text, TEXT_MAX,
-                 "%.64s moves unusually: %.60s deviates most (%d %% of the error), %.50s is "
-                 "%.4g%s%.10s, "
-                 "expected %.4g",
-                 robot->name, robot->model->group_names[attribution->group[0].group],
-                 (int)lround(100 * attribution->group[0].share), channel->name, first->observed,
-                 *channel->unit ? " " : "", channel->unit, first->expected);
-    }
-}
-
-/* The channels that stand still. What they should read is not known. */
-static void add_flat_channels(cJSON *data, const struct robot *robot)
-{
-    const struct sensor_fault *fault = &robot->fault;
-    const struct model *model = robot->model;
-    double share = 1.0 / (double)fault->channels;
-    cJSON *channels = cJSON_AddArrayToObject(data, "channels");
-    double group_shares[MODEL_CHANNELS_MAX + 1] = {0};
-    for (size_t i = 0; i < fault->channels && i < SENSOR_FAULT_LISTED_MAX; i++) {
-        const struct model_channel *channel = &model->channel[fault->listed[i].channel];
-        cJSON *entry = cJSON_CreateObject();
-        cJSON_AddStringToObject(entry, "name", channel->name);
-        if (*channel->unit)
-            cJSON_AddStringToObject(entry, "unit", channel->unit);
-        add_number(entry, "share", share);
-        add_number(entry, "observed", (double)fault->listed[i].observed);
-        cJSON_AddNullToObject(entry, "expected");
-        cJSON_AddNullToObject(entry, "z");
-        cJSON_AddItemToArray(channels, entry);
-        group_shares[channel->group] += share;
-    }
-    cJSON *groups = cJSON_AddArrayToObject(data, "groups");
-    for (size_t g = 0; g < model->groups; g++) {
-        if (group_shares[g] <= 0)
-            continue;
-        cJSON *entry = cJSON_CreateObject();
-        cJSON_AddStringToObject(entry, "name", model->group_names[g]);
-        add_number(entry, "share", group_shares[g]);
-        cJSON_AddItemToArray(groups, entry);
+        alert_text(robot->model, &robot->alert, ret_text);
+        if (!*ret_text)
+            snprintf(ret_text, TEXT_MAX, "%s moves unusually", robot->name);
     }
 }
 
 /* Of an episode that rests on scores; of another kind there are none. */
 static void add_scores(cJSON *data, const struct alert_episode *episode, bool scored)
 {
-    add_number(data, "score", scored ? episode->score : (double)NAN);
-    add_number(data, "peak_score", scored ? episode->peak_score : (double)NAN);
-    add_number(data, "p_value", scored ? episode->p_value : (double)NAN);
+    alert_json_number(data, "score", scored ? episode->score : (double)NAN);
+    alert_json_number(data, "peak_score", scored ? episode->peak_score : (double)NAN);
+    alert_json_number(data, "p_value", scored ? episode->p_value : (double)NAN);
 }
 
 static void add_episode(cJSON *data, const struct alert_episode *episode)
@@ -201,14 +94,14 @@ static void format_kind(const struct robot *robot, const struct message_alert *a
 {
     switch (alert->kind) {
     case ALERT_SENSOR_FAULT:
-        fault_text(robot, alert->transition, ret_text, TEXT_MAX);
+        alert_text_fault(robot->model, &robot->fault, alert->transition == ALERT_CLEARED, ret_text);
         break;
     case ALERT_SILENT:
         silence_text(robot, alert->transition, alert->now_ns, ret_text, TEXT_MAX);
         break;
     case ALERT_ANOMALY:
     case ALERT_KINDS:
-        format_text(robot, alert->transition, ret_text);
+        format_anomaly(robot, alert->transition, ret_text);
         break;
     }
 }
@@ -216,9 +109,6 @@ static void format_kind(const struct robot *robot, const struct message_alert *a
 static cJSON *alert_data(const struct robot *robot, const struct message_alert *alert)
 {
     const struct alert_episode *episode = robot_episode(robot, alert->kind);
-    double thresholds[MODEL_DETECTORS_MAX];
-    for (size_t d = 0; d < robot->alert.detectors; d++)
-        thresholds[d] = robot->alert.trigger[d].threshold;
     char text[TEXT_MAX];
     format_kind(robot, alert, text);
     cJSON *data = cJSON_CreateObject();
@@ -228,13 +118,16 @@ static cJSON *alert_data(const struct robot *robot, const struct message_alert *
     cJSON_AddStringToObject(data, "severity", alert_severity_name(episode->severity));
     cJSON_AddStringToObject(data, "kind", alert_kind_name(alert->kind));
     cJSON_AddStringToObject(data, "text", text);
-    add_detectors(data, robot->model, &episode->last, thresholds);
+    if (alert->kind == ALERT_ANOMALY)
+        alert_json_fired(data, robot->model, &robot->alert);
+    else
+        cJSON_AddArrayToObject(data, "detectors");
     add_scores(data, episode, alert->kind == ALERT_ANOMALY);
     add_episode(data, episode);
     if (episode->last.attributed)
-        add_attribution(data, robot->model, &episode->last.attribution);
+        alert_json_attribution(data, robot->model, &episode->last.attribution);
     if (alert->kind == ALERT_SENSOR_FAULT)
-        add_flat_channels(data, robot);
+        alert_json_fault(data, robot->model, &robot->fault);
     cJSON *model = cJSON_AddObjectToObject(data, "model");
     cJSON_AddStringToObject(model, "name", robot->model->name);
     cJSON_AddNumberToObject(model, "version", (double)robot->model->version);
@@ -309,10 +202,10 @@ static cJSON *state_tree(struct robot *robot, int64_t now_ns)
     add_reasons(root, robot, states, now_ns);
     add_time(root, "since", robot->state_since_ns);
     if (robot->score >= 0)
-        add_number(root, "score", robot->score);
+        alert_json_number(root, "score", robot->score);
     else
         cJSON_AddNullToObject(root, "score");
-    add_number(root, "coverage_1h", robot_coverage_1h(robot, now_ns));
+    alert_json_number(root, "coverage_1h", robot_coverage_1h(robot, now_ns));
     add_open_alerts(root, robot);
     cJSON_AddStringToObject(root, "model", robot->model->name);
     cJSON_AddNumberToObject(root, "model_version", (double)robot->model->version);

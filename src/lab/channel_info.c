@@ -51,3 +51,17 @@ void channel_group(const char *name, char *ret_group, size_t size)
     else
         snprintf(ret_group, size, "%s", name);
 }
+
+/* The KukaVelocityDataset has an inertial sensor on each link. */
+bool channel_group_label(const char *group, char *ret_label, size_t size)
+{
+    unsigned number;
+    int end = 0;
+    if (sscanf(group, "sensor_id%u%n", &number, &end) == 1 && group[end] == '\0')
+        snprintf(ret_label, size, "link %u", number);
+    else if (sscanf(group, "joint%u%n", &number, &end) == 1 && group[end] == '\0')
+        snprintf(ret_label, size, "joint %u", number);
+    else
+        return false;
+    return true;
+}

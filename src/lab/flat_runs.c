@@ -185,11 +185,16 @@ void flat_runs_format(const struct flat_runs *runs, cJSON *config)
     }
     cJSON *groups = cJSON_AddArrayToObject(config, "groups");
     for (size_t g = 0; g < runs->groups; g++) {
-        if (runs->group_run[g] == 0)
+        char label[128];
+        bool labelled = channel_group_label(runs->group_name[g], label, sizeof label);
+        if (runs->group_run[g] == 0 && !labelled)
             continue;
         cJSON *group = cJSON_CreateObject();
         cJSON_AddStringToObject(group, "name", runs->group_name[g]);
-        cJSON_AddNumberToObject(group, "longest_run", (double)runs->group_run[g]);
+        if (labelled)
+            cJSON_AddStringToObject(group, "label", label);
+        if (runs->group_run[g] > 0)
+            cJSON_AddNumberToObject(group, "longest_run", (double)runs->group_run[g]);
         cJSON_AddItemToArray(groups, group);
     }
     if (runs->whole_run > 0)

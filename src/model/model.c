@@ -27,6 +27,9 @@ static void free_model(struct model *model)
     }
     for (size_t g = 0; g < model->groups; g++)
         free(model->group_names[g]);
+    for (size_t g = 0; model->group_labels && g < model->groups; g++)
+        free(model->group_labels[g]);
+    free(model->group_labels);
     derivation_deinit(&model->derivation);
     free(model->channel);
     free(model->group_names);
@@ -134,16 +137,35 @@ static int load_channels(struct model *model, struct diag *diag)
 
 static int load_group(struct model *model, const cJSON *entry, struct diag *diag)
 {
-    const char *name;
+    const char *name, *label = NULL;
     int r = json_get_string(entry, "name", true, CHANNEL_TEXT_MAX, &name, diag);
-    for (size_t g = 0; r == 0 && g < model->groups; g++) {
-        if (!strcmp(model->group_names[g], name))
-            return load_run(entry, true, &model->group_run[g], diag);
-    }
-    return r < 0 ? r : diag_set(diag, "\"%s\" is no group of channels", name);
+    if (r == 0)
+        r = json_get_string(entry, "label", false, CHANNEL_TEXT_MAX, &label, diag);
+    size_t g = 0;
+    while (r == 0 && g < model->groups && strcmp(model->group_names[g], name) != 0)
+        g++;
+    if (r < 0)
+        return r;
+    if (g == model->groups)
+        return diag_set(diag, "\"%s\" is no group of channels", name);
+    if (label && *label && !model->group_labels[g] && !(model->group_labels[g] = strdup(label)))
+        return diag_errno(diag, ENOMEM, "groups");
+    return load_run(entry, false, &model->group_run[g], diag);
 }
 
-/* For how long groups of channels, and all of them, stood still in health. */
+/* A group without a label is called by its name. */
+static int complete_labels(struct model *model, struct diag *diag)
+{
+    for (size_t g = 0; g < model->groups; g++) {
+        if (!model->group_labels[g] && !(model->group_labels[g] = strdup(model->group_names[g])))
+            return diag_errno(diag, ENOMEM, "groups");
+    }
+    return 0;
+}
+
+/* What groups of channels are called, and for how long they, and all of them, stood still in
+ * health.
+ */
 static int load_groups(struct model *model, struct diag *diag)
 {
     const cJSON *list = NULL, *entry;
@@ -152,7 +174,8 @@ static int load_groups(struct model *model, struct diag *diag)
     if (r == 0)
         r = json_get_array(model->config, "groups", false, &list, diag);
     model->group_run = calloc(model->groups + 1, sizeof *model->group_run);
-    if (r == 0 && !model->group_run)
+    model->group_labels = calloc(model->groups + 2, sizeof *model->group_labels);
+    if (r == 0 && (!model->group_run || !model->group_labels))
         return diag_errno(diag, ENOMEM, "groups");
     cJSON_ArrayForEach(entry, list)
     {
@@ -287,6 +310,8 @@ static int build(struct model *model, const struct safetensors *tensors, struct 
         r = load_groups(model, diag);
     if (r == 0)
         r = load_derived(model, tensors, diag);
+    if (r == 0)
+        r = complete_labels(model, diag);
     if (r == 0)
         r = load_detectors(model, tensors, diag);
     return r < 0 ? r : load_selftest(model, tensors, diag);

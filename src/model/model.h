@@ -49,11 +49,12 @@ struct model {
     struct model_channel *channel; /* [width] in the order of a row's values */
     struct derivation derivation;
     size_t groups;
-    char **group_names; /* [groups] */
-    size_t *group_run;  /* [groups] longest_run of all its channels together; 0: not known */
-    size_t whole_run;   /* rows for which the whole sample stood still in health; 0: not known */
-    double period_s;    /* nominal, from one sample to the next */
-    size_t span;        /* rows of its longest window */
+    char **group_names;  /* [groups] */
+    char **group_labels; /* [groups] what a person calls it: "link 4"; the name where not known */
+    size_t *group_run;   /* [groups] longest_run of all its channels together; 0: not known */
+    size_t whole_run;    /* rows for which the whole sample stood still in health; 0: not known */
+    double period_s;     /* nominal, from one sample to the next */
+    size_t span;         /* rows of its longest window */
     size_t detectors;
     struct detector detector[MODEL_DETECTORS_MAX];
     double false_alarms_per_day; /* the target that it was made for */

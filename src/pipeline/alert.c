@@ -44,6 +44,7 @@ void alert_set_model(struct alert *alert, const struct model *model, const doubl
     alert_restart(alert);
     /* Its detectors and groups are those of the model before. */
     alert->episode.last = (struct score){0};
+    memset(alert->episode.fired, 0, sizeof alert->episode.fired);
 }
 
 void alert_set_thresholds(struct alert *alert, const double *thresholds)
@@ -129,6 +130,17 @@ static void note_window(struct alert_episode *episode, const struct score *score
     }
 }
 
+/* Which detectors the episode rests on. */
+static void note_fired(struct alert *alert, const struct score *score)
+{
+    for (size_t d = 0; d < alert->detectors; d++) {
+        double *fired = &alert->episode.fired[d];
+        if (alert_triggered(alert, score, d))
+            *fired =
+                fmax(*fired, fmax(score->detector[d].score, alert_trigger_statistic(alert, d)));
+    }
+}
+
 static void open_episode(struct alert *alert, const struct score *score, double ratio,
                          double p_value)
 {
@@ -147,6 +159,7 @@ static void open_episode(struct alert *alert, const struct score *score, double 
     }
     episode->severity = severity_of(ratio);
     note_window(episode, score, ratio, p_value);
+    note_fired(alert, score);
     alert->below = false;
 }
 
@@ -178,6 +191,7 @@ static enum alert_transition continue_episode(struct alert *alert, const struct 
 {
     struct alert_episode *episode = &alert->episode;
     note_window(episode, score, ratio, p_value);
+    note_fired(alert, score);
     if (has_cleared(alert, score)) {
         episode->open = false;
         episode->ended_ns = score->time_ns;
@@ -208,6 +222,8 @@ enum alert_transition alert_push(struct alert *alert, const struct score *score,
         if (trigger->calibration && statistic >= 0)
             p_value = fmin(p_value, calibration_p_value(trigger->calibration, statistic));
     }
+    /* As many chances as there are detectors (Bonferroni). */
+    p_value = fmin(1, p_value * (double)alert->detectors);
     double ratio = score_ratio(score, thresholds, NULL);
     if (ratio < 0)
         return ALERT_NONE;

@@ -47,10 +47,12 @@ struct alert_episode {
     int64_t started_ns; /* the first window over its threshold */
     int64_t ended_ns;   /* the window that cleared it; only once cleared */
     uint64_t first_seq, last_seq;
-    double score, peak_score; /* of the robot: 1 is the limit */
-    double p_value;           /* smallest so far */
-    uint64_t windows;         /* over the limit */
-    struct score last;        /* the newest window over the limit, its attribution included */
+    double score, peak_score;          /* of the robot: 1 is the limit */
+    double p_value;                    /* smallest so far, of all detectors together */
+    double fired[MODEL_DETECTORS_MAX]; /* highest score of each detector whose condition was true;
+                                          0: its was not */
+    uint64_t windows;                  /* over the limit */
+    struct score last; /* the newest window over the limit, its attribution included */
 };
 
 struct alert {

@@ -39,6 +39,7 @@ static void attribute(struct model *model, size_t detector, const float *window,
     struct deviation deviations[MODEL_CHANNELS_MAX + DERIVED_MAX];
     double group_shares[MODEL_CHANNELS_MAX + 1] = {0};
     detector_explain(&model->detector[detector], window, deviations);
+    finding_join_rotations(model, deviations);
     *ret = (struct attribution){.detector = detector};
     for (size_t c = 0; c < model->width; c++) {
         if (deviations[c].share > 0)
@@ -53,6 +54,11 @@ static void attribute(struct model *model, size_t detector, const float *window,
     }
     for (size_t g = 0; g < ret->groups; g++)
         ret->group[g] = (struct score_group){groups[g].channel, groups[g].share};
+    if (ret->groups > 0) {
+        size_t newest = detector_span(&model->detector[detector]) - 1;
+        ret->finding =
+            finding_make(model, deviations, groups[0].channel, window + newest * model->width);
+    }
 }
 
 /* One detector over those windows that are long enough for it. */

@@ -7,6 +7,7 @@
 #define ARMWATCH_PIPELINE_SCORE_H
 
 #include "model/model.h"
+#include "pipeline/finding.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +28,7 @@ struct attribution {
     size_t channels, groups;
     struct deviation channel[SCORE_CHANNELS_MAX];
     struct score_group group[SCORE_GROUPS_MAX];
+    struct finding finding;
 };
 
 struct score {

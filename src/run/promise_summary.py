@@ -57,4 +57,5 @@ def main():
     sys.exit(broken)
 
 
-main()
+if __name__ == "__main__":
+    main()

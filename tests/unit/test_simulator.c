@@ -344,8 +344,11 @@ static void slowness_stretches_moves(void **state)
     double normal = step_length(healthy, 0, &steps);
     struct recording *half = record(1, 1, HOUR, "slow:0.5");
     /* Step 0 waits, and is not touched. */
-    for (size_t row = 0; row < half->rows; row++)
-        assert_int_equal(half->label[row], row_of(half, row)[STEP] > 0);
+    for (size_t row = 1; row < half->rows; row++) {
+        bool works = row_of(half, row)[STEP] > 0;
+        if (works == (row_of(half, row - 1)[STEP] > 0)) /* a sample can have parts of two steps */
+            assert_int_equal(half->label[row], works);
+    }
     /* Moves are 73 % of the time and double; rests stay as they are. */
     expect_between(step_length(half, 1, &slow_steps) / normal, 1.6, 1.9, "0.5: length of a step");
     recording_free(half);

@@ -1,0 +1,211 @@
+#include "pipeline/alert_json.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define GROUPS_NAMED 2
+#define NAME_SHOWN 60 /* characters */
+
+/* Six significant digits: a score is not known better, and a number stays short. */
+void alert_json_number(cJSON *object, const char *key, double value)
+{
+    char text[32];
+    if (!isfinite(value)) {
+        cJSON_AddNullToObject(object, key);
+        return;
+    }
+    snprintf(text, sizeof text, "%.6g", value);
+    cJSON_AddRawToObject(object, key, text);
+}
+
+/* ---- detectors ---- */
+
+static void add_detector(cJSON *list, const char *name, double score, double threshold)
+{
+    cJSON *entry = cJSON_CreateObject();
+    cJSON_AddStringToObject(entry, "name", name);
+    alert_json_number(entry, "score", score);
+    alert_json_number(entry, "threshold", threshold);
+    alert_json_number(entry, "ratio", score / threshold);
+    cJSON_AddItemToArray(list, entry);
+}
+
+void alert_json_detectors(cJSON *object, const struct model *model, const struct score *score,
+                          const double *thresholds)
+{
+    cJSON *list = cJSON_AddArrayToObject(object, "detectors");
+    for (size_t d = 0; d < score->detectors; d++) {
+        if (score->detector[d].evaluated)
+            add_detector(list, model->detector[d].name, score->detector[d].score, thresholds[d]);
+    }
+}
+
+void alert_json_fired(cJSON *object, const struct model *model, const struct alert *alert)
+{
+    cJSON *list = cJSON_AddArrayToObject(object, "detectors");
+    const double *peak = alert->episode.fired;
+    size_t order[MODEL_DETECTORS_MAX], count = 0;
+    for (size_t d = 0; d < alert->detectors; d++) {
+        if (!(peak[d] > 0))
+            continue;
+        double ratio = peak[d] / alert->trigger[d].threshold;
+        size_t at = count++;
+        for (; at > 0 && peak[order[at - 1]] / alert->trigger[order[at - 1]].threshold < ratio;
+             at--)
+            order[at] = order[at - 1];
+        order[at] = d;
+    }
+    for (size_t i = 0; i < count; i++)
+        add_detector(list, model->detector[order[i]].name, peak[order[i]],
+                     alert->trigger[order[i]].threshold);
+}
+
+/* ---- channels and groups ---- */
+
+static cJSON *new_channel(const struct model *model, size_t channel, bool rotation, double share)
+{
+    const char *unit = rotation ? "deg" : model->channel[channel].unit;
+    char name[160];
+    snprintf(name, sizeof name, "%.128s", model->channel[channel].name);
+    if (rotation) /* "..._q1" */
+        snprintf(name + strlen(name) - 2, sizeof name - strlen(name) + 2, "rotation");
+    cJSON *entry = cJSON_CreateObject();
+    cJSON_AddStringToObject(entry, "name", name);
+    if (*unit)
+        cJSON_AddStringToObject(entry, "unit", unit);
+    alert_json_number(entry, "share", share);
+    return entry;
+}
+
+static void add_group(cJSON *list, const struct model *model, size_t group, double share)
+{
+    cJSON *entry = cJSON_CreateObject();
+    cJSON_AddStringToObject(entry, "name", model->group_names[group]);
+    if (strcmp(model->group_labels[group], model->group_names[group]) != 0)
+        cJSON_AddStringToObject(entry, "label", model->group_labels[group]);
+    alert_json_number(entry, "share", share);
+    cJSON_AddItemToArray(list, entry);
+}
+
+void alert_json_attribution(cJSON *object, const struct model *model,
+                            const struct attribution *attribution)
+{
+    cJSON *channels = cJSON_AddArrayToObject(object, "channels");
+    for (size_t i = 0; i < attribution->channels; i++) {
+        const struct deviation *deviation = &attribution->channel[i];
+        bool rotation = finding_is_rotation(model, deviation->channel);
+        cJSON *entry = new_channel(model, deviation->channel, rotation, deviation->share);
+        alert_json_number(entry, "observed", deviation->observed);
+        alert_json_number(entry, "expected", deviation->expected);
+        alert_json_number(entry, "z", deviation->z);
+        cJSON_AddItemToArray(channels, entry);
+    }
+    cJSON *groups = cJSON_AddArrayToObject(object, "groups");
+    for (size_t i = 0; i < attribution->groups; i++)
+        add_group(groups, model, attribution->group[i].group, attribution->group[i].share);
+}
+
+void alert_json_fault(cJSON *object, const struct model *model, const struct sensor_fault *fault)
+{
+    double share = 1.0 / (double)fault->channels;
+    cJSON *channels = cJSON_AddArrayToObject(object, "channels");
+    double group_shares[MODEL_CHANNELS_MAX + 1] = {0};
+    for (size_t i = 0; i < fault->channels && i < SENSOR_FAULT_LISTED_MAX; i++) {
+        size_t channel = fault->listed[i].channel;
+        cJSON *entry = new_channel(model, channel, false, share);
+        alert_json_number(entry, "observed", (double)fault->listed[i].observed);
+        cJSON_AddNullToObject(entry, "expected");
+        cJSON_AddNullToObject(entry, "z");
+        cJSON_AddItemToArray(channels, entry);
+        group_shares[model->channel[channel].group] += share;
+    }
+    cJSON *groups = cJSON_AddArrayToObject(object, "groups");
+    for (size_t listed = 0; listed < model->groups; listed++) {
+        size_t largest = 0;
+        for (size_t g = 1; g < model->groups; g++)
+            largest = group_shares[g] > group_shares[largest] ? g : largest;
+        if (group_shares[largest] <= 0)
+            break;
+        add_group(groups, model, largest, group_shares[largest]);
+        group_shares[largest] = 0;
+    }
+}
+
+/* ---- sentences ---- */
+
+void alert_text(const struct model *model, const struct alert *alert, char ret_text[ALERT_TEXT_MAX])
+{
+    const struct score *score = &alert->episode.last;
+    ret_text[0] = '\0';
+    if (score->attributed)
+        finding_text(&score->attribution.finding, model, ret_text);
+}
+
+static double seconds(int64_t from_ns, int64_t to_ns)
+{
+    return (double)(to_ns - from_ns) / (double)CLOCK_NS_PER_S;
+}
+
+/* The groups of the channels that are listed, each once; at most `max` are filled in. */
+static size_t find_groups(const struct sensor_fault *fault, const struct model *model,
+                          size_t *ret_groups, size_t max)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < fault->channels && i < SENSOR_FAULT_LISTED_MAX; i++) {
+        size_t group = model->channel[fault->listed[i].channel].group;
+        bool known = false;
+        for (size_t j = 0; j < i && !known; j++)
+            known = model->channel[fault->listed[j].channel].group == group;
+        if (known)
+            continue;
+        if (count < max)
+            ret_groups[count] = group;
+        count++;
+    }
+    return count;
+}
+
+/* What stands still: a channel, a group, or several. Returns true if it is one. */
+static bool name_subject(const struct model *model, const struct sensor_fault *fault,
+                         char *ret_name, size_t size)
+{
+    size_t groups[GROUPS_NAMED] = {0};
+    size_t count = find_groups(fault, model, groups, GROUPS_NAMED);
+    if (fault->channels == 1) {
+        snprintf(ret_name, size, "%.*s", NAME_SHOWN, model->channel[fault->listed[0].channel].name);
+        return true;
+    }
+    const char *first = model->group_labels[groups[0]];
+    if (count == 1)
+        snprintf(ret_name, size, "%.*s", NAME_SHOWN, first);
+    else if (count == 2)
+        snprintf(ret_name, size, "%.*s and %.*s", NAME_SHOWN, first, NAME_SHOWN,
+                 model->group_labels[groups[1]]);
+    else
+        snprintf(ret_name, size, "%.*s, %.*s and %zu more", NAME_SHOWN, first, NAME_SHOWN,
+                 model->group_labels[groups[1]], count - 2);
+    return count == 1;
+}
+
+void alert_text_fault(const struct model *model, const struct sensor_fault *fault, bool cleared,
+                      char ret_text[ALERT_TEXT_MAX])
+{
+    const struct alert_episode *episode = &fault->episode;
+    char name[3 * NAME_SHOWN];
+    bool one = name_subject(model, fault, name, sizeof name);
+    bool timed =
+        episode->ended_ns >= episode->started_ns; /* else the source's clock was set back */
+    if (cleared && timed)
+        snprintf(ret_text, ALERT_TEXT_MAX, "%s %s again after %.1f s", name,
+                 one ? "varies" : "vary", seconds(episode->started_ns, episode->ended_ns));
+    else if (cleared)
+        snprintf(ret_text, ALERT_TEXT_MAX, "%s %s again", name, one ? "varies" : "vary");
+    else
+        snprintf(ret_text, ALERT_TEXT_MAX,
+                 "%s %s still while the arm moves (%zu channel%s flat for %.1f s)", name,
+                 one ? "stands" : "stand", fault->channels, fault->channels == 1 ? "" : "s",
+                 fault->flat_s);
+}
