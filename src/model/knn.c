@@ -1,4 +1,8 @@
-/* References are kept as the file has them, in features: what a window is compared in. */
+/*
+ * References are kept as the file has them, weighted: what a window is compared in. The weights
+ * matter: without them the bias that one accelerometer has in a new session is more than all that
+ * gyroscopes say of a slowed arm.
+ */
 #include "model/knn.h"
 
 #include "model/reconstruction.h"
@@ -15,8 +19,8 @@ struct knn {
     float *direction; /* [directions][width] */
     struct nearest search;
     /* Scratch of the scoring thread. */
-    float *input;                /* [DETECTOR_BATCH_MAX][width] */
-    float *expected;             /* [width] */
+    float *input;                /* [DETECTOR_BATCH_MAX][width], weighted */
+    float *plain, *expected;     /* [width], not weighted */
     struct neighbour *neighbour; /* [DETECTOR_BATCH_MAX][neighbours] */
 };
 
@@ -30,6 +34,7 @@ static void knn_unload(struct detector *detector)
     free(knn->reference);
     free(knn->direction);
     free(knn->input);
+    free(knn->plain);
     free(knn->expected);
     free(knn->neighbour);
     free(knn);
@@ -86,9 +91,11 @@ static int load_references(struct knn *knn, const struct detector *detector, siz
 static int make_scratch(struct knn *knn, struct diag *diag)
 {
     knn->input = calloc(DETECTOR_BATCH_MAX * knn->width, sizeof *knn->input);
+    knn->plain = calloc(knn->width, sizeof *knn->plain);
     knn->expected = calloc(knn->width, sizeof *knn->expected);
     knn->neighbour = calloc(DETECTOR_BATCH_MAX * knn->search.neighbours, sizeof *knn->neighbour);
-    return knn->input && knn->expected && knn->neighbour ? 0 : diag_errno(diag, ENOMEM, "scratch");
+    bool complete = knn->input && knn->plain && knn->expected && knn->neighbour;
+    return complete ? 0 : diag_errno(diag, ENOMEM, "scratch");
 }
 
 static int knn_load(struct detector *detector, const cJSON *config,
@@ -102,6 +109,8 @@ static int knn_load(struct detector *detector, const cJSON *config,
     int r = json_get_integer(config, "neighbours", true, 1, KNN_NEIGHBOURS_MAX, &neighbours, diag);
     if (r == 0)
         r = reconstruction_load(&knn->reconstruction, detector, config, tensors, diag);
+    if (r == 0)
+        r = reconstruction_load_weight(&knn->reconstruction, detector->index, tensors, diag);
     if (r < 0)
         return r;
     knn->width = detector->window * features_width(&knn->reconstruction.features);
@@ -118,13 +127,23 @@ static double mean_distance(const struct knn *knn, const struct neighbour *neigh
     return sum / (double)knn->search.neighbours;
 }
 
+static void fill_input(struct detector *detector, const float *window, float *ret_input)
+{
+    struct knn *knn = detector->part.knn;
+    size_t features = features_width(&knn->reconstruction.features);
+    reconstruction_input(&knn->reconstruction, detector, window, ret_input);
+    for (size_t i = 0; i < knn->width; i += features) {
+        for (size_t k = 0; k < features; k++)
+            ret_input[i + k] *= knn->reconstruction.weight[k];
+    }
+}
+
 static void knn_score(struct detector *detector, const float *const *windows, size_t count,
                       double *ret_scores)
 {
     struct knn *knn = detector->part.knn;
     for (size_t i = 0; i < count; i++)
-        reconstruction_input(&knn->reconstruction, detector, windows[i],
-                             knn->input + i * knn->width);
+        fill_input(detector, windows[i], knn->input + i * knn->width);
     nearest_find(&knn->search, knn->input, count, knn->neighbour);
     for (size_t i = 0; i < count; i++)
         ret_scores[i] = mean_distance(knn, knn->neighbour + i * knn->search.neighbours);
@@ -134,10 +153,14 @@ static void knn_explain(struct detector *detector, const float *window,
                         struct deviation *ret_deviations)
 {
     struct knn *knn = detector->part.knn;
-    reconstruction_input(&knn->reconstruction, detector, window, knn->input);
+    size_t features = features_width(&knn->reconstruction.features);
+    fill_input(detector, window, knn->input);
     nearest_find(&knn->search, knn->input, 1, knn->neighbour);
     nearest_mean(&knn->search, knn->neighbour, knn->expected);
-    reconstruction_explain(&knn->reconstruction, detector, window, knn->input, knn->expected,
+    for (size_t i = 0; i < knn->width; i++)
+        knn->expected[i] /= knn->reconstruction.weight[i % features];
+    reconstruction_input(&knn->reconstruction, detector, window, knn->plain);
+    reconstruction_explain(&knn->reconstruction, detector, window, knn->plain, knn->expected,
                            ret_deviations);
 }
 

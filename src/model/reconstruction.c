@@ -12,23 +12,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int load_floor(struct reconstruction *reconstruction, size_t index,
-                      const struct safetensors *tensors, struct diag *diag)
+/* A tensor "<index>.<name>" of numbers over 0. Memory: the caller's. */
+static int load_positive(const struct safetensors *tensors, const char *name, size_t index,
+                         size_t count, float **ret_values, struct diag *diag)
 {
-    size_t channels = reconstruction->features.channels;
     char tensor[64];
-    snprintf(tensor, sizeof tensor, "%zu.channel.floor", index);
-    reconstruction->floor = calloc(channels, sizeof *reconstruction->floor);
-    if (!reconstruction->floor)
+    snprintf(tensor, sizeof tensor, "%zu.%s", index, name);
+    float *values = *ret_values = calloc(count, sizeof *values);
+    if (!values)
         return diag_errno(diag, ENOMEM, "%s", tensor);
-    const float *floor = reconstruction->floor;
-    int r = safetensors_get_f32(tensors, tensor, SAFETENSORS_SHAPE(channels), reconstruction->floor,
-                                diag);
-    for (size_t i = 0; r == 0 && i < channels; i++) {
-        if (!(floor[i] > 0))
-            r = diag_set(diag, "%s: entry %zu is %g, must be over 0", tensor, i, (double)floor[i]);
+    int r = safetensors_get_f32(tensors, tensor, SAFETENSORS_SHAPE(count), values, diag);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        if (!(values[i] > 0))
+            r = diag_set(diag, "%s: entry %zu is %g, must be over 0", tensor, i, (double)values[i]);
     }
     return r;
+}
+
+int reconstruction_load_weight(struct reconstruction *reconstruction, size_t index,
+                               const struct safetensors *tensors, struct diag *diag)
+{
+    size_t width = features_width(&reconstruction->features);
+    reconstruction->weighted = calloc(width, sizeof *reconstruction->weighted);
+    if (!reconstruction->weighted)
+        return diag_errno(diag, ENOMEM, "scratch");
+    return load_positive(tensors, "feature.weight", index, width, &reconstruction->weight, diag);
 }
 
 int reconstruction_load(struct reconstruction *reconstruction, const struct detector *detector,
@@ -40,7 +48,8 @@ int reconstruction_load(struct reconstruction *reconstruction, const struct dete
                                            .sample_channels = detector->channels};
     int r = features_file_load(&source, &reconstruction->features, diag);
     if (r == 0)
-        r = load_floor(reconstruction, detector->index, tensors, diag);
+        r = load_positive(tensors, "channel.floor", detector->index,
+                          reconstruction->features.channels, &reconstruction->floor, diag);
     if (r < 0)
         return r;
     size_t channels = reconstruction->features.channels;
@@ -57,6 +66,8 @@ void reconstruction_deinit(struct reconstruction *reconstruction)
 {
     features_deinit(&reconstruction->features);
     free(reconstruction->floor);
+    free(reconstruction->weight);
+    free(reconstruction->weighted);
     free(reconstruction->scaled);
     free(reconstruction->residual);
     free(reconstruction->error);
@@ -90,8 +101,19 @@ double reconstruction_error(const struct reconstruction *reconstruction, const f
     return isnan(sum) ? (double)INFINITY : sum / (double)count;
 }
 
-/* Sums every channel's error over the window, and leaves the residual of the newest row behind.
- * Returns the sum over all channels. */
+/* What lies as far from the input as the residuals of an output count. */
+static const float *weigh(struct reconstruction *reconstruction, const float *input,
+                          const float *output)
+{
+    const float *weight = reconstruction->weight;
+    if (!weight)
+        return output;
+    for (size_t k = 0; k < features_width(&reconstruction->features); k++)
+        reconstruction->weighted[k] = input[k] - weight[k] * (input[k] - output[k]);
+    return reconstruction->weighted;
+}
+
+/* Sums every channel's error over the window. Returns the sum over all channels. */
 static double channel_errors(struct reconstruction *reconstruction, size_t window,
                              const float *input, const float *output)
 {
@@ -100,8 +122,8 @@ static double channel_errors(struct reconstruction *reconstruction, size_t windo
     double total = 0;
     for (size_t c = 0; c < features->channels; c++)
         reconstruction->error[c] = 0;
-    for (size_t w = 0; w < window; w++) {
-        features_residual(features, input + w * width, output + w * width,
+    for (size_t w = 0; w < window; w++, input += width, output += width) {
+        features_residual(features, input, weigh(reconstruction, input, output),
                           reconstruction->residual);
         for (size_t c = 0; c < features->channels; c++) {
             double error =
@@ -120,6 +142,8 @@ void reconstruction_explain(struct reconstruction *reconstruction, const struct 
     const struct features *features = &reconstruction->features;
     const float *newest = window + (detector_span(detector) - 1) * detector->channels;
     double total = channel_errors(reconstruction, detector->window, input, output);
+    size_t last = (detector->window - 1) * features_width(features);
+    features_residual(features, input + last, output + last, reconstruction->residual);
     features_scale(features, 1, newest, detector->channels, reconstruction->scaled);
     features_expected(features, reconstruction->scaled, reconstruction->residual,
                       reconstruction->expected);

@@ -22,7 +22,9 @@ struct reconstruction {
     bool smooth_l1; /* else squared */
     float beta;     /* of Smooth-L1 */
     float *floor;   /* [channels] usual residual, in the channel's units */
+    float *weight;  /* [width of the features] what their residuals count; NULL: all the same */
     /* Scratch. */
+    float *weighted;                     /* [width of the features] */
     float *scaled;                       /* [channels] */
     double *residual, *error, *expected; /* [channels] */
 };
@@ -32,6 +34,10 @@ struct reconstruction {
 int reconstruction_load(struct reconstruction *reconstruction, const struct detector *detector,
                         const cJSON *config, const struct safetensors *tensors, struct diag *diag);
 void reconstruction_deinit(struct reconstruction *reconstruction);
+
+/* "feature.weight", for shares: reconstruction_error does not know it. */
+int reconstruction_load_weight(struct reconstruction *reconstruction, size_t index,
+                               const struct safetensors *tensors, struct diag *diag);
 
 /* The features of one window, flattened: ret_input [window * width]. */
 void reconstruction_input(struct reconstruction *reconstruction, const struct detector *detector,

@@ -14,7 +14,10 @@
 
 struct bench {
     struct golden golden;
-    float *reference, *direction, *queries;
+    float *reference, *direction;
+    float *queries; /* weighted, as the references are */
+    float *windows; /* [count][WIDTH] what becomes of them by the weights */
+    float weight[CHANNELS];
     double *distances;
     int64_t *places;
     size_t references, directions, count;
@@ -32,6 +35,12 @@ static struct bench bench_open(void)
     bench.references /= WIDTH;
     bench.directions /= WIDTH;
     bench.count /= WIDTH;
+    bench.windows = malloc(bench.count * WIDTH * sizeof *bench.windows);
+    assert_non_null(bench.windows);
+    for (size_t c = 0; c < CHANNELS; c++) /* powers of two: nothing is rounded */
+        bench.weight[c] = ldexpf(1, (int)(c % 5) - 2);
+    for (size_t i = 0; i < bench.count * WIDTH; i++)
+        bench.windows[i] = bench.queries[i] / bench.weight[i % CHANNELS];
     return bench;
 }
 
@@ -40,6 +49,7 @@ static void bench_close(struct bench *bench)
     free(bench->reference);
     free(bench->direction);
     free(bench->queries);
+    free(bench->windows);
     free(bench->distances);
     free(bench->places);
     golden_close(&bench->golden);
@@ -65,10 +75,13 @@ static int build(const struct bench *bench, double neighbours, size_t references
     cJSON *entry = draft_detector(draft, 0);
     cJSON_SetValuestring(cJSON_GetObjectItemCaseSensitive(entry, "kind"), "knn");
     cJSON_AddNumberToObject(entry, "neighbours", neighbours);
+    assert_int_equal(draft_set(draft, "0.feature.weight", SAFETENSORS_F32,
+                               SAFETENSORS_SHAPE(CHANNELS), bench->weight),
+                     0);
     if (references > 0)
         set(draft, "0.reference.windows", references, bench->reference);
     set(draft, "0.reference.directions", bench->directions, bench->direction);
-    int r = draft_set_selftest(draft, bench->queries, WINDOW, CHANNELS, diag);
+    int r = draft_set_selftest(draft, bench->windows, WINDOW, CHANNELS, diag);
     if (r == 0)
         r = draft_build(draft, ret_model, diag);
     draft_free(draft);
@@ -94,7 +107,7 @@ static void check_scores(size_t neighbours)
             const float *windows[DETECTOR_BATCH_MAX];
             double scores[DETECTOR_BATCH_MAX];
             for (size_t i = 0; i < batch; i++)
-                windows[i] = bench.queries + (first + i) * WIDTH;
+                windows[i] = bench.windows + (first + i) * WIDTH;
             detector_score(&model->detector[0], windows, batch, scores);
             for (size_t i = 0; i < batch; i++) {
                 double sum = 0;
@@ -120,7 +133,7 @@ static void test_explanation(void **state)
     struct bench bench = bench_open();
     struct model *model = model_of(&bench, GOLDEN_NEIGHBOURS);
     for (size_t i = 0; i < bench.count; i++) {
-        const float *window = bench.queries + i * WIDTH;
+        const float *window = bench.windows + i * WIDTH, *query = bench.queries + i * WIDTH;
         double mean[WIDTH] = {0}, error[CHANNELS] = {0}, total = 0;
         for (size_t n = 0; n < GOLDEN_NEIGHBOURS; n++) {
             size_t place = (size_t)bench.places[i * GOLDEN_NEIGHBOURS + n];
@@ -128,7 +141,7 @@ static void test_explanation(void **state)
                 mean[c] += (double)bench.reference[place * WIDTH + c] / GOLDEN_NEIGHBOURS;
         }
         for (size_t c = 0; c < WIDTH; c++) {
-            double residual = (double)window[c] - mean[c];
+            double residual = (double)query[c] - mean[c];
             error[c % CHANNELS] += residual * residual;
             total += residual * residual;
         }
@@ -136,11 +149,12 @@ static void test_explanation(void **state)
         detector_explain(&model->detector[0], window, deviations);
         for (size_t c = 0; c < CHANNELS; c++) {
             size_t newest = (WINDOW - 1) * CHANNELS + c;
+            double expected = mean[newest] / (double)bench.weight[c];
             assert_int_equal(deviations[c].channel, c);
             expect_near(deviations[c].share, error[c] / total, 1e-4);
             expect_near(deviations[c].observed, (double)window[newest], 0);
-            expect_near(deviations[c].expected, mean[newest], 1e-4);
-            expect_near(deviations[c].z, ((double)window[newest] - mean[newest]) / 0.5, 1e-3);
+            expect_near(deviations[c].expected, expected, 1e-4);
+            expect_near(deviations[c].z, ((double)window[newest] - expected) / 0.5, 1e-3);
         }
     }
     model_unref(model);
@@ -182,6 +196,9 @@ static void test_broken_files_are_refused(void **state)
     refuses(&bench, 65, bench.references, "neighbours");
     refuses(&bench, 5, 4, "0.reference.windows: missing, or not [5 and more, 30]");
     refuses(&bench, 1, 0, "0.reference.windows: missing");
+    bench.weight[9] = 0;
+    refuses(&bench, 1, bench.references, "0.feature.weight: entry 9 is 0, must be over 0");
+    bench.weight[9] = 1;
     bench.direction[3] += 1;
     refuses(&bench, 1, bench.references, "reference.directions: directions 0 and 0");
     bench_close(&bench);
