@@ -3,6 +3,8 @@
 #include "cli/model_text.h"
 #include "cli/provenance.h"
 #include "cli/sessions.h"
+#include "lab/channel_means.h"
+#include "lab/derive.h"
 #include "lab/draft.h"
 #include "lab/runner.h"
 
@@ -28,6 +30,26 @@ static int put_calibrations(struct draft *draft, const struct model *model,
     cJSON_SetNumberValue(cJSON_GetObjectItemCaseSensitive(draft_config(draft), "version"),
                          (double)model->version + 1);
     return 0;
+}
+
+/* Where channels usually lie, by these sessions. */
+static int put_channel_means(struct draft *draft, const struct model *model,
+                             const struct sessions *sessions)
+{
+    struct channel_means means;
+    int r = channel_means_init(&means, model->channels, model->period_s);
+    for (size_t s = 0; r == 0 && s < sessions->count; s++) {
+        struct recording *derived;
+        r = derive_session(sessions->item[s], &model->derivation, model->period_s, &derived);
+        if (r < 0)
+            break;
+        channel_means_add(&means, derived);
+        recording_free(derived);
+    }
+    if (r == 0)
+        channel_means_put(&means, draft_config(draft));
+    channel_means_deinit(&means);
+    return r;
 }
 
 /* Which recordings the promise rests on. */
@@ -57,6 +79,8 @@ static int write_calibrated(const struct cli *cli, const struct model *model,
     data = NULL;
     if (r == 0)
         r = put_calibrations(draft, model, calibrations, diag);
+    if (r == 0 && (r = put_channel_means(draft, model, sessions)) < 0)
+        diag_errno(diag, r, "channels");
     if (r == 0)
         add_provenance(cli, sessions, draft_config(draft));
     if (r == 0)

@@ -1,5 +1,6 @@
 /* From what was learnt to a model file: configuration, tensors, self-test, calibration. */
 #include "lab/channel_info.h"
+#include "lab/channel_means.h"
 #include "lab/fit_internal.h"
 #include "lab/flat_runs.h"
 #include "lab/runner.h"
@@ -40,6 +41,19 @@ static int put_flat_runs(const struct fit_source *source, cJSON *config, struct 
         flat_runs_format(&runs, config);
     flat_runs_deinit(&runs);
     return r;
+}
+
+static int put_channel_means(const struct fit_source *source, cJSON *config, struct diag *diag)
+{
+    struct channel_means means;
+    int r = channel_means_init(&means, source->derivation->channels, source->options->period_s);
+    if (r < 0)
+        return diag_errno(diag, r, "channels");
+    for (size_t s = 0; s < source->count; s++)
+        channel_means_add(&means, source->sessions[s]);
+    channel_means_put(&means, config);
+    channel_means_deinit(&means);
+    return 0;
 }
 
 static int put_in_draft(void *to, const char *name, enum safetensors_dtype dtype,
@@ -86,6 +100,8 @@ static int put_content(const struct fit_source *source, const char *const *kinds
     if (r < 0)
         return diag_errno(diag, r, "derived channels");
     r = put_flat_runs(source, config, diag);
+    if (r == 0)
+        r = put_channel_means(source, config, diag);
     return r < 0 ? r : put_detectors(source, kinds, draft, diag);
 }
 

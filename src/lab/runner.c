@@ -1,5 +1,7 @@
 #include "lab/runner.h"
 
+#include "lab/score_means.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -65,6 +67,7 @@ static int run_unlimited(const struct recording *recording, struct model *model,
 struct calibrating {
     size_t detectors;
     struct calibration_blocks blocks[MODEL_DETECTORS_MAX];
+    struct score_means means;
 };
 
 static int push_statistics(const struct runner_row *row, void *user)
@@ -80,7 +83,7 @@ static int push_statistics(const struct runner_row *row, void *user)
         if (r < 0)
             return r;
     }
-    return 0;
+    return score_means_push(&calibrating->means, &row->result.score);
 }
 
 static int run_sessions(struct recording *const *sessions, size_t count, struct model *model,
@@ -90,6 +93,8 @@ static int run_sessions(struct recording *const *sessions, size_t count, struct 
         int r = run_unlimited(sessions[s], model, push_statistics, calibrating);
         for (size_t d = 0; r == 0 && d < calibrating->detectors; d++)
             r = calibration_blocks_end_session(&calibrating->blocks[d]);
+        if (r == 0)
+            r = score_means_end_session(&calibrating->means);
         if (r < 0)
             return r;
     }
@@ -97,14 +102,18 @@ static int run_sessions(struct recording *const *sessions, size_t count, struct 
 }
 
 /* Each session is tried at the budget that the detector gets from model_threshold. */
-static int fit_sessions(const struct calibration_blocks *blocks, const struct model *model,
-                        struct calibration *ret_calibration, struct diag *diag)
+static int fit_sessions(const struct calibrating *calibrating, const struct model *model,
+                        size_t detector, struct calibration *ret_calibration, struct diag *diag)
 {
+    const struct calibration_blocks *blocks = &calibrating->blocks[detector];
     int r = calibration_fit(ret_calibration, blocks, diag);
     if (r < 0)
         return r;
     double per_day = model->false_alarms_per_day / (double)model->detectors;
     r = calibration_leave_out(ret_calibration, blocks, per_day, diag);
+    if (r == 0 &&
+        (r = score_means_fit(&calibrating->means, detector, &ret_calibration->reference)) < 0)
+        diag_errno(diag, r, "calibration");
     if (r < 0)
         calibration_deinit(ret_calibration);
     return r;
@@ -116,15 +125,18 @@ int runner_calibrate(struct recording *const *sessions, size_t count, struct mod
     struct calibrating calibrating = {.detectors = model->detectors};
     for (size_t d = 0; d < model->detectors; d++)
         calibration_blocks_init(&calibrating.blocks[d], CALIBRATION_BLOCK_S, model->period_s);
-    int r = run_sessions(sessions, count, model, &calibrating);
+    int r = score_means_init(&calibrating.means, model);
+    if (r == 0)
+        r = run_sessions(sessions, count, model, &calibrating);
     if (r < 0)
         diag_errno(diag, r, "calibration");
     size_t fitted = 0;
     for (; r == 0 && fitted < model->detectors; fitted++)
-        r = fit_sessions(&calibrating.blocks[fitted], model, &ret_calibrations[fitted], diag);
+        r = fit_sessions(&calibrating, model, fitted, &ret_calibrations[fitted], diag);
     for (size_t d = 0; r < 0 && d + 1 < fitted; d++)
         calibration_deinit(&ret_calibrations[d]);
     for (size_t d = 0; d < model->detectors; d++)
         calibration_blocks_deinit(&calibrating.blocks[d]);
+    score_means_deinit(&calibrating.means);
     return r;
 }

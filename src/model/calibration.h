@@ -15,6 +15,7 @@
 
 #include "base/diag.h"
 #include "model/pareto.h"
+#include "model/psi.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,6 +61,7 @@ struct calibration {
     size_t peaks;         /* block maxima that the tail was fitted to */
     struct pareto excess; /* over the level */
     struct calibration_left_out left_out;
+    struct psi_reference reference; /* of the scores themselves, for their drift */
 };
 
 /* "pareto", "exponential", "maximum". Errors: -EINVAL with the list in diag. */

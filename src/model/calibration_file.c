@@ -100,6 +100,15 @@ static int load_left_out(const cJSON *object, struct calibration_left_out *left_
     return r;
 }
 
+static int load_reference(const cJSON *object, struct psi_reference *reference, struct diag *diag)
+{
+    const cJSON *entry = NULL;
+    int r = json_get_object(object, "reference", false, &entry, diag);
+    if (r == 0 && entry && (r = psi_reference_load(entry, reference, diag)) < 0)
+        diag_prefix(diag, "reference");
+    return r;
+}
+
 static int load_maxima(const struct safetensors *tensors, size_t detector,
                        struct calibration *calibration, struct diag *diag)
 {
@@ -123,6 +132,8 @@ int calibration_file_load(const cJSON *object, const struct safetensors *tensors
     int r = load_figures(object, ret_calibration, diag);
     if (r == 0)
         r = load_left_out(object, &ret_calibration->left_out, diag);
+    if (r == 0)
+        r = load_reference(object, &ret_calibration->reference, diag);
     if (r == 0)
         r = load_maxima(tensors, detector, ret_calibration, diag);
     if (r == 0)
@@ -168,6 +179,8 @@ int calibration_file_format(const struct calibration *calibration, cJSON **ret_o
     cJSON_AddNumberToObject(object, "gamma", calibration->excess.gamma);
     cJSON_AddNumberToObject(object, "sigma", calibration->excess.sigma);
     add_left_out(&calibration->left_out, object);
+    if (calibration->reference.bins)
+        cJSON_AddItemToObject(object, "reference", psi_reference_format(&calibration->reference));
     *ret_object = object;
     return 0;
 }

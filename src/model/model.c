@@ -64,6 +64,17 @@ static int load_run(const cJSON *object, bool required, size_t *ret_run, struct 
     return r;
 }
 
+/* Its mean in health, and the spread of that: both or neither. */
+static int load_usual(const cJSON *entry, struct model_channel *channel, struct diag *diag)
+{
+    channel->usual = channel->usual_spread = (double)NAN;
+    if (!cJSON_HasObjectItem(entry, "mean"))
+        return 0;
+    int r = json_get_number(entry, "mean", true, -DBL_MAX, DBL_MAX, &channel->usual, diag);
+    return r < 0 ? r
+                 : json_get_number(entry, "spread", true, 0, DBL_MAX, &channel->usual_spread, diag);
+}
+
 static int load_channel(struct model *model, const cJSON *entry, struct model_channel *channel,
                         struct diag *diag)
 {
@@ -77,6 +88,8 @@ static int load_channel(struct model *model, const cJSON *entry, struct model_ch
         r = json_get_bool(entry, "constant", false, &channel->constant, diag);
     if (r == 0)
         r = load_run(entry, false, &channel->longest_run, diag);
+    if (r == 0)
+        r = load_usual(entry, channel, diag);
     if (r < 0)
         return r;
     if (!*name)
@@ -202,6 +215,7 @@ static int load_derived(struct model *model, const struct safetensors *tensors, 
         const struct derived_channel *derived = &model->derivation.channel[c - model->channels];
         struct model_channel *channel = &model->channel[c];
         channel->name = strdup(derived->name);
+        channel->usual = channel->usual_spread = (double)NAN;
         const char *unit = derived_kind_unit(derived->kind);
         channel->unit = strdup(unit ? unit : model->channel[model->derivation.load].unit);
         if (!channel->name || !channel->unit ||

@@ -34,10 +34,12 @@
 
 struct model_channel {
     char *name;
-    char *unit;         /* "" if not known */
-    size_t group;       /* channels of one group belong to one part of the machine */
-    bool constant;      /* in training */
-    size_t longest_run; /* rows in motion for which it stood still in health; 0: not known */
+    char *unit;          /* "" if not known */
+    size_t group;        /* channels of one group belong to one part of the machine */
+    bool constant;       /* in training */
+    size_t longest_run;  /* rows in motion for which it stood still in health; 0: not known */
+    double usual;        /* mean in health; NAN: not known */
+    double usual_spread; /* standard deviation of the means of stretches in health */
 };
 
 struct model {

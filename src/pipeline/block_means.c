@@ -1,0 +1,64 @@
+#include "pipeline/block_means.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int block_means_init(struct block_means *means, size_t width, double block_s, double period_s)
+{
+    assert(width > 0 && block_s > 0 && period_s > 0);
+    double full = round(block_s / period_s);
+    *means = (struct block_means){
+        .block_s = block_s,
+        .width = width,
+        .full = full > 1 ? (size_t)full : 1,
+        .sum = calloc(width, sizeof *means->sum),
+        .known = calloc(width, sizeof *means->known),
+        .mean = calloc(width, sizeof *means->mean),
+    };
+    if (means->sum && means->known && means->mean)
+        return 0;
+    block_means_deinit(means);
+    return -ENOMEM;
+}
+
+void block_means_deinit(struct block_means *means)
+{
+    free(means->sum);
+    free(means->known);
+    free(means->mean);
+    *means = (struct block_means){0};
+}
+
+bool block_means_end(struct block_means *means)
+{
+    bool counts = means->in_block > 0 && 2 * means->in_block >= means->full;
+    for (size_t i = 0; counts && i < means->width; i++) {
+        size_t known = means->known[i];
+        means->mean[i] =
+            known > 0 && 2 * known >= means->full ? means->sum[i] / (double)known : (double)NAN;
+    }
+    memset(means->sum, 0, means->width * sizeof *means->sum);
+    memset(means->known, 0, means->width * sizeof *means->known);
+    means->in_block = 0;
+    return counts;
+}
+
+bool block_means_push(struct block_means *means, int64_t time_ns, const double *values)
+{
+    double step_s = ((double)time_ns - (double)means->time_ns) / 1e9;
+    bool ended = false;
+    if (means->in_block > 0 && (step_s < 0 || step_s > means->block_s))
+        ended = block_means_end(means);
+    for (size_t i = 0; i < means->width; i++) {
+        if (isnan(values[i]))
+            continue;
+        means->sum[i] += values[i];
+        means->known[i]++;
+    }
+    means->time_ns = time_ns;
+    /* A block of one push is never being filled, so two cannot end at once. */
+    return ++means->in_block == means->full ? block_means_end(means) : ended;
+}
