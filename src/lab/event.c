@@ -59,6 +59,15 @@ static void look_for(const struct scored *scored, unsigned mask, struct event *e
     }
 }
 
+/* The few rows behind the border of a step in which the label of the step before ends. */
+static bool is_spilt(const struct scored *scored, size_t first, size_t end)
+{
+    double length_s = (double)(end - first) * scored->period_s;
+    return first > 0 && end < scored->rows && length_s <= EVENT_SPILL_S &&
+           scored->label[first - 1] == scored->label[first] &&
+           scored->label[end] != scored->label[first];
+}
+
 int event_collect(const struct scored *scored, bool by_steps, unsigned mask,
                   struct event_list *list)
 {
@@ -67,7 +76,7 @@ int event_collect(const struct scored *scored, bool by_steps, unsigned mask,
         size_t end = first + 1;
         while (end < scored->rows && same_event(scored, end, by_steps))
             end++;
-        if (scored->label[first] != 0) {
+        if (scored->label[first] != 0 && !(by_steps && is_spilt(scored, first, end))) {
             struct event event = {.first = first, .end = end, .label = scored->label[first]};
             look_for(scored, mask, &event);
             if (append(list, &event) < 0)

@@ -31,6 +31,9 @@ struct event_list {
     size_t count, capacity;
 };
 
+/* A label that reaches over the border of a step by no more than this is still the event before. */
+#define EVENT_SPILL_S 0.25
+
 /* Appends the events of a recording, in its order, as found by the conditions (bits of
  * scored->triggered) in the mask. Memory: free(list->item). Errors: -ENOMEM. */
 #define EVENT_ANY_CONDITION 0xFFFFU

@@ -109,7 +109,7 @@ void deriver_break(struct deriver *deriver)
 /* Clipping makes the sum nearly a count of steps above against steps below: what a PC beside the
  * arm draws for half a minute moves it by little. The allowance is what a session may differ by. */
 #define LOAD_CLIP 1.0
-#define LOAD_ALLOWANCE 0.5
+#define LOAD_ALLOWANCE 0.6
 #define LOAD_SUM_MOST 40.0 /* so that it also falls again */
 #define LOAD_EXCESS_CLIP 3.0
 
