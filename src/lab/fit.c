@@ -197,7 +197,7 @@ int fit(struct recording *const *sessions, size_t count, const struct fit_option
         struct draft **ret_draft, struct fit_report *ret_report, struct diag *diag)
 {
     struct work work = {.count = count};
-    *ret_report = (struct fit_report){0};
+    *ret_report = (struct fit_report){.drift_sessions = SIZE_MAX};
     *ret_draft = NULL;
     for (size_t s = 0; s < count; s++)
         assert(sessions[s]->channels == sessions[0]->channels);

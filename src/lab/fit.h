@@ -83,7 +83,7 @@ struct fit_report {
     size_t left_out_count;
     struct fit_left_out *left_out; /* rising */
     size_t drift_sessions; /* training sessions that were compared: under 3, none is found to
-                              differ from the others */
+                              differ from the others; SIZE_MAX: no detector asks for it */
     size_t training_windows, held_out_windows;
     struct train_result result;
     struct model *model;      /* as it will be loaded; self-tested */

@@ -25,7 +25,7 @@ struct fit_source {
     /* What costs the time comes before: of the autoencoder, NULL where it is not asked for. */
     struct fitting *fitting;
     struct network *network;
-    const struct fit_report *report;
+    struct fit_report *report;
 };
 
 struct fit_kind {

@@ -257,6 +257,7 @@ static int fit_knn(const struct fit_source *source, size_t index, struct draft *
                                     .sample_channels = source->derivation->channels,
                                     .options = source->options}};
     int r = fitting_init(&work.fitting, "knn", &work.report, diag);
+    source->report->drift_sessions = work.report.drift_sessions;
     if (r == 0)
         r = make_room(&work, diag);
     if (r == 0)

@@ -1,7 +1,7 @@
 /*
- * Features, a network that reconstructs them, and the error as the score. What a network can also
- * say, as the distance from the principal components, is a kind of its own with the same code: an
- * operator reads the kind's name.
+ * Features, a network that reconstructs them, and the error as the score. The principal components
+ * are a network too, and a kind of their own because an operator reads the kind's name.
+ * Mahalanobis' distance is not: what its network gives is no window that anyone would expect.
  */
 #include "model/autoencoder.h"
 
@@ -112,4 +112,3 @@ static void autoencoder_explain(struct detector *detector, const float *window,
 
 const struct detector_kind autoencoder_kind = KIND("autoencoder");
 const struct detector_kind pca_kind = KIND("pca");
-const struct detector_kind mahalanobis_kind = KIND("mahalanobis");

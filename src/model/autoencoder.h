@@ -7,15 +7,13 @@
  * stack of dense layers. Source: the paper, III-C (both autoencoders) and IV; Smooth-L1 as in
  * PyTorch (beta).
  *
- * Two more kinds are networks of dense layers that nobody trains: pca gives back what the principal
- * components of windows hold, mahalanobis leaves over the distance from the mean in units of the
- * covariance.
+ * pca is a network that nobody trains: it gives back what the principal components of windows hold.
  */
 #ifndef ARMWATCH_MODEL_AUTOENCODER_H
 #define ARMWATCH_MODEL_AUTOENCODER_H
 
 #include "model/detector.h"
 
-extern const struct detector_kind autoencoder_kind, pca_kind, mahalanobis_kind;
+extern const struct detector_kind autoencoder_kind, pca_kind;
 
 #endif

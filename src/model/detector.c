@@ -15,8 +15,7 @@
 
 /* A new kind is a file with a struct detector_kind and a line here. */
 static const struct detector_kind *const kinds[] = {
-    &analog_kind, &autoencoder_kind, &knn_kind,       &mahalanobis_kind,
-    &pca_kind,    &cycle_power_kind, &step_time_kind,
+    &analog_kind, &autoencoder_kind, &knn_kind, &pca_kind, &cycle_power_kind, &step_time_kind,
 };
 
 static const struct detector_kind *find_kind(const char *name)

@@ -153,6 +153,33 @@ static void rows_say_what_they_should(void **state)
     release(&recordings);
 }
 
+/* "d" names a program step that never changes: what needs one is skipped, and the rest of the study
+ * goes on. */
+static void detectors_that_do_not_suit_are_skipped(void **state)
+{
+    struct study_input recordings;
+    const struct comparison_input input = input_of(&recordings);
+    struct comparison_options options = options_of(1u << STUDY_DETECTORS);
+    options.study.stable.step_channel = options.study.paper.step_channel = "d";
+    for (size_t i = 0; i < 4; i++) {
+        struct recording *recording = i < 2 ? recordings.normal[i] : recordings.anomalous[i - 2];
+        for (size_t row = 0; row < recording->rows; row++)
+            recording->values[row * CHANNELS + 3] = 3;
+    }
+    cJSON *report = compare(&input, &options);
+    between("knn", number(row_of(report, "knn"), "metrics", "roc_auc", "mean"), 0.98, 1);
+    const cJSON *analog = row_of(report, "analog");
+    assert_null(cJSON_GetObjectItemCaseSensitive(analog, "metrics"));
+    fixture_expect_text(cJSON_GetObjectItemCaseSensitive(analog, "skipped")->valuestring,
+                        "detector analog");
+    cJSON_Delete(report);
+    options.study.stable.step_channel = options.study.paper.step_channel = NULL;
+    report = compare(&input, &options);
+    between("set", number(row_of(report, "set"), "metrics", "roc_auc", "mean"), 0.9, 1);
+    cJSON_Delete(report);
+    release(&recordings);
+}
+
 /* Whatever the number of processes. What the clock and the memory say may differ. */
 static void the_same_input_gives_the_same_report(void **state)
 {
@@ -253,6 +280,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_say_what_they_should),
+        cmocka_unit_test(detectors_that_do_not_suit_are_skipped),
         cmocka_unit_test(the_same_input_gives_the_same_report),
         cmocka_unit_test(a_trial_that_cannot_run_is_named),
         cmocka_unit_test(a_test_without_anomalies_is_refused),

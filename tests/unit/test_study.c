@@ -129,6 +129,40 @@ static void ablations_of_channels_keep_what_is_ignored(void **state)
     study_deinit(&study);
 }
 
+/* Kinds that need a program step only where there is one; rows of the paper are autoencoders. */
+static void each_kind_of_detector_has_a_row(void **state)
+{
+    (void)state;
+    struct study study;
+    struct study_options options = options_of(1u << STUDY_DETECTORS | 1u << STUDY_BASELINE);
+    assert_int_equal(study_make(&options, &study), 0);
+    static const char *const kinds[] = {"analog", "step-time", "cycle-power", "knn"};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        const struct study_row *row = row_of(&study, kinds[i]);
+        assert_int_equal(row->group, STUDY_DETECTORS);
+        assert_string_equal(row->fit.detectors[0], kinds[i]);
+        assert_null(row->fit.detectors[1]);
+        assert_int_equal(row->seeds, 1);
+    }
+    assert_null(row_of(&study, "set")->fit.detectors);
+    assert_int_equal(row_of(&study, "set")->seeds, 5);
+    assert_string_equal(row_of(&study, "ae2-stable")->fit.detectors[0], "autoencoder");
+    assert_int_equal(row_of(&study, "pca")->group, STUDY_BASELINE); /* once, and not twice */
+    study_deinit(&study);
+    options.names = names + 1;
+    options.channels = 2;
+    options.groups = 1u << STUDY_DETECTORS;
+    assert_int_equal(study_make(&options, &study), 0);
+    assert_int_equal(study_find(&study, "analog"), STUDY_NO_ROW);
+    assert_int_equal(row_of(&study, "knn")->group, STUDY_DETECTORS);
+    assert_int_equal(row_of(&study, "pca")->group, STUDY_DETECTORS);
+    study_deinit(&study);
+    options.stable.step_channel = "machine_power";
+    assert_int_equal(study_make(&options, &study), 0);
+    row_of(&study, "analog");
+    study_deinit(&study);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +171,7 @@ int main(void)
         cmocka_unit_test(the_papers_rows_are_all_there),
         cmocka_unit_test(each_scaler_has_both_outputs),
         cmocka_unit_test(ablations_of_channels_keep_what_is_ignored),
+        cmocka_unit_test(each_kind_of_detector_has_a_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
