@@ -1,7 +1,7 @@
 /*
  * Which healthy cycles of a step are kept: sessions take turns, so that each one's biases are among
  * them, and of a session the cycle that is most unlike those chosen so far. What a cycle is like is
- * told by its length and by the median of each channel's magnitude, which a spike does not move. A
+ * told by its length and by the median of each channel's magnitude. A cycle with a spike is none. A
  * long rest says nothing after its first second: its rows are left out, and with the two rows
  * before the next motion a new run begins.
  */
@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define FLOOR_RATE 0.5           /* deg/s */
-#define FLOOR_ACCELERATION 0.012 /* g */
+#define FLOOR_ACCELERATION 0.020 /* g: twice what sessions differ by */
 #define FLOOR_SPREAD 0.05        /* of other channels' spread */
 #define CYCLES_MAX 24            /* of a step: more say nothing new */
 #define REST_S 1.0               /* of a rest that is kept */
@@ -149,7 +149,7 @@ static void walk_runs(struct work *work, const struct segment *segment, run_sink
     most = most > lead ? most : lead + 1;
     for (size_t i = segment->first; i < segment->end; i++) {
         bool moving = derivation_moving(work->source->derivation, row_at(work, segment, i));
-        if (moving && rest > most) /* the next run, with what stands before the motion */
+        if (moving && rest >= most) /* the next run, with what stands before the motion */
             begin = i - lead;
         rest = moving ? 0 : rest + 1;
         if (rest == most)
@@ -187,6 +187,21 @@ static void describe(struct work *work, struct cycle *cycle)
     cycle->likeness[work->channels] = (float)cycle->rows;
 }
 
+/* A spike would be expected of the rows that it is a neighbour of. */
+static bool spiked(const struct work *work, const struct segment *segment)
+{
+    for (size_t i = segment->first - ANALOG_PREDECESSORS + 1; i + 1 < segment->end; i++) {
+        for (size_t c = 0; c < work->channels; c++) {
+            float value[3];
+            for (size_t n = 0; n < 3; n++)
+                value[n] = row_at(work, segment, i + n - 1)[work->channel[c]] / work->floor[c];
+            if (analog_spike(value[0], value[1], value[2]))
+                return true;
+        }
+    }
+    return false;
+}
+
 /* The rows before the segment must be there, and of the same session's unbroken run. */
 static bool usable(const struct work *work, const struct segment *segment)
 {
@@ -195,6 +210,7 @@ static bool usable(const struct work *work, const struct segment *segment)
         segment->first < ANALOG_PREDECESSORS)
         return false;
     return split_continues(session, segment->first - 1, work->source->options->period_s) &&
+           !spiked(work, segment) &&
            derivation_step_index(work->source->derivation, segment->step) != DERIVED_NONE;
 }
 

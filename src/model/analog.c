@@ -270,13 +270,30 @@ static size_t step_of(const struct detector *detector, const float *window)
     return step;
 }
 
+bool analog_spike(float before, float value, float after)
+{
+    float rise = value - before, fall = value - after;
+    return fabsf(rise) > ANALOG_SPIKE && fabsf(fall) > ANALOG_SPIKE && (rise > 0) == (fall > 0);
+}
+
+/* Spikes of one row are taken out of the predecessors, as far as three rows show them: what stands
+ * before the older one is not known, so one that the two rows after it contradict is a spike. */
 static void fill_query(const struct detector *detector, const float *window, float *query)
 {
     const struct analog *analog = detector->part.analog;
-    for (size_t back = 0; back < ANALOG_PREDECESSORS; back++) {
-        const float *row = row_of(detector, window, ANALOG_WINDOW - 2 - back);
-        for (size_t c = 0; c < analog->channels; c++)
-            query[back * analog->channels + c] = row[analog->channel[c]] / analog->floor[c];
+    const float *row[ANALOG_WINDOW];
+    for (size_t w = 0; w < ANALOG_WINDOW; w++)
+        row[w] = row_of(detector, window, w);
+    for (size_t c = 0; c < analog->channels; c++) {
+        size_t at = analog->channel[c];
+        float scale = 1 / analog->floor[c];
+        float older = row[0][at] * scale, newer = row[1][at] * scale, newest = row[2][at] * scale;
+        if (analog_spike(older, newer, newest))
+            newer = (older + newest) / 2;
+        if (fabsf(older - newer) > ANALOG_SPIKE && fabsf(newer - newest) <= ANALOG_SPIKE)
+            older = newer;
+        query[c] = newer;
+        query[analog->channels + c] = older;
     }
 }
 

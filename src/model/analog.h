@@ -7,7 +7,8 @@
  * is what is expected of the sample, and residual / sqrt(their variance + floor^2) the z of each
  * channel. The score is the largest over the groups (the links of an arm) of
  * the mean |z|, clipped at 10, of the group's channels. It needs no elapsed time: a slow arm is
- * where it should be, but two rows earlier it was too near.
+ * where it should be, but two rows earlier it was too near. A predecessor that is a spike of one
+ * row is not searched with: it would spoil three windows instead of its own.
  *
  * Window: 3 rows. A step that training has not seen cannot be judged. Source: Lorenz 1969,
  * atmospheric predictability as revealed by naturally occurring analogues.
@@ -21,6 +22,11 @@
 #define ANALOG_PREDECESSORS 2 /* lead every run of reference rows */
 #define ANALOG_NEIGHBOURS_MAX 64
 #define ANALOG_CLIP 10.0
+#define ANALOG_SPIKE 100.0F /* floors: a value that leaves both its neighbours by more is a spike  \
+                             */
+
+/* Values of one channel in three rows that follow each other, in floors. */
+bool analog_spike(float before, float value, float after);
 
 extern const struct detector_kind analog_kind;
 
