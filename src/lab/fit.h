@@ -37,7 +37,7 @@ struct fit_options {
     const char *const *detectors; /* kinds, ended by NULL; NULL: those by default */
     const char *step_channel;     /* that names the program step; NULL: "action", if there is one */
     const char *const *motion;    /* channels that tell motion from rest; NULL: angular rates */
-    const char *load;                /* channel that cycle-power follows; NULL: the first in W */
+    const char *load;             /* channel that cycle-power follows; NULL: the first in W */
     /* Channels of the samples that no detector looks at, or with "KIND:" before it that kind; "*"
      * at an end matches the rest of a name. Ends with NULL; may be NULL. */
     const char *const *ignore;

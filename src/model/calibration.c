@@ -163,9 +163,9 @@ static void fit_maximum(struct calibration *calibration, const double *sorted)
 /* An end that no score can pass is a promise beyond the data: it is believed only where it explains
  * the peaks better than an exponential tail does, by a likelihood ratio test at 95 %. The
  * exponential tail is taken as its predictive distribution, gamma = 1 / peaks, which allows for the
- * scale being an estimate. A tail without a mean (gamma of 1 and more) is not believed either: scores
- * that come in steps, such as times counted in samples, give peaks that all but repeat the level,
- * and a fit that takes their ties for a shape. */
+ * scale being an estimate. A tail without a mean (gamma of 1 and more) is not believed either:
+ * scores that come in steps, such as times counted in samples, give peaks that all but repeat the
+ * level, and a fit that takes their ties for a shape. */
 static void fit_tail(struct calibration *calibration, const double *excess, double mean)
 {
     double peaks = (double)calibration->peaks;
@@ -176,8 +176,7 @@ static void fit_tail(struct calibration *calibration, const double *excess, doub
         pareto_fit(excess, calibration->peaks, &fitted) < 0)
         return;
     double ratio = 2 * peaks * (log(mean) - log(fitted.sigma) - fitted.gamma);
-    if (fitted.gamma >= 1 ||
-        (fitted.gamma < calibration->excess.gamma && ratio < CHI_SQUARE_1_95))
+    if (fitted.gamma >= 1 || (fitted.gamma < calibration->excess.gamma && ratio < CHI_SQUARE_1_95))
         return;
     calibration->tail = CALIBRATION_PARETO;
     calibration->excess = fitted;

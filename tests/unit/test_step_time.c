@@ -1,0 +1,174 @@
+/* step-time on simulated sessions: what it learns, and slower steps; and what it cannot judge. */
+#include "lab/draft.h"
+#include "lab/fit.h"
+#include "lab/runner.h"
+#include "lab/simulator.h"
+#include "nn/blas.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ROWS 12000 /* 20 minutes: some four cycles */
+#define SESSIONS 4
+
+static struct model *model;
+
+static struct recording *record(uint64_t session, const char *fault)
+{
+    struct diag diag = DIAG_INIT;
+    struct recording *recording;
+    struct simulator_options options = {.robot_seed = 2, .session_seed = session};
+    if (anomaly_parse(fault, &options.anomaly, &diag) < 0 ||
+        simulator_record(&options, ROWS, &recording, &diag) < 0)
+        fail_msg("%s", diag.text);
+    return recording;
+}
+
+static int train_model(void **state)
+{
+    static const char *const detectors[] = {"step-time", "cycle-power", NULL};
+    struct recording *sessions[SESSIONS];
+    struct diag diag = DIAG_INIT;
+    struct fit_options options = fit_defaults(ADVERSARY_NONE);
+    struct fit_report report;
+    struct draft *draft;
+    options.detectors = detectors;
+    blas_init();
+    for (uint64_t s = 0; s < SESSIONS; s++)
+        sessions[s] = record(s + 1, "none");
+    if (fit(sessions, SESSIONS, &options, &draft, &report, &diag) < 0) {
+        fprintf(stderr, "%s\n", diag.text);
+        return -1;
+    }
+    model = model_ref(report.model);
+    for (size_t s = 0; s < SESSIONS; s++)
+        recording_free(sessions[s]);
+    draft_free(draft);
+    fit_report_deinit(&report);
+    return 0;
+}
+
+static int forget_model(void **state)
+{
+    model_unref(model);
+    return 0;
+}
+
+/* What a session came to. */
+struct seen {
+    size_t detector;
+    double highest; /* score */
+    size_t judged, rows;
+};
+
+static int look(const struct runner_row *row, void *user)
+{
+    struct seen *seen = user;
+    seen->rows++;
+    if (!row->result.evaluated || !row->result.score.detector[seen->detector].evaluated)
+        return 0;
+    seen->judged++;
+    seen->highest = fmax(seen->highest, row->result.score.detector[seen->detector].score);
+    return 0;
+}
+
+static struct seen run(uint64_t session, const char *fault, size_t detector)
+{
+    struct seen seen = {.detector = detector};
+    struct recording *recording = record(session, fault);
+    assert_int_equal(runner_run(recording, model, 1, look, &seen), 0);
+    recording_free(recording);
+    return seen;
+}
+
+static void expect_over(double high, double low, double times, const char *what)
+{
+    if (!(high > times * low))
+        fail_msg("%s: %g, must be over %g times %g", what, high, times, low);
+}
+
+static void test_longer_steps(void **state)
+{
+    struct seen healthy = run(11, "none", 0), slow = run(11, "slow:0.9", 0),
+                half = run(11, "slow:0.5", 0);
+    assert_true(healthy.highest > 0 && healthy.highest < 5);
+    expect_over(slow.highest, healthy.highest, 2, "a tenth slower");
+    expect_over(half.highest, slow.highest, 3, "half as fast");
+    /* Step 0 has no movement, and nothing is known before the first change of step. */
+    double share = (double)healthy.judged / (double)healthy.rows;
+    if (!(share > 0.85 && share < 0.99))
+        fail_msg("%.3f of the rows were judged", share);
+}
+
+static void test_explains(void **state)
+{
+    const struct detector *detector = &model->detector[0];
+    size_t place = derivation_find(&model->derivation, DERIVED_MOVING_TIME);
+    float row[SIMULATOR_CHANNELS + DERIVED_MAX] = {0};
+    struct deviation deviations[SIMULATOR_CHANNELS + DERIVED_MAX];
+    double score;
+    const float *window = row;
+    row[model->derivation.step_channel] = 7;
+    row[place] = 100;
+    detector_score(&model->detector[0], &window, 1, &score);
+    detector_explain(&model->detector[0], row, deviations);
+    assert_string_equal(detector->name, "step-time");
+    assert_true(deviations[place].share == 1 && deviations[place].observed == 100);
+    assert_true(deviations[place].expected > 1 && deviations[place].expected < 30);
+    if (fabs(deviations[place].z - score) > 1e-6 * score)
+        fail_msg("z %g, score %g", deviations[place].z, score);
+    row[place] = (float)deviations[place].expected - 0.1F;
+    detector_score(&model->detector[0], &window, 1, &score);
+    assert_true(score == 0);
+    row[model->derivation.step_channel] = 99; /* a step that training has not seen */
+    detector_score(&model->detector[0], &window, 1, &score);
+    assert_true(isnan(score));
+    row[model->derivation.step_channel] = 7;
+    row[place] = NAN;
+    detector_score(&model->detector[0], &window, 1, &score);
+    assert_true(isnan(score));
+}
+
+static void test_load(void **state)
+{
+    struct seen healthy = run(12, "none", 1), heavy = run(12, "payload:4", 1),
+                rough = run(12, "friction:2", 1);
+    expect_over(heavy.highest, healthy.highest, 2, "4 kg");
+    expect_over(rough.highest, healthy.highest, 2, "twice the friction");
+}
+
+/* The load's deviation is that of program steps: observed less expected is the excess. */
+static void test_load_explained(void **state)
+{
+    float row[SIMULATOR_CHANNELS + DERIVED_MAX] = {0};
+    struct deviation deviations[SIMULATOR_CHANNELS + DERIVED_MAX];
+    size_t load = model->derivation.load;
+    assert_string_equal(model->channel[load].unit, "W");
+    row[derivation_find(&model->derivation, DERIVED_LOAD_SUM)] = 9;
+    row[derivation_find(&model->derivation, DERIVED_LOAD_EXCESS)] = 4;
+    const float *window = row;
+    double score;
+    detector_score(&model->detector[1], &window, 1, &score);
+    detector_explain(&model->detector[1], row, deviations);
+    assert_true(score == 9 && deviations[load].share == 1);
+    assert_true(fabs(deviations[load].observed - deviations[load].expected - 4) < 1e-9);
+    assert_true(deviations[load].expected > 120 && deviations[load].expected < 220);
+    row[derivation_find(&model->derivation, DERIVED_LOAD_SUM)] = NAN;
+    detector_score(&model->detector[1], &window, 1, &score);
+    assert_true(isnan(score));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_longer_steps),
+                                       cmocka_unit_test(test_explains), cmocka_unit_test(test_load),
+                                       cmocka_unit_test(test_load_explained)};
+    return cmocka_run_group_tests(tests, train_model, forget_model);
+}
