@@ -8,6 +8,7 @@
 #include "cli/cli_mqtt.h"
 #include "cli/commands.h"
 #include "cli/fields.h"
+#include "cli/status_text.h"
 #include "cli/terminal.h"
 
 #include <errno.h>
@@ -113,10 +114,11 @@ static void print_robot(const cJSON *robot)
            coverage, model, since, *reasons ? "  also " : "", reasons);
 }
 
-static void print_status(const cJSON *reply)
+static void print_status(const struct control *control, const cJSON *reply)
 {
     char up[FIELDS_SPAN_MAX], reasons[256];
     const char *state = fields_text(reply, "state", "-");
+    const cJSON *model, *models = cJSON_GetObjectItemCaseSensitive(reply, "models");
     const cJSON *robot, *robots = cJSON_GetObjectItemCaseSensitive(reply, "robot_states");
     fields_span(fields_number(reply, "uptime", 0), up);
     fields_join(reply, "reasons", reasons, sizeof reasons);
@@ -129,6 +131,7 @@ static void print_status(const cJSON *reply)
            fields_text(reply, "model", "-"), fields_number(reply, "model_version", 0),
            fields_number(reply, "samples", 0), fields_number(reply, "rejected", 0),
            fields_number(reply, "alerts", 0), fields_number(reply, "open_alerts", 0));
+    cJSON_ArrayForEach(model, models) status_text_promise(model, stdout);
     if (cJSON_GetArraySize(robots) == 0) {
         puts("no robot has sent samples yet");
         return;
@@ -136,13 +139,15 @@ static void print_status(const cJSON *reply)
     printf("\n%s%-16s %-13s %6s %8s  %-18s %s%s\n", terminal_style(stdout, TERMINAL_DIM), "ROBOT",
            "STATE", "SCORE", "COVERAGE", "MODEL", "SINCE", terminal_style(stdout, TERMINAL_PLAIN));
     cJSON_ArrayForEach(robot, robots) print_robot(robot);
+    cJSON_ArrayForEach(robot, robots)
+        status_text_drift(robot, cli_text(control->cli, "broker"), stdout);
 }
 
 static int print_answer(const struct control *control, const cJSON *reply)
 {
     const char *command = control->cli->args[0], *instance = cli_text(control->cli, "instance");
     if (!strcmp(command, "status")) {
-        print_status(reply);
+        print_status(control, reply);
     } else if (fields_text(reply, "model", NULL)) {
         printf("%s: %s: %s version %.0f is in use\n", instance, command,
                fields_text(reply, "model", "-"), fields_number(reply, "model_version", 0));

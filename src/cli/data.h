@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 #include "lab/recording.h"
 
-/* --columns, --time-column, --label-column, --exclude, --rows, --strict */
+/* --columns, --time-column, --label-column, --exclude, --rows, --from, --to, --strict */
 extern const struct cli_option data_options[];
 
 /* Loads a recording as these options say, and notes on stderr what is odd about it: holes, columns

@@ -194,24 +194,13 @@ static void print_tried(const struct model *model, const struct calibration *cal
                      "it more sessions\n");
 }
 
-/* What all of it rests on: the calibration of the detector that judged least. */
-static const struct calibration *shortest(const struct model *model)
-{
-    const struct calibration *least = &model->detector[0].calibration;
-    for (size_t d = 1; d < model->detectors; d++) {
-        if (model->detector[d].calibration.hours < least->hours)
-            least = &model->detector[d].calibration;
-    }
-    return least;
-}
-
 void model_text_print_promise(const struct model *model, double false_alarms_per_day, FILE *out)
 {
-    if (!model_calibrated(model)) {
+    const struct calibration *least = model_least_calibration(model);
+    if (!least) {
         fprintf(out, "not calibrated: it scores, but raises nothing\n");
         return;
     }
-    const struct calibration *least = shortest(model);
     double supported = calibration_supported_per_day(least);
     fprintf(out, "calibration\n");
     fprintf(out, "  target       %.4g false alarms a day", false_alarms_per_day);

@@ -45,8 +45,11 @@ cJSON *provenance_recordings(const struct cli *cli, const struct sessions *sessi
 cJSON *provenance_options(const struct cli *cli, const char *const *names)
 {
     cJSON *object = cJSON_CreateObject();
-    if (cli_given(cli, "rows"))
-        cJSON_AddStringToObject(object, "rows", cli_text(cli, "rows"));
+    static const char *const ranges[] = {"rows", "from", "to"};
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        if (cli_given(cli, ranges[i]))
+            cJSON_AddStringToObject(object, ranges[i], cli_text(cli, ranges[i]));
+    }
     for (; *names; names++) {
         const char *const *values = cli_list(cli, *names);
         cJSON *list = *values ? cJSON_AddArrayToObject(object, *names) : NULL;

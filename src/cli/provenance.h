@@ -14,8 +14,8 @@ const char *provenance_file(const char *path);
 /* [{"file", "rows", "holes", "sha256"}] of the files of --normal. Memory: cJSON_Delete. */
 cJSON *provenance_recordings(const struct cli *cli, const struct sessions *sessions);
 
-/* {"rows": "0:60%", "exclude": ["temp*"]}: of --rows and these repeatable options [NULL at the end]
- * what was given, by the options' names. Memory: cJSON_Delete. */
+/* {"rows": "0:60%", "exclude": ["temp*"]}: of --rows, --from, --to and these repeatable options
+ * [NULL at the end] what was given, by the options' names. Memory: cJSON_Delete. */
 cJSON *provenance_options(const struct cli *cli, const char *const *names);
 
 #endif

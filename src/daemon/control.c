@@ -4,11 +4,13 @@
 #include "base/log.h"
 #include "base/name.h"
 #include "daemon/message.h"
+#include "pipeline/alert_json.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define STATUS_MODELS_MAX 32
 #define STATUS_ROBOTS_MAX 49152 /* bytes of all robots in a status: a packet has 64 KiB */
 
 static void free_request(struct control_request *request)
@@ -132,6 +134,48 @@ static void add_robots(struct control *control, cJSON *tree, const char *only)
         cJSON_AddNumberToObject(tree, "robots_omitted", (double)omitted);
 }
 
+/* The budget of false alarms in force, and what the model's healthy hours support. */
+static void add_promise(cJSON *entry, const struct model *model, double target)
+{
+    const struct calibration *least = model_least_calibration(model);
+    cJSON_AddNumberToObject(entry, "false_alarms_per_day",
+                            target > 0 ? target : model->false_alarms_per_day);
+    if (!least) {
+        cJSON_AddNullToObject(entry, "supported_per_day");
+        return;
+    }
+    alert_json_number(entry, "supported_per_day", calibration_supported_per_day(least));
+    alert_json_number(entry, "hours", least->hours);
+    cJSON_AddNumberToObject(entry, "sessions", (double)least->sessions);
+}
+
+/* The models in use, each once; as many as with the robots fit one packet. */
+static void add_models(const struct control *control, cJSON *tree)
+{
+    const struct assignments *assignments = &control->fleet->assignments;
+    cJSON *list = cJSON_AddArrayToObject(tree, "models");
+    size_t omitted = 0;
+    for (size_t i = 0; i < assignments->count; i++) {
+        const struct model *model = assignments->item[i]->model;
+        bool listed = false;
+        for (size_t j = 0; j < i; j++)
+            listed |= !strcmp(assignments->item[j]->model->sha256, model->sha256);
+        if (listed)
+            continue;
+        if (cJSON_GetArraySize(list) == STATUS_MODELS_MAX) {
+            omitted++;
+            continue;
+        }
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "name", model->name);
+        cJSON_AddNumberToObject(entry, "version", (double)model->version);
+        add_promise(entry, model, control->fleet->config->alerts.false_alarms_per_day);
+        cJSON_AddItemToArray(list, entry);
+    }
+    if (omitted > 0)
+        cJSON_AddNumberToObject(tree, "models_omitted", (double)omitted);
+}
+
 static void run_status(struct control *control, struct control_request *request,
                        const cJSON *arguments)
 {
@@ -143,6 +187,7 @@ static void run_status(struct control *control, struct control_request *request,
         return;
     }
     cJSON *tree = control->status(control->user);
+    add_models(control, tree);
     add_robots(control, tree, robot);
     answer(control, request, true, tree);
 }

@@ -98,6 +98,7 @@ static void on_result(void *user, const struct scorer_result *result)
         alert_restart(&robot->alert);
     }
     enum alert_transition transition = alert_push(&robot->alert, &result->score, false);
+    stability_push_score(&robot->stability, &result->score);
     publisher_score(&daemon->publisher, robot, &result->score, now_ns);
     publisher_alert(&daemon->publisher, robot, ALERT_ANOMALY, transition, now_ns);
 }

@@ -121,6 +121,8 @@ static void send_window(struct intake *intake, struct robot *robot, const struct
     if (robot->pending < SCORER_PENDING_PER_ROBOT && scorer_push(intake->fleet->scorer, &window)) {
         robot->pending++;
         robot->counters.windows++;
+        stability_push_row(&robot->stability, sample->time_ns,
+                           history_row(&robot->track.history, 0));
         return;
     }
     if (power_of_two(++robot->counters.overload))

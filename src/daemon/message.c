@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "daemon/silence_text.h"
 #include "pipeline/alert_json.h"
+#include "pipeline/stability_json.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -207,6 +208,7 @@ static cJSON *state_tree(struct robot *robot, int64_t now_ns)
         cJSON_AddNullToObject(root, "score");
     alert_json_number(root, "coverage_1h", robot_coverage_1h(robot, now_ns));
     add_open_alerts(root, robot);
+    stability_json(root, &robot->stability);
     cJSON_AddStringToObject(root, "model", robot->model->name);
     cJSON_AddNumberToObject(root, "model_version", (double)robot->model->version);
     return root;

@@ -128,13 +128,23 @@ void publisher_alert(struct publisher *publisher, struct robot *robot, enum aler
     publisher_state(publisher, robot, true, now_ns);
 }
 
-/* What makes a state another one; score and coverage alone do not. */
+/* 0: not known yet. Of what has moved, by the detector that shows it. */
+static unsigned drift_key(const struct stability_finding *finding)
+{
+    if (!finding->known)
+        return 0;
+    unsigned level = 1 + (unsigned)finding->psi.level;
+    return level + 4 * (finding->psi.level == PSI_STABLE ? 0 : (unsigned)finding->detector);
+}
+
+/* What makes a state another one; score, coverage and drift's figures alone do not. */
 static void state_key(struct robot *robot, int64_t now_ns, char *ret_key, size_t size)
 {
     unsigned states = robot_states(robot, now_ns), troubles = 0;
     for (int t = 0; t < ROBOT_TROUBLES; t++)
         troubles |= (unsigned)robot_has_trouble(robot, (enum robot_trouble)t, now_ns) << t;
-    int used = snprintf(ret_key, size, "%x/%x/%s/%lld", states, troubles, robot->model->name,
+    int used = snprintf(ret_key, size, "%x/%x/%x/%s/%lld", states, troubles,
+                        drift_key(&robot->stability.finding), robot->model->name,
                         (long long)robot->model->version);
     for (int kind = 0; kind < ALERT_KINDS; kind++) {
         if (robot_episode(robot, (enum alert_kind)kind)->open)

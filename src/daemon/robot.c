@@ -29,6 +29,11 @@ struct robot *robot_new(const char *name, size_t number, struct model *model, do
         free(robot);
         return NULL;
     }
+    if (stability_init(&robot->stability, model) < 0) {
+        track_deinit(&robot->track);
+        free(robot);
+        return NULL;
+    }
     strcpy(robot->name, name);
     robot->number = number;
     robot->model = model;
@@ -44,6 +49,7 @@ void robot_free(struct robot *robot)
     if (!robot)
         return;
     track_deinit(&robot->track);
+    stability_deinit(&robot->stability);
     free(robot);
 }
 
@@ -54,6 +60,7 @@ int robot_set_model(struct robot *robot, struct model *model, const double *thre
         return r;
     robot->model = model;
     alert_set_model(&robot->alert, model, thresholds);
+    stability_set_model(&robot->stability, model);
     return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "pipeline/alert.h"
 #include "pipeline/sample.h"
 #include "pipeline/sensor_fault.h"
+#include "pipeline/stability.h"
 #include "pipeline/track.h"
 
 #include <stdbool.h>
@@ -71,6 +72,7 @@ struct robot {
     struct track track;
     struct alert alert;
     struct sensor_fault fault;
+    struct stability stability; /* drift of its scores and channels */
     struct alert_episode silence; /* between samples: it runs on the clock */
     struct robot_counters counters;
     uint64_t arrivals;    /* samples that became a row */

@@ -452,6 +452,16 @@ double model_threshold(const struct model *model, size_t detector, double false_
     return calibration_threshold(&d->calibration, false_alarms_per_day / (double)model->detectors);
 }
 
+const struct calibration *model_least_calibration(const struct model *model)
+{
+    const struct calibration *least = &model->detector[0].calibration;
+    for (size_t d = 1; d < model->detectors; d++) {
+        if (model->detector[d].calibration.hours < least->hours)
+            least = &model->detector[d].calibration;
+    }
+    return model_calibrated(model) ? least : NULL;
+}
+
 int model_same_channels(const struct model *a, const struct model *b, struct diag *diag)
 {
     if (a->channels != b->channels)

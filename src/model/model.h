@@ -87,6 +87,10 @@ double model_threshold(const struct model *model, size_t detector, double false_
 /* True if every detector is calibrated. */
 bool model_calibrated(const struct model *model);
 
+/* The calibration of the detector that judged least: what the model's promise rests on. NULL if it
+ * is not calibrated. */
+const struct calibration *model_least_calibration(const struct model *model);
+
 /* 0 if samples for one model fit the other: same channels in the same order. Else -EINVAL with the
  * difference. */
 int model_same_channels(const struct model *a, const struct model *b, struct diag *diag);

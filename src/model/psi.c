@@ -1,8 +1,12 @@
 /*
+ * Why sessions are compared: each has its own offsets, so that a single one fills but a few of the
+ * deciles of several. What lies no further from the calibration than its own sessions do from each
+ * other is a new session, and not yet drift. That of S + 1 sessions alike the newest is the one
+ * apart has a chance of 1 / (S + 1): more sessions, and more of them in the live hours, make a
+ * level surer.
+ *
  * Why the design effect is measured on the numbers of the bins: it is the bins that are counted,
- * and ranks do not mind a heavy tail. Its stretches stay within a session, their variance is taken
- * over all of them: so blocks of few sessions count for little where sessions differ, as they
- * should.
+ * and ranks do not mind a heavy tail.
  *
  * Why half a block is added to each bin: an empty bin would make the index infinite.
  */
@@ -11,11 +15,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STAY_RATIO 0.8    /* of a limit, for a level that is there */
-#define LEAST_STRETCHES 6 /* that a variance is taken from */
+#define STAY_RATIO 0.8  /* of a limit, for a level that is there */
+#define LEAST_FREEDOM 5 /* of a variance */
 #define PSEUDO_COUNT 0.5
 #define COUNT_MAX (INT64_C(1) << 31)
 
@@ -27,6 +32,38 @@ const char *psi_level_name(enum psi_level level)
 {
     static const char *const names[] = {"stable", "moderate", "large"};
     return names[level];
+}
+
+/* ---- the index ---- */
+
+static double total(const uint32_t *count, size_t bins)
+{
+    double sum = 0;
+    for (size_t b = 0; b < bins; b++)
+        sum += count[b];
+    return sum;
+}
+
+struct comparison {
+    double index;     /* without what chance is expected to give; 0 or over */
+    bool significant; /* chance gives it at most once in a hundred */
+};
+
+static struct comparison compare(const uint32_t *live, const uint32_t *usual, size_t bins,
+                                 double design_effect)
+{
+    double n = total(live, bins), m = total(usual, bins);
+    double padding = PSEUDO_COUNT * (double)bins, raw = 0;
+    for (size_t b = 0; b < bins; b++) {
+        double p = (live[b] + PSEUDO_COUNT) / (n + padding);
+        double q = (usual[b] + PSEUDO_COUNT) / (m + padding);
+        raw += (p - q) * log(p / q);
+    }
+    double chance = design_effect * (1 / n + 1 / m);
+    return (struct comparison){
+        .index = fmax(raw - (double)(bins - 1) * chance, 0),
+        .significant = raw > chi_square_99[bins - 2] * chance,
+    };
 }
 
 /* ---- the reference ---- */
@@ -53,38 +90,73 @@ static void place_edges(struct psi_reference *reference, const double *sorted, s
     reference->bins = edges + 1;
 }
 
-static double variance(double sum, double sum_of_squares, double count)
+/* A sum of squared deviations from the means of the sessions. */
+struct spread {
+    double sum, squares, count; /* in the present session */
+    double within, freedom;     /* over all sessions that have ended */
+};
+
+static void spread_push(struct spread *spread, double value)
 {
-    return fmax((sum_of_squares - sum * sum / count) / (count - 1), 0);
+    spread->sum += value;
+    spread->squares += value * value;
+    spread->count++;
+}
+
+static void spread_end_session(struct spread *spread)
+{
+    if (spread->count > 1) {
+        spread->within += spread->squares - spread->sum * spread->sum / spread->count;
+        spread->freedom += spread->count - 1;
+    }
+    spread->sum = spread->squares = spread->count = 0;
 }
 
 /* How many times larger the variance of a stretch's mean is than that of as many blocks drawn at
- * random. */
+ * random from its session. */
 static double measure_design_effect(const struct psi_reference *reference, const double *means,
                                     const size_t *session_end, size_t sessions)
 {
-    double sum = 0, squares = 0, stretch_sum = 0, stretch_squares = 0;
-    size_t stretches = 0, begin = 0;
-    for (size_t s = 0; s < sessions; begin = session_end[s++]) {
+    struct spread blocks = {0}, stretches = {0};
+    for (size_t s = 0, i = 0; s < sessions; s++) {
         double in_stretch = 0;
-        for (size_t i = begin; i < session_end[s]; i++) {
+        for (size_t n = 1; i < session_end[s]; i++, n++) {
             double bin = (double)psi_bin(reference, means[i]);
-            sum += bin;
-            squares += bin * bin;
+            spread_push(&blocks, bin);
             in_stretch += bin;
-            if ((i - begin + 1) % PSI_STRETCH != 0)
-                continue;
-            stretches++;
-            stretch_sum += in_stretch;
-            stretch_squares += in_stretch * in_stretch;
-            in_stretch = 0;
+            if (n % PSI_STRETCH == 0) {
+                spread_push(&stretches, in_stretch);
+                in_stretch = 0;
+            }
         }
+        spread_end_session(&blocks);
+        spread_end_session(&stretches);
     }
-    if (stretches < LEAST_STRETCHES)
+    if (stretches.freedom < LEAST_FREEDOM)
         return PSI_STRETCH; /* not known: the most that could have been found */
-    double alone = PSI_STRETCH * variance(sum, squares, (double)begin);
-    double together = variance(stretch_sum, stretch_squares, (double)stretches);
+    double alone = PSI_STRETCH * blocks.within / blocks.freedom;
+    double together = stretches.within / stretches.freedom;
     return alone > 0 ? fmin(fmax(together / alone, 1), PSI_STRETCH) : 1;
+}
+
+/* The largest index of a session against all the others. */
+static double measure_between(const struct psi_reference *reference, const double *means,
+                              const size_t *session_end, size_t sessions)
+{
+    double largest = 0;
+    for (size_t s = 0, i = 0; s < sessions; s++) {
+        uint32_t one[PSI_BINS] = {0}, others[PSI_BINS] = {0};
+        for (; i < session_end[s]; i++)
+            one[psi_bin(reference, means[i])]++;
+        for (size_t b = 0; b < reference->bins; b++)
+            others[b] = reference->count[b] - one[b];
+        if (!(total(one, reference->bins) > 0) || !(total(others, reference->bins) > 0))
+            continue;
+        struct comparison comparison =
+            compare(one, others, reference->bins, reference->design_effect);
+        largest = fmax(largest, comparison.index);
+    }
+    return largest;
 }
 
 int psi_reference_fit(const double *means, const size_t *session_end, size_t sessions,
@@ -105,6 +177,7 @@ int psi_reference_fit(const double *means, const size_t *session_end, size_t ses
     free(sorted);
     ret_reference->design_effect =
         measure_design_effect(ret_reference, means, session_end, sessions);
+    ret_reference->between = measure_between(ret_reference, means, session_end, sessions);
     return 0;
 }
 
@@ -116,48 +189,26 @@ size_t psi_bin(const struct psi_reference *reference, double mean)
     return bin;
 }
 
-/* ---- the index ---- */
-
-static double total(const uint32_t *count, size_t bins)
-{
-    double sum = 0;
-    for (size_t b = 0; b < bins; b++)
-        sum += count[b];
-    return sum;
-}
-
-static double divergence(const struct psi_reference *reference, const uint32_t *count, double live,
-                         double usual)
-{
-    double padding = PSEUDO_COUNT * (double)reference->bins, sum = 0;
-    for (size_t b = 0; b < reference->bins; b++) {
-        double p = (count[b] + PSEUDO_COUNT) / (live + padding);
-        double q = (reference->count[b] + PSEUDO_COUNT) / (usual + padding);
-        sum += (p - q) * log(p / q);
-    }
-    return sum;
-}
-
-static bool over(double index, double limit, bool there)
-{
-    return index > (there ? STAY_RATIO * limit : limit);
-}
+/* ---- the level ---- */
 
 struct psi psi_compare(const struct psi_reference *reference, const uint32_t *count,
                        enum psi_level before)
 {
-    size_t freedom = reference->bins - 1;
-    double live = total(count, reference->bins), usual = total(reference->count, reference->bins);
-    assert(live > 0 && usual > 0);
-    double chance = reference->design_effect * (1 / live + 1 / usual);
-    double raw = divergence(reference, count, live, usual);
-    struct psi psi = {.index = fmax(raw - (double)freedom * chance, 0)};
-    if (raw <= chi_square_99[freedom - 1] * chance)
-        return psi;
-    if (over(psi.index, PSI_LARGE_LIMIT, before == PSI_LARGE))
-        psi.level = PSI_LARGE;
-    else if (over(psi.index, PSI_MODERATE_LIMIT, before >= PSI_MODERATE))
-        psi.level = PSI_MODERATE;
+    static const double limits[] = {
+        [PSI_MODERATE] = PSI_MODERATE_LIMIT,
+        [PSI_LARGE] = PSI_LARGE_LIMIT,
+    };
+    assert(total(count, reference->bins) > 0);
+    struct comparison comparison =
+        compare(count, reference->count, reference->bins, reference->design_effect);
+    struct psi psi = {.index = comparison.index, .level = PSI_LARGE};
+    while (psi.level > PSI_STABLE) {
+        double limit = fmax(limits[psi.level], reference->between);
+        if (comparison.significant &&
+            comparison.index > (before >= psi.level ? STAY_RATIO * limit : limit))
+            break;
+        psi.level--;
+    }
     return psi;
 }
 
@@ -169,6 +220,7 @@ cJSON *psi_reference_format(const struct psi_reference *reference)
     cJSON *edges = cJSON_AddArrayToObject(object, "edges");
     cJSON *counts = cJSON_AddArrayToObject(object, "counts");
     cJSON_AddNumberToObject(object, "design_effect", reference->design_effect);
+    cJSON_AddNumberToObject(object, "between_sessions", reference->between);
     for (size_t b = 0; b < reference->bins; b++) {
         if (b + 1 < reference->bins)
             cJSON_AddItemToArray(edges, cJSON_CreateNumber(reference->edge[b]));
@@ -226,5 +278,8 @@ int psi_reference_load(const cJSON *object, struct psi_reference *ret_reference,
     if (r == 0)
         r = json_get_number(object, "design_effect", true, 1, PSI_STRETCH,
                             &ret_reference->design_effect, diag);
+    if (r == 0)
+        r = json_get_number(object, "between_sessions", true, 0, 1e6, &ret_reference->between,
+                            diag);
     return r;
 }

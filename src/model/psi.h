@@ -10,6 +10,8 @@
  * (bins - 1) (1/n + 1/m), more with fewer blocks. So this expectation is taken off, and no level
  * but PSI_STABLE is told that chance reaches once in a hundred. Blocks that follow each other are
  * alike and not independent: n of them count as n / design_effect, which the calibration measures.
+ * Nor is a level told of an index that a healthy session has too, set against the others of the
+ * calibration.
  *
  * Source: limits of .1 and .25: Siddiqi, Credit Risk Scorecards, 2006; distribution: Yurdakul and
  * Naranjo, Statistical properties of the population stability index, 2020; design effect: Kish
@@ -38,6 +40,7 @@ struct psi_reference {
     double edge[PSI_BINS - 1]; /* [bins - 1] rising: the largest value in each bin but the last */
     uint32_t count[PSI_BINS];  /* [bins] blocks of the calibration */
     double design_effect;      /* 1 to PSI_STRETCH */
+    double between;            /* largest index of a session of it against the others; 0: one */
 };
 
 /* From the means of blocks in the order of time; session_end [sessions]: the blocks up to the end
@@ -51,7 +54,7 @@ struct psi {
     enum psi_level level;
 };
 /* count [bins]: the live blocks, at least one. before: the level until now, which a falling index
- * leaves only at .8 of its limit. */
+ * leaves only at .8 of its limit: that of the field, or `between` where it is larger. */
 struct psi psi_compare(const struct psi_reference *reference, const uint32_t *count,
                        enum psi_level before);
 

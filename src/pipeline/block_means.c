@@ -8,20 +8,20 @@
 
 int block_means_init(struct block_means *means, size_t width, double block_s, double period_s)
 {
-    assert(width > 0 && block_s > 0 && period_s > 0);
-    double full = round(block_s / period_s);
+    assert(width > 0 && block_s > 0);
     *means = (struct block_means){
         .block_s = block_s,
         .width = width,
-        .full = full > 1 ? (size_t)full : 1,
         .sum = calloc(width, sizeof *means->sum),
         .known = calloc(width, sizeof *means->known),
         .mean = calloc(width, sizeof *means->mean),
     };
-    if (means->sum && means->known && means->mean)
-        return 0;
-    block_means_deinit(means);
-    return -ENOMEM;
+    if (!means->sum || !means->known || !means->mean) {
+        block_means_deinit(means);
+        return -ENOMEM;
+    }
+    block_means_restart(means, period_s);
+    return 0;
 }
 
 void block_means_deinit(struct block_means *means)
@@ -32,6 +32,21 @@ void block_means_deinit(struct block_means *means)
     *means = (struct block_means){0};
 }
 
+static void clear(struct block_means *means)
+{
+    memset(means->sum, 0, means->width * sizeof *means->sum);
+    memset(means->known, 0, means->width * sizeof *means->known);
+    means->in_block = 0;
+}
+
+void block_means_restart(struct block_means *means, double period_s)
+{
+    assert(period_s > 0);
+    double full = round(means->block_s / period_s);
+    means->full = full > 1 ? (size_t)full : 1;
+    clear(means);
+}
+
 bool block_means_end(struct block_means *means)
 {
     bool counts = means->in_block > 0 && 2 * means->in_block >= means->full;
@@ -40,9 +55,7 @@ bool block_means_end(struct block_means *means)
         means->mean[i] =
             known > 0 && 2 * known >= means->full ? means->sum[i] / (double)known : (double)NAN;
     }
-    memset(means->sum, 0, means->width * sizeof *means->sum);
-    memset(means->known, 0, means->width * sizeof *means->known);
-    means->in_block = 0;
+    clear(means);
     return counts;
 }
 

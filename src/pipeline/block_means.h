@@ -26,6 +26,8 @@ struct block_means {
 /* period_s: from one push to the next. Errors: -ENOMEM. */
 int block_means_init(struct block_means *means, size_t width, double block_s, double period_s);
 void block_means_deinit(struct block_means *means); /* also of zeros */
+/* Drops the block that is being filled; pushes come at another period from now on. */
+void block_means_restart(struct block_means *means, double period_s);
 
 /* values [width], finite or NAN. Returns true if a block has ended that counts: then means->mean is
  * new. */

@@ -4,6 +4,7 @@
  */
 #include "pipeline/stability.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@ int stability_init(struct stability *stability, const struct model *model)
 {
     size_t channels = model->channels;
     *stability = (struct stability){.model = model};
-    int r = block_means_init(&stability->scores, model->detectors, CALIBRATION_BLOCK_S,
+    int r = block_means_init(&stability->scores, MODEL_DETECTORS_MAX, CALIBRATION_BLOCK_S,
                              model->period_s);
     if (r == 0)
         r = block_means_init(&stability->channels, channels, CALIBRATION_BLOCK_S, model->period_s);
@@ -48,6 +49,31 @@ void stability_deinit(struct stability *stability)
     *stability = (struct stability){0};
 }
 
+static void clear_hour(struct stability *stability, size_t which)
+{
+    struct stability_hour *hour = &stability->hour[which];
+    size_t channels = stability->model->channels;
+    memset(hour->sum, 0, channels * sizeof *hour->sum);
+    memset(hour->known, 0, channels * sizeof *hour->known);
+    *hour = (struct stability_hour){.sum = hour->sum, .known = hour->known};
+}
+
+void stability_set_model(struct stability *stability, const struct model *model)
+{
+    bool same = !strcmp(model->sha256, stability->model->sha256);
+    assert(model->channels == stability->model->channels);
+    stability->model = model;
+    if (same)
+        return;
+    block_means_restart(&stability->scores, model->period_s);
+    block_means_restart(&stability->channels, model->period_s);
+    for (size_t h = 0; h < STABILITY_HOURS; h++)
+        clear_hour(stability, h);
+    for (size_t d = 0; d < MODEL_DETECTORS_MAX; d++)
+        stability->level[d] = PSI_STABLE;
+    stability->finding = (struct stability_finding){.known = false};
+}
+
 /* The hour that a new block is counted in. */
 static struct stability_hour *present_hour(struct stability *stability)
 {
@@ -55,12 +81,8 @@ static struct stability_hour *present_hour(struct stability *stability)
     if (hour->blocks < HOUR_BLOCKS && hour->channel_blocks < HOUR_BLOCKS)
         return hour;
     stability->present = (stability->present + 1) % STABILITY_HOURS;
-    hour = &stability->hour[stability->present];
-    size_t channels = stability->model->channels;
-    memset(hour->sum, 0, channels * sizeof *hour->sum);
-    memset(hour->known, 0, channels * sizeof *hour->known);
-    *hour = (struct stability_hour){.sum = hour->sum, .known = hour->known};
-    return hour;
+    clear_hour(stability, stability->present);
+    return &stability->hour[stability->present];
 }
 
 void stability_push_row(struct stability *stability, int64_t time_ns, const float *values)
@@ -131,21 +153,15 @@ static struct stability_finding compare(struct stability *stability)
     return finding;
 }
 
-/* Which detector is told of matters only where something has moved. */
-static bool differ(const struct stability_finding *a, const struct stability_finding *b)
+void stability_push_score(struct stability *stability, const struct score *score)
 {
-    return a->known != b->known || a->psi.level != b->psi.level ||
-           (a->psi.level != PSI_STABLE && a->detector != b->detector);
-}
-
-bool stability_push_score(struct stability *stability, const struct score *score)
-{
-    double values[MODEL_DETECTORS_MAX] = {0};
+    double values[MODEL_DETECTORS_MAX];
     size_t detectors = stability->model->detectors;
-    for (size_t d = 0; d < detectors; d++)
-        values[d] = score->detector[d].evaluated ? score->detector[d].score : (double)NAN;
+    for (size_t d = 0; d < MODEL_DETECTORS_MAX; d++)
+        values[d] =
+            d < detectors && score->detector[d].evaluated ? score->detector[d].score : (double)NAN;
     if (!block_means_push(&stability->scores, score->time_ns, values))
-        return false;
+        return;
     struct stability_hour *hour = present_hour(stability);
     hour->blocks++;
     for (size_t d = 0; d < detectors; d++) {
@@ -158,7 +174,6 @@ bool stability_push_score(struct stability *stability, const struct score *score
     stability->finding = compare(stability);
     bool same_level = before.known && before.psi.level == stability->finding.psi.level;
     stability->finding.since_ns = same_level ? before.since_ns : score->time_ns;
-    return differ(&before, &stability->finding);
 }
 
 /* ---- channels ---- */

@@ -53,11 +53,13 @@ struct stability {
 /* Errors: -ENOMEM. */
 int stability_init(struct stability *stability, const struct model *model);
 void stability_deinit(struct stability *stability); /* also of zeros */
+/* Another model with the same channels: all is forgotten, unless it is the same file. */
+void stability_set_model(struct stability *stability, const struct model *model);
 
 /* A row that was judged: values [model->channels], in the channels' units. */
 void stability_push_row(struct stability *stability, int64_t time_ns, const float *values);
-/* An evaluated window. Returns true if the level or the detector that it is told of has changed. */
-bool stability_push_score(struct stability *stability, const struct score *score);
+/* An evaluated window: after a full block of them the finding is new. */
+void stability_push_score(struct stability *stability, const struct score *score);
 
 /* A channel lately and in health. */
 struct stability_channel {

@@ -1,0 +1,22 @@
+/*
+ * status_text: what an operator is told beside the states of the robots: what a model promises, and
+ * whether a robot's scores have moved since its calibration.
+ *
+ * The trees are parts of the reply to `status`, with texts made safe by fields_clean.
+ */
+#ifndef ARMWATCH_CLI_STATUS_TEXT_H
+#define ARMWATCH_CLI_STATUS_TEXT_H
+
+#include "base/json.h"
+
+#include <stdio.h>
+
+/* One line about an entry of "models": the budget, and what its healthy hours support; nothing if
+ * the daemon does not tell. */
+void status_text_promise(const cJSON *model, FILE *out);
+
+/* Lines about an entry of "robot_states" whose scores have moved, with the commands that would
+ * calibrate anew; nothing if they have not. broker: for these commands. */
+void status_text_drift(const cJSON *robot, const char *broker, FILE *out);
+
+#endif
