@@ -119,7 +119,7 @@ static struct safetensors_shape reference_shape(struct bench *bench)
     void *data;
     size_t size;
     struct diag diag = DIAG_INIT;
-    struct safetensors *file;
+    struct safetensors *file = NULL;
     if (draft_format(bench->draft, &data, &size, &diag) < 0 ||
         safetensors_parse(data, size, &file, &diag) < 0)
         fail_msg("%s", diag.text);
