@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# ./run bench: the benchmarks that meson knows; ./run bench training: beside PyTorch.
+# ./run bench: the benchmarks that meson knows; ./run bench training: beside PyTorch;
+# ./run bench detectors: the set of detectors beside the autoencoder alone.
 set -euo pipefail
 source src/run/common.sh
 
@@ -8,6 +9,12 @@ if [ "${1:-}" = training ]; then
     ensure_packages python3-torch python3-numpy
     ensure_build # no options
     exec /usr/bin/python3 tests/bench/training.py "$build_dir/src/cli/armwatch" "$@"
+fi
+if [ "${1:-}" = detectors ]; then
+    shift
+    ensure_packages
+    ensure_build # no options
+    exec python3 tests/bench/detectors.py "$build_dir/src/daemon/armwatchd" "$build_dir/src/cli/armwatch" "$@"
 fi
 [ $# -eq 0 ] || usage_error "bench: no option \"$1\""
 ensure_packages

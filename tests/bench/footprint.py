@@ -89,4 +89,5 @@ def main():
         print(f"{text:34}{ours:12.3f}{theirs:12.3f}{ratio}")
 
 
-main()
+if __name__ == "__main__":
+    main()
