@@ -18,7 +18,7 @@ static double radius(const float *rows, size_t count, size_t width, const size_t
 {
     double worst = 0;
     for (size_t i = 0; i < count; i++) {
-        double nearest = INFINITY;
+        double nearest = (double)INFINITY;
         for (size_t n = 0; n < chosen; n++)
             nearest = fmin(nearest, squared(rows + i * width, rows + places[n] * width, width));
         worst = fmax(worst, nearest);
@@ -35,7 +35,7 @@ static void test_no_row_is_far_from_all(void **state)
     for (size_t round = 0; round < 20; round++) {
         float rows[COUNT * WIDTH];
         size_t places[MOST], chosen;
-        double best = INFINITY;
+        double best = (double)INFINITY;
         for (size_t i = 0; i < COUNT * WIDTH; i++)
             rows[i] = (float)rng_normal(&rng);
         for (size_t a = 0; a < COUNT; a++)
