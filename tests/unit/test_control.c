@@ -3,6 +3,8 @@
 #include "fixture.h"
 #include "plant.h"
 
+#include <math.h>
+
 #define REPLY "armwatch/service/cell7/control/reply"
 
 static struct plant plant;
@@ -100,6 +102,25 @@ static void test_status(void **state)
     assert_int_equal(cJSON_GetArraySize(robots), 1);
     assert_string_equal(text(robots->child, "robot"), "kuka1");
     assert_string_equal(text(robots->child, "state"), "warming"); /* never published, yet known */
+    const cJSON *drift = cJSON_GetObjectItemCaseSensitive(robots->child, "drift");
+    assert_true(cJSON_IsNull(drift)); /* no hour has been seen */
+    const cJSON *models = cJSON_GetObjectItemCaseSensitive(reply, "models");
+    assert_int_equal(cJSON_GetArraySize(models), 1);
+    const struct {
+        const char *key;
+        double value;
+    } promise[] = {{"version", 1},
+                   {"false_alarms_per_day", 1},
+                   {"supported_per_day", 72 / (10 * 30 / 3600.0)},
+                   {"hours", 10 * 30 / 3600.0},
+                   {"sessions", 1}};
+    assert_string_equal(text(models->child, "name"), "one");
+    for (size_t i = 0; i < sizeof promise / sizeof promise[0]; i++) {
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(models->child, promise[i].key);
+        assert_true(cJSON_IsNumber(item));
+        if (!(fabs(item->valuedouble - promise[i].value) <= 1e-4 * promise[i].value))
+            fail_msg("%s %g, expected %g", promise[i].key, item->valuedouble, promise[i].value);
+    }
     cJSON_Delete(reply);
     expect_ok("1", "status");
 }

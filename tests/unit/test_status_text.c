@@ -1,0 +1,98 @@
+/* What an operator reads in `armwatch ctl status` about promises and drift. */
+#include "cli/status_text.h"
+
+#include "fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Memory: the caller frees it. */
+static char *text_of(const char *json, bool drift)
+{
+    cJSON *tree = json_parse(json, strlen(json), NULL);
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(tree);
+    assert_non_null(out);
+    if (drift)
+        status_text_drift(tree, "mqtt://cell7", out);
+    else
+        status_text_promise(tree, out);
+    assert_int_equal(fclose(out), 0);
+    cJSON_Delete(tree);
+    return text;
+}
+
+static void expect(const char *json, bool drift, const char *expected)
+{
+    char *text = text_of(json, drift);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+static void test_promise(void **state)
+{
+    expect("{\"name\":\"cell7\",\"version\":2,\"false_alarms_per_day\":1,\"supported_per_day\":"
+           "0.98912,\"hours\":72.8,\"sessions\":24}",
+           false,
+           "model cell7 v2: target 1 false alarms a day, supported 0.989 (95 %) by 72.8 h in 24 "
+           "sessions\n");
+    expect("{\"name\":\"cell7\",\"version\":2,\"false_alarms_per_day\":0.5,\"supported_per_day\":"
+           "36,\"hours\":2,\"sessions\":1}",
+           false,
+           "model cell7 v2: target 0.5 false alarms a day, supported 36 (95 %) by 2 h in 1 "
+           "session\n");
+    expect("{\"name\":\"new\",\"version\":1,\"false_alarms_per_day\":1,\"supported_per_day\":null}",
+           false, "model new v1: target 1 false alarms a day, not calibrated: it raises nothing\n");
+    expect("{\"name\":\"old daemon's\",\"version\":1}", false, "");
+}
+
+static void test_scores_that_lie_where_they_lay(void **state)
+{
+    expect("{\"robot\":\"kuka1\",\"model\":\"cell7\"}", true, "");
+    expect("{\"robot\":\"kuka1\",\"model\":\"cell7\",\"drift\":null}", true, "");
+    expect(
+        "{\"robot\":\"kuka1\",\"model\":\"cell7\",\"drift\":{\"level\":\"stable\",\"psi\":0.02}}",
+        true, "");
+}
+
+#define MOVED(between, channels)                                                                   \
+    "{\"robot\":\"kuka1\",\"model\":\"cell7\",\"drift\":{\"level\":\"large\",\"psi\":0.412,"       \
+    "\"between_sessions\":" between ",\"detector\":\"autoencoder\",\"hours\":6.21,\"since\":\"\"," \
+    "\"channels\":[" channels "]}}"
+
+static void test_scores_that_have_moved(void **state)
+{
+    char *text = text_of(MOVED("0.13", "{\"name\":\"sensor_id3_AccX\",\"unit\":\"g\",\"mean\":0.12,"
+                                       "\"usual\":0.1,\"z\":4},{\"name\":\"x\",\"mean\":3,"
+                                       "\"usual\":2,\"z\":-3}"),
+                         true);
+    fixture_expect_text(text,
+                        "kuka1: scores of autoencoder have moved since calibration (PSI 0.41, "
+                        "large, over 6.2 h; its sessions are up to 0.13 apart), since ");
+    fixture_expect_text(text, "; sensor_id3_AccX mean 0.12 g, usual 0.1 g; x mean 3, usual 2\n");
+    fixture_expect_text(text, "if an interval since then was healthy");
+    fixture_expect_text(text, "  armwatch record --broker mqtt://cell7 --robot kuka1 --out FILE");
+    fixture_expect_text(text, "  armwatch calibrate --model cell7.safetensors --normal FILE --from "
+                              "TIME --to TIME --out NEW.safetensors\n");
+    free(text);
+}
+
+static void test_a_calibration_of_one_session(void **state)
+{
+    char *text = text_of(MOVED("null", ""), true);
+    fixture_expect_text(text, "it is of one session, and a new one may just be unlike it)");
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_promise),
+        cmocka_unit_test(test_scores_that_lie_where_they_lay),
+        cmocka_unit_test(test_scores_that_have_moved),
+        cmocka_unit_test(test_a_calibration_of_one_session),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
