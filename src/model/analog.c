@@ -351,6 +351,8 @@ static size_t find_nearest(const struct analog *analog, size_t step, const float
             double a = (double)(newer[c] - query[c]), b = (double)(older[c] - query[channels + c]);
             distance += a * a + b * b;
         }
+        if (!isfinite(distance)) /* or a mean weighed by it would be hidden by the clip */
+            continue;
         if (found < analog->neighbours || distance < ret_nearest[found - 1].distance)
             found = keep_nearest(ret_nearest, found, analog->neighbours,
                                  (struct neighbour){distance, row});
