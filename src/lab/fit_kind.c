@@ -10,11 +10,11 @@
 
 /* A new kind is a file with a struct fit_kind and a line here. */
 extern const struct fit_kind fit_kind_analog, fit_kind_autoencoder, fit_kind_cycle_power,
-    fit_kind_knn, fit_kind_pca, fit_kind_step_time;
+    fit_kind_knn, fit_kind_pca, fit_kind_step_time, fit_kind_template;
 
 static const struct fit_kind *const kinds[] = {
-    &fit_kind_analog,      &fit_kind_knn, &fit_kind_step_time, &fit_kind_cycle_power, &fit_kind_pca,
-    &fit_kind_autoencoder, NULL,
+    &fit_kind_analog, &fit_kind_knn,      &fit_kind_step_time,   &fit_kind_cycle_power,
+    &fit_kind_pca,    &fit_kind_template, &fit_kind_autoencoder, NULL,
 };
 
 const struct fit_kind *const *fit_kinds(void)

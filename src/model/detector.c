@@ -6,6 +6,7 @@
 #include "model/cycle_power.h"
 #include "model/knn.h"
 #include "model/step_time.h"
+#include "model/template.h"
 
 #include <assert.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 
 /* A new kind is a file with a struct detector_kind and a line here. */
 static const struct detector_kind *const kinds[] = {
-    &analog_kind, &autoencoder_kind, &knn_kind, &pca_kind, &cycle_power_kind, &step_time_kind,
+    &analog_kind,      &autoencoder_kind, &knn_kind,      &pca_kind,
+    &cycle_power_kind, &step_time_kind,   &template_kind,
 };
 
 static const struct detector_kind *find_kind(const char *name)

@@ -27,6 +27,7 @@ struct autoencoder;
 struct detector;
 struct knn;
 struct step_time;
+struct template;
 
 /* k of the last n scores above the threshold raise; all below clear_ratio of it for clear_s clear.
  * Part of the calibration, so it lives in the model and a configuration cannot change it. */
@@ -76,6 +77,7 @@ struct detector {
         struct autoencoder *autoencoder;
         struct knn *knn;
         struct step_time *step_time;
+        struct template *template;
     } part;
 };
 
