@@ -5,8 +5,8 @@
  * long rest says nothing after its first second: its rows are left out, and with the two rows
  * before the next motion a new run begins.
  */
-#include "lab/channel_info.h"
 #include "lab/fit_kind.h"
+#include "lab/fit_motion.h"
 #include "model/analog.h"
 
 #include <errno.h>
@@ -15,12 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLOOR_RATE 0.5           /* deg/s */
-#define FLOOR_ACCELERATION 0.020 /* g: twice what sessions differ by */
-#define FLOOR_SPREAD 0.05        /* of other channels' spread */
-#define CYCLES_MAX 24            /* of a step: more say nothing new */
-#define REST_S 1.0               /* of a rest that is kept */
-#define STANDARD_GRAVITY 9.80665
+#define CYCLES_MAX 24 /* of a step: more say nothing new */
+#define REST_S 1.0    /* of a rest that is kept */
 
 static const struct alert_filter filter = {.k = 4, .n = 6, .clear_ratio = 0.8, .clear_s = 2};
 
@@ -35,10 +31,7 @@ struct cycle {
 
 struct work {
     const struct fit_source *source;
-    size_t channels, groups;
-    size_t *channel, *group;
-    float *floor;
-    double *spread;
+    struct fit_motion motion;
     size_t count;
     struct cycle *cycle;
     float *likeness, *column;
@@ -50,84 +43,13 @@ struct work {
 
 static void work_deinit(struct work *work)
 {
-    free(work->channel);
-    free(work->group);
-    free(work->floor);
-    free(work->spread);
+    fit_motion_deinit(&work->motion);
     free(work->cycle);
     free(work->likeness);
     free(work->column);
     free(work->taken);
     free(work->row);
     free(work->run);
-}
-
-/* ---- channels ---- */
-
-/* Inertial channels tell motion directly. 0: not such a one. */
-static double inertial_floor(const char *unit)
-{
-    static const struct {
-        const char *unit;
-        double floor;
-    } floors[] = {{"deg/s", FLOOR_RATE},
-                  {"rad/s", FLOOR_RATE * M_PI / 180},
-                  {"g", FLOOR_ACCELERATION},
-                  {"m/s^2", FLOOR_ACCELERATION * STANDARD_GRAVITY}};
-    for (size_t i = 0; i < sizeof floors / sizeof floors[0]; i++) {
-        if (!strcmp(unit, floors[i].unit))
-            return floors[i].floor;
-    }
-    return 0;
-}
-
-static size_t group_of(const struct work *work, const char *name)
-{
-    char group[128], other[128];
-    channel_group(name, group, sizeof group);
-    for (size_t i = 0; i < work->channels; i++) {
-        channel_group(work->source->sessions[0]->names[work->channel[i]], other, sizeof other);
-        if (!strcmp(group, other))
-            return work->group[i];
-    }
-    return work->groups;
-}
-
-static void choose(struct work *work, bool inertial)
-{
-    const struct derivation *derivation = work->source->derivation;
-    const struct recording *first = work->source->sessions[0];
-    for (size_t c = 0; c < derivation->channels; c++) {
-        double floor = inertial_floor(channel_unit(first->names[c]));
-        if (c == derivation->step_channel || !(work->spread[c] > 0) || inertial != (floor > 0) ||
-            fit_ignored(work->source->options, "analog", first->names[c]))
-            continue;
-        size_t group = group_of(work, first->names[c]);
-        work->groups = group == work->groups ? group + 1 : work->groups;
-        work->floor[work->channels] = (float)(inertial ? floor : FLOOR_SPREAD * work->spread[c]);
-        work->group[work->channels] = group;
-        work->channel[work->channels++] = c;
-    }
-}
-
-static int choose_channels(struct work *work, struct diag *diag)
-{
-    size_t width = work->source->sessions[0]->channels;
-    double *mean = calloc(width, sizeof *mean);
-    work->channel = calloc(width, sizeof *work->channel);
-    work->group = calloc(width, sizeof *work->group);
-    work->floor = calloc(width, sizeof *work->floor);
-    work->spread = calloc(width, sizeof *work->spread);
-    int r = mean && work->channel && work->group && work->floor && work->spread
-                ? fit_spread(work->source, mean, work->spread, diag)
-                : diag_errno(diag, ENOMEM, "channels");
-    free(mean);
-    if (r < 0)
-        return r;
-    choose(work, true);
-    if (work->channels == 0)
-        choose(work, false);
-    return work->channels > 0 ? 0 : diag_set(diag, "no channel is left to look at");
 }
 
 /* ---- rows of a cycle ---- */
@@ -177,24 +99,26 @@ static void describe(struct work *work, struct cycle *cycle)
 {
     const struct segment *segment = cycle->segment;
     size_t rows = segment->end - segment->first;
-    for (size_t c = 0; c < work->channels; c++) {
+    for (size_t c = 0; c < work->motion.channels; c++) {
         for (size_t i = 0; i < rows; i++)
             work->column[i] =
-                fabsf(row_at(work, segment, segment->first + i)[work->channel[c]]) / work->floor[c];
+                fabsf(row_at(work, segment, segment->first + i)[work->motion.channel[c]]) /
+                work->motion.floor[c];
         qsort(work->column, rows, sizeof *work->column, compare_floats);
         cycle->likeness[c] = work->column[rows / 2];
     }
-    cycle->likeness[work->channels] = (float)cycle->rows;
+    cycle->likeness[work->motion.channels] = (float)cycle->rows;
 }
 
 /* A spike would be expected of the rows that it is a neighbour of. */
 static bool spiked(const struct work *work, const struct segment *segment)
 {
     for (size_t i = segment->first - ANALOG_PREDECESSORS + 1; i + 1 < segment->end; i++) {
-        for (size_t c = 0; c < work->channels; c++) {
+        for (size_t c = 0; c < work->motion.channels; c++) {
             float value[3];
             for (size_t n = 0; n < 3; n++)
-                value[n] = row_at(work, segment, i + n - 1)[work->channel[c]] / work->floor[c];
+                value[n] = row_at(work, segment, i + n - 1)[work->motion.channel[c]] /
+                           work->motion.floor[c];
             if (analog_spike(value[0], value[1], value[2]))
                 return true;
         }
@@ -220,7 +144,7 @@ static int collect_cycles(struct work *work, struct diag *diag)
     size_t longest = 1;
     work->cycle = calloc(segments->count + 1, sizeof *work->cycle);
     work->taken = calloc(work->source->count, sizeof *work->taken);
-    work->likeness = calloc((segments->count + 1) * (work->channels + 1), sizeof(float));
+    work->likeness = calloc((segments->count + 1) * (work->motion.channels + 1), sizeof(float));
     for (size_t i = 0; i < segments->count; i++) {
         size_t rows = segments->item[i].end - segments->item[i].first;
         longest = rows > longest ? rows : longest;
@@ -235,7 +159,7 @@ static int collect_cycles(struct work *work, struct diag *diag)
         struct cycle *cycle = &work->cycle[work->count];
         cycle->segment = segment;
         cycle->place = derivation_step_index(work->source->derivation, segment->step);
-        cycle->likeness = work->likeness + work->count * (work->channels + 1);
+        cycle->likeness = work->likeness + work->count * (work->motion.channels + 1);
         walk_runs(work, segment, count_run, &cycle->rows);
         describe(work, cycle);
         work->count++;
@@ -246,7 +170,7 @@ static int collect_cycles(struct work *work, struct diag *diag)
 static double distance(const struct work *work, const struct cycle *a, const struct cycle *b)
 {
     double sum = 0;
-    for (size_t i = 0; i <= work->channels; i++) {
+    for (size_t i = 0; i <= work->motion.channels; i++) {
         double d = (double)(a->likeness[i] - b->likeness[i]);
         sum += d * d;
     }
@@ -299,7 +223,7 @@ static size_t choose_cycles(struct work *work, size_t place, size_t most)
 static size_t choose_all(struct work *work)
 {
     size_t most = CYCLES_MAX, steps = work->source->derivation->steps;
-    size_t row_bytes = work->channels * sizeof(float);
+    size_t row_bytes = work->motion.channels * sizeof(float);
     for (; most > 0; most--) {
         work->rows = 0;
         for (size_t place = 0; place < steps; place++)
@@ -318,8 +242,8 @@ static void copy_run(struct work *work, const struct segment *segment, size_t fi
     const struct cycle *cycle = user;
     for (size_t i = first; i < end; i++) {
         const float *row = row_at(work, segment, i);
-        for (size_t c = 0; c < work->channels; c++)
-            work->row[work->rows * work->channels + c] = row[work->channel[c]];
+        for (size_t c = 0; c < work->motion.channels; c++)
+            work->row[work->rows * work->motion.channels + c] = row[work->motion.channel[c]];
         work->rows++;
     }
     work->run[2 * work->runs] = (int64_t)cycle->place;
@@ -329,7 +253,7 @@ static void copy_run(struct work *work, const struct segment *segment, size_t fi
 
 static int copy_rows(struct work *work, struct diag *diag)
 {
-    work->row = malloc(work->rows * work->channels * sizeof *work->row);
+    work->row = malloc(work->rows * work->motion.channels * sizeof *work->row);
     work->run = malloc((work->rows + 1) * 2 * sizeof *work->run);
     if (!work->row || !work->run)
         return diag_errno(diag, ENOMEM, "reference cycles");
@@ -343,14 +267,6 @@ static int copy_rows(struct work *work, struct diag *diag)
     return 0;
 }
 
-static cJSON *places_json(const size_t *places, size_t count)
-{
-    cJSON *list = cJSON_CreateArray();
-    for (size_t i = 0; i < count; i++)
-        cJSON_AddItemToArray(list, cJSON_CreateNumber((double)places[i]));
-    return list;
-}
-
 static int put(const struct work *work, size_t most, size_t index, struct draft *draft,
                cJSON *entry, struct diag *diag)
 {
@@ -359,19 +275,18 @@ static int put(const struct work *work, size_t most, size_t index, struct draft 
     snprintf(summary, sizeof summary,
              "up to %zu reference cycles of each of %zu program steps, %zu rows of %zu channels "
              "(%.1f MB); %zu nearest",
-             most, work->source->derivation->steps, work->rows, work->channels,
-             (double)(work->rows * work->channels * sizeof(float)) / 1e6, neighbours);
+             most, work->source->derivation->steps, work->rows, work->motion.channels,
+             (double)(work->rows * work->motion.channels * sizeof(float)) / 1e6, neighbours);
     cJSON_AddNumberToObject(entry, "window", ANALOG_WINDOW);
     cJSON_AddNumberToObject(entry, "neighbours", (double)neighbours);
-    cJSON_AddItemToObject(entry, "channels", places_json(work->channel, work->channels));
-    cJSON_AddItemToObject(entry, "groups", places_json(work->group, work->channels));
+    fit_motion_put(&work->motion, entry);
     cJSON_AddStringToObject(entry, "summary", summary);
     fit_put_filter(entry, &filter);
     int r = fit_put(draft, index, "channel.floor", SAFETENSORS_F32,
-                    SAFETENSORS_SHAPE(work->channels), work->floor);
+                    SAFETENSORS_SHAPE(work->motion.channels), work->motion.floor);
     if (r == 0)
         r = fit_put(draft, index, "reference.rows", SAFETENSORS_F32,
-                    SAFETENSORS_SHAPE(work->rows, work->channels), work->row);
+                    SAFETENSORS_SHAPE(work->rows, work->motion.channels), work->row);
     if (r == 0)
         r = fit_put(draft, index, "reference.run", SAFETENSORS_I64,
                     SAFETENSORS_SHAPE(work->runs, 2), work->run);
@@ -383,7 +298,7 @@ static int fit_analog(const struct fit_source *source, size_t index, struct draf
 {
     struct work work = {.source = source};
     size_t most = 0;
-    int r = choose_channels(&work, diag);
+    int r = fit_motion_find(source, "analog", &work.motion, diag);
     if (r == 0)
         r = collect_cycles(&work, diag);
     if (r == 0 && (most = choose_all(&work)) == 0)

@@ -7,6 +7,7 @@
 #include "lab/derive.h"
 #include "lab/drift.h"
 #include "lab/fit_internal.h"
+#include "lab/fit_motion.h"
 #include "lab/mutual_information.h"
 #include "lab/pca_fit.h"
 
@@ -295,6 +296,23 @@ static int reduce_to_components(struct fitting *fitting, const unsigned char *ma
     return r;
 }
 
+/* A channel that hardly moves must not be magnified until the bias of another session is a finding.
+ * Kinds that spread values over a range by their order or extremes have no scale to hold. */
+static void hold_inertial(struct fitting *fitting)
+{
+    struct features *features = &fitting->features;
+    const struct recording *first = fitting->sessions[0];
+    enum scaler_kind kind = features->scaler.kind;
+    if (!first->named ||
+        (kind != SCALER_STANDARD && kind != SCALER_ROBUST && kind != SCALER_SIGNED_SQRT))
+        return;
+    for (size_t c = 0; c < features->channels; c++) {
+        double floor = fit_motion_floor(first->names[features->channel[c]]);
+        if (floor > 0)
+            features->scaler.scale[c] = fmin(features->scaler.scale[c], 1 / floor);
+    }
+}
+
 /* From the rows of the chosen channels, which become features. mark: those to learn from. */
 static int fit_features(struct fitting *fitting, const unsigned char *mark, struct diag *diag)
 {
@@ -306,6 +324,7 @@ static int fit_features(struct fitting *fitting, const unsigned char *mark, stru
     int r = scaler_fit(&features->scaler, &fitting->options->scaler, &rows, diag);
     if (r < 0)
         return r;
+    hold_inertial(fitting);
     measure_spread(fitting, mark);
     scaler_apply(&features->scaler, fitting->row_count, fitting->rows, fitting->rows);
     if (fitting->options->reduction == FIT_REDUCTION_PCA)

@@ -12,9 +12,9 @@
 #define FLOOR_SPREAD 0.05        /* of other channels' spread */
 #define STANDARD_GRAVITY 9.80665
 
-/* 0: not an inertial channel. */
-static double inertial_floor(const char *unit)
+double fit_motion_floor(const char *name)
 {
+    const char *unit = channel_unit(name);
     static const struct {
         const char *unit;
         double floor;
@@ -47,7 +47,7 @@ static void choose(const struct fit_source *source, const char *kind, const doub
     const struct derivation *derivation = source->derivation;
     char *const *names = source->sessions[0]->names;
     for (size_t c = 0; c < derivation->channels; c++) {
-        double floor = inertial_floor(channel_unit(names[c]));
+        double floor = fit_motion_floor(names[c]);
         if (c == derivation->step_channel || !(spread[c] > 0) || inertial != (floor > 0) ||
             fit_ignored(source->options, kind, names[c]))
             continue;

@@ -16,6 +16,10 @@ struct fit_motion {
     float *floor;    /* [channels] in the channel's units */
 };
 
+/* What healthy sessions differ by in a channel, by its unit: the turn-on bias of a rate sensor, the
+ * mounting of an accelerometer. 0: not an inertial channel. */
+double fit_motion_floor(const char *name);
+
 /* Memory: fit_motion_deinit, also after a failure. Errors: -EINVAL no channel is left; -ENOMEM. */
 int fit_motion_find(const struct fit_source *source, const char *kind,
                     struct fit_motion *ret_motion, struct diag *diag);

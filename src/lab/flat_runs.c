@@ -134,6 +134,19 @@ static void walk_block(struct learning *learning, const struct split_block *bloc
     begin_stretch(learning);
 }
 
+/* A part of a rotation stands still wherever the link turns about an axis that it does not show:
+ * how long is as the movement has it, and no sensor's. */
+static bool part_of_rotation(const struct derivation *derivation, size_t channel)
+{
+    for (size_t r = 0; r < derivation->rotations; r++) {
+        for (size_t i = 0; i < 4; i++) {
+            if (derivation->rotation[r][i] == channel)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* A group of few channels says hardly more than each of them: those have limits of their own. */
 static void drop_unknown(struct learning *learning)
 {
@@ -145,7 +158,8 @@ static void drop_unknown(struct learning *learning)
     for (size_t c = 0; c < runs->channels; c++) {
         bool counts = !runs->constant[c] && c != step;
         counted[runs->group_of[c]] += counts;
-        if (!counts || (double)runs->run[c] > most)
+        if (!counts || (double)runs->run[c] > most ||
+            part_of_rotation(learning->source->derivation, c))
             runs->run[c] = 0;
     }
     for (size_t g = 0; g < runs->groups; g++) {

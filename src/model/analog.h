@@ -22,8 +22,8 @@
 #define ANALOG_PREDECESSORS 2 /* lead every run of reference rows */
 #define ANALOG_NEIGHBOURS_MAX 64
 #define ANALOG_CLIP 10.0
-#define ANALOG_SPIKE 100.0F /* floors: a value that leaves both its neighbours by more is a spike  \
-                             */
+/* In floors: a value further than this from both its neighbours is a spike. */
+#define ANALOG_SPIKE 100.0F
 
 /* Values of one channel in three rows that follow each other, in floors. */
 bool analog_spike(float before, float value, float after);

@@ -348,6 +348,15 @@ static void refuses_options_that_name_no_column(void **state)
         {"--time-column 3", "good.csv", "good.csv: no time column \"3\""},
         {"--columns names.npy", "good.csv", "leave --columns away"},
         {"--rows 2:1", "good.npy", "0 <= FIRST < END <= 400"},
+        {"--from yesterday", "good.npy", "--from yesterday: must be a time"},
+        {"--to 1e30", "good.npy", "--to 1e30: must be a time"},
+        {"--from 2026-01-01T00:00:40Z", "good.npy",
+         "good.npy: --from, --to: no row lies within; the rows are from 2026-01-01T00:00:00.000Z "
+         "to 2026-01-01T00:00:39.900Z"},
+        {"--from 1767225610 --to 1767225605", "good.npy", "no row lies within"},
+        {"--to 2026-01-01T00:00:40Z", "good.csv",
+         "good.csv: --from, --to: the recording has no "
+         "times"},
     };
     write_file("good.csv", TEXT("a,b\n1,2\n3,4\n"));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -428,6 +437,35 @@ static void tells_that_the_clock_was_set_back(void **state)
     write_file("x.csv", text, (size_t)used);
     command_start(&bench->command, directory, "score --model toy.safetensors x.csv");
     expect(bench, 0, "x.csv: times do not go on in 1 of 40 rows, first in row 20", "clock");
+}
+
+static void takes_an_interval_of_time(void **state)
+{
+    static const struct {
+        const char *options, *words;
+    } cases[] = {
+        {"--from 2026-01-01T00:00:10Z", "300 rows"},
+        {"--to 1767225605", "50 rows"},
+        {"--from 1767225610 --to 2026-01-01T01:00:20+01:00", "100 rows"},
+        {"--from 2026-01-01T00:00:10Z --rows 0:25", "25 rows"},
+    };
+    struct bench *bench = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        command_start(&bench->command, directory, "score --model toy.safetensors good.npy %s",
+                      cases[i].options);
+        expect(bench, 0, cases[i].words, cases[i].options);
+    }
+    command_start(&bench->command, directory,
+                  "calibrate --model toy.safetensors --normal good.npy --from 1767225605 --to "
+                  "1767225639 --out toy2.safetensors");
+    expect(bench, 0, NULL, "calibrate");
+    struct model *model = toy_arm_load(directory, "toy2");
+    const cJSON *provenance = cJSON_GetObjectItemCaseSensitive(model->config, "provenance");
+    const cJSON *options = cJSON_GetObjectItemCaseSensitive(provenance, "calibration_options");
+    const cJSON *from = cJSON_GetObjectItemCaseSensitive(options, "from");
+    assert_non_null(from);
+    assert_string_equal(from->valuestring, "1767225605");
+    model_unref(model);
 }
 
 static void takes_every_plain_type_of_number(void **state)
@@ -511,19 +549,13 @@ static void too_little_to_go_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(refuses_npy_that_is_no_table),
-        TEST(refuses_what_is_no_file_of_samples),
-        TEST(refuses_names_that_do_not_fit),
-        TEST(refuses_times_that_do_not_fit),
-        TEST(refuses_options_that_name_no_column),
-        TEST(a_file_that_is_not_there_is_66),
-        TEST(a_file_that_may_not_be_read_is_66),
-        TEST(tells_what_is_odd),
-        TEST(tells_that_the_clock_was_set_back),
-        TEST(takes_every_plain_type_of_number),
-        TEST(nothing_healthy_is_nothing_to_learn_from),
-        TEST(an_anomalous_file_needs_labels),
-        TEST(too_little_to_go_on),
+        TEST(refuses_npy_that_is_no_table),        TEST(refuses_what_is_no_file_of_samples),
+        TEST(refuses_names_that_do_not_fit),       TEST(refuses_times_that_do_not_fit),
+        TEST(refuses_options_that_name_no_column), TEST(a_file_that_is_not_there_is_66),
+        TEST(a_file_that_may_not_be_read_is_66),   TEST(tells_what_is_odd),
+        TEST(tells_that_the_clock_was_set_back),   TEST(takes_an_interval_of_time),
+        TEST(takes_every_plain_type_of_number),    TEST(nothing_healthy_is_nothing_to_learn_from),
+        TEST(an_anomalous_file_needs_labels),      TEST(too_little_to_go_on),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
