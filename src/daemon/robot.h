@@ -72,7 +72,7 @@ struct robot {
     struct track track;
     struct alert alert;
     struct sensor_fault fault;
-    struct stability stability; /* drift of its scores and channels */
+    struct stability stability;   /* drift of its scores and channels */
     struct alert_episode silence; /* between samples: it runs on the clock */
     struct robot_counters counters;
     uint64_t arrivals;    /* samples that became a row */
