@@ -296,6 +296,10 @@ static int reduce_to_components(struct fitting *fitting, const unsigned char *ma
     return r;
 }
 
+/* Floors of fit_motion.h that count as one standard deviation. A squared error asks for more room
+ * than a distance does: at one floor, a gyroscope of three times the usual bias fired all session. */
+#define INERTIAL_ROOM 4
+
 /* A channel that hardly moves must not be magnified until the bias of another session is a finding.
  * Kinds that spread values over a range by their order or extremes have no scale to hold. */
 static void hold_inertial(struct fitting *fitting)
@@ -309,7 +313,8 @@ static void hold_inertial(struct fitting *fitting)
     for (size_t c = 0; c < features->channels; c++) {
         double floor = fit_motion_floor(first->names[features->channel[c]]);
         if (floor > 0)
-            features->scaler.scale[c] = fmin(features->scaler.scale[c], 1 / floor);
+            features->scaler.scale[c] =
+                fmin(features->scaler.scale[c], 1 / (INERTIAL_ROOM * floor));
     }
 }
 
