@@ -297,7 +297,8 @@ static int reduce_to_components(struct fitting *fitting, const unsigned char *ma
 }
 
 /* Floors of fit_motion.h that count as one standard deviation. A squared error asks for more room
- * than a distance does: at one floor, a gyroscope of three times the usual bias fired all session. */
+ * than a distance does: at one floor, a gyroscope of three times the usual bias fired all session.
+ */
 #define INERTIAL_ROOM 4
 
 /* A channel that hardly moves must not be magnified until the bias of another session is a finding.
