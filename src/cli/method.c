@@ -52,8 +52,9 @@ const struct cli_option method_options[] = {
     {"neighbours", "N", "nearest windows that knn expects the mean of", "1", CLI_INTEGER, 1, 64},
     {"filter", "K/N",
      "an alert needs K of the last N windows over the threshold; with K over --window a "
-     "glitch of one row cannot raise one",
-     "3/5"},
+     "glitch of one row cannot raise one (default: 3/5, and in train a longer one where glitches "
+     "ask "
+     "for it)"},
     {"epochs", "N", "at most", "40", CLI_INTEGER, 1, 10000},
     {0}};
 
@@ -75,6 +76,8 @@ static int choose_filter(const struct cli *cli, struct alert_filter *filter, str
 {
     const char *text = cli_text(cli, "filter");
     int end = 0;
+    if (!text)
+        return 0;
     if (sscanf(text, "%u/%u%n", &filter->k, &filter->n, &end) != 2 || text[end] || filter->k < 1 ||
         filter->k > filter->n || filter->n > ALERT_FILTER_N_MAX)
         return diag_set(diag, "--filter %s: must be K/N with 1 <= K <= N <= %d", text,
@@ -150,6 +153,7 @@ int method_choose_training(const struct cli *cli, struct fit_options *ret_fit,
         r = choose_detectors(cli, ret_detectors, diag);
     if (r < 0)
         return r;
+    ret_fit->choose_filter = !cli_given(cli, "filter");
     ret_fit->detectors = ret_detectors->count > 0 ? ret_detectors->kind : NULL;
     ret_fit->reduction = reduction;
     ret_fit->architecture.kind = (enum architecture_kind)cli_choice(cli, "arch");

@@ -156,7 +156,8 @@ static void count_alerts(const struct scored *scored, struct evaluation *evaluat
 }
 
 /* After a labelled row the windows that hold it, and the filter that holds these, still answer to
- * it: what begins there is no false alarm, and the time is not healthy. Returns the alarms: onsets
+ * it, and so does the rest of its program step where steps are judged: what begins there is no
+ * false alarm, and the time is not healthy. Returns the alarms: onsets
  * if the mask is of all conditions, else rows in which a condition of the mask becomes true.
  * ret_hours: healthy time; may be NULL. */
 static size_t healthy_onsets(const struct scored *scored, unsigned mask, double *ret_hours)
@@ -165,11 +166,13 @@ static size_t healthy_onsets(const struct scored *scored, unsigned mask, double 
         (int64_t)((double)scored->reach * 1.5 * scored->period_s * 1e9) + EVENT_MERGE_NS;
     int64_t label_ns = INT64_MIN / 2, onset_ns = INT64_MIN / 2;
     size_t alarms = 0, rows = 0;
+    bool disturbed = false; /* the step, by a label */
     for (size_t i = 0; i < scored->rows; i++) {
         int64_t time_ns = scored->time_ns[i];
+        disturbed = scored->label[i] != 0 || (disturbed && event_step_goes_on(scored, i));
         if (scored->label[i] != 0)
             label_ns = time_ns;
-        if (!scored_judged(scored, i) || scored->label[i] != 0 || time_ns - label_ns <= reach_ns)
+        if (!scored_judged(scored, i) || disturbed || time_ns - label_ns <= reach_ns)
             continue;
         rows++;
         if (mask == EVENT_ANY_CONDITION ? !event_is_onset(scored, i)

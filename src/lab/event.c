@@ -25,6 +25,12 @@ unsigned event_begun(const struct scored *scored, size_t row)
     return present ? present & ~conditions_before(scored, row) : 0;
 }
 
+bool event_step_goes_on(const struct scored *scored, size_t row)
+{
+    return scored->judges_steps && scored->step && row > 0 &&
+           scored->step[row] == scored->step[row - 1];
+}
+
 bool event_is_onset(const struct scored *scored, size_t row)
 {
     return scored->triggered[row] && conditions_before(scored, row) == 0;
@@ -90,8 +96,10 @@ int event_collect(const struct scored *scored, bool by_steps, unsigned mask,
 static bool follows_label(const struct scored *scored, size_t row)
 {
     const int64_t *time_ns = scored->time_ns;
+    bool same_step = true; /* as the row's, from i + 1 on */
     for (size_t i = row + 1; i-- > 0 && time_ns[i] <= time_ns[row];) {
-        if (time_ns[row] - time_ns[i] > EVENT_AFTER_NS)
+        same_step = i == row || (same_step && event_step_goes_on(scored, i + 1));
+        if (!same_step && time_ns[row] - time_ns[i] > EVENT_AFTER_NS)
             return false;
         if (scored->label[i] != 0)
             return true;

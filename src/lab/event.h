@@ -43,12 +43,16 @@ int event_collect(const struct scored *scored, bool by_steps, unsigned mask,
 /* The conditions that become true in a row. */
 unsigned event_begun(const struct scored *scored, size_t row);
 
+/* Steps are judged, and the row is in the same program step as the one before it. */
+bool event_step_goes_on(const struct scored *scored, size_t row);
+
 bool event_is_onset(const struct scored *scored, size_t row);
 
 /* One alert: an onset with those that follow it so closely that they are one with it. */
 struct event_onset {
     size_t row;    /* of the first */
-    bool in_event; /* its row, or one up to EVENT_AFTER_NS before it, is labelled */
+    bool in_event; /* its row is labelled, or one up to EVENT_AFTER_NS before it, or where steps are
+                      judged one before it in its program step */
 };
 /* The next alert at or after row *from, which is then moved behind it; start at 0. Returns false at
  * the end. */

@@ -71,10 +71,9 @@ static int choose_detectors(const struct fit_options *options, const struct deri
                             kind->name);
     }
     for (const struct fit_kind *const *kind = fit_kinds(); *kind; kind++) {
-        bool fits = (steps ? !(*kind)->without_step_only : !(*kind)->needs_step) &&
-                    (!(*kind)->fits || (*kind)->fits(derivation));
-        if (options->detectors ? !asked_for(options->detectors, (*kind)->name)
-                               : !(*kind)->by_default || !fits)
+        bool by_default = (steps ? (*kind)->by_default : (*kind)->by_default_without_step) &&
+                          (!(*kind)->fits || (*kind)->fits(derivation));
+        if (options->detectors ? !asked_for(options->detectors, (*kind)->name) : !by_default)
             continue;
         if (count == MODEL_DETECTORS_MAX)
             return diag_set(diag, "over %d detectors", MODEL_DETECTORS_MAX);
@@ -162,6 +161,14 @@ static int prepare(struct work *work, struct recording *const *sessions,
     return r < 0 ? r : derive_all(work, sessions, options, &report->split, diag);
 }
 
+/* NULL: cycle-power is not in the set. */
+static const char *followed_load(const struct work *work)
+{
+    return asked_for(work->kinds, "cycle-power") && work->derivation.load != DERIVED_NONE
+               ? work->sessions[0]->names[work->derivation.load]
+               : NULL;
+}
+
 static int learn(struct work *work, size_t sample_channels, const struct fit_options *options,
                  struct draft **ret_draft, struct fit_report *report, struct diag *diag)
 {
@@ -177,7 +184,8 @@ static int learn(struct work *work, size_t sample_channels, const struct fit_opt
         work->fitting = (struct fitting){.sessions = work->sessions,
                                          .count = work->count,
                                          .sample_channels = sample_channels,
-                                         .options = options};
+                                         .options = options,
+                                         .load = followed_load(work)};
         r = fit_network_learn(&work->fitting, "autoencoder", report, diag);
         source.fitting = &work->fitting;
         source.network = report->result.network;

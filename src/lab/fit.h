@@ -49,6 +49,7 @@ struct fit_options {
     struct recording *const *labelled;
     size_t labelled_count, keep_channels;
     struct alert_filter filter;
+    bool choose_filter;          /* a longer one instead, where single odd rows ask for it */
     double false_alarms_per_day; /* target */
     struct train_options train;  /* layers are filled in by fit */
     size_t max_training_windows; /* evenly taken from all that there are; 0: all */

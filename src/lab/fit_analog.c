@@ -281,7 +281,6 @@ static int put(const struct work *work, size_t most, size_t index, struct draft 
     cJSON_AddNumberToObject(entry, "neighbours", (double)neighbours);
     fit_motion_put(&work->motion, entry);
     cJSON_AddStringToObject(entry, "summary", summary);
-    fit_put_filter(entry, &filter);
     int r = fit_put(draft, index, "channel.floor", SAFETENSORS_F32,
                     SAFETENSORS_SHAPE(work->motion.channels), work->motion.floor);
     if (r == 0)
@@ -313,4 +312,4 @@ static int fit_analog(const struct fit_source *source, size_t index, struct draf
 }
 
 const struct fit_kind fit_kind_analog = {
-    .name = "analog", .needs_step = true, .by_default = true, .fit = fit_analog};
+    .name = "analog", .needs_step = true, .by_default = true, .filter = &filter, .fit = fit_analog};

@@ -1,4 +1,4 @@
-/* From what was learnt to a model file: configuration, tensors, self-test, calibration. */
+/* From what was learnt to a model file: configuration, tensors, self-test. */
 #include "lab/channel_info.h"
 #include "lab/channel_means.h"
 #include "lab/fit_internal.h"
@@ -71,13 +71,13 @@ static int put_detectors(const struct fit_source *source, const char *const *kin
         cJSON_AddItemToArray(list, entry);
         cJSON_AddStringToObject(entry, "kind", kinds[i]);
         cJSON_AddStringToObject(entry, "name", kinds[i]);
-        int r = fit_kind_find(kinds[i])->fit(source, i, draft, entry, diag);
+        const struct fit_kind *kind = fit_kind_find(kinds[i]);
+        int r = kind->fit(source, i, draft, entry, diag);
         if (r < 0) {
             diag_prefix(diag, "detector %s", kinds[i]);
             return r;
         }
-        if (!cJSON_HasObjectItem(entry, "filter"))
-            fit_put_filter(entry, &source->options->filter);
+        fit_put_filter(entry, kind->filter ? kind->filter : &source->options->filter);
     }
     return 0;
 }
@@ -180,51 +180,6 @@ static int put_selftest(const struct fit_source *source, struct draft *draft, st
                               diag);
 }
 
-/* ---- calibration ---- */
-
-/* Calibration blocks as recordings of their own, as they were sampled: the derived channels are not
- * the model's samples. */
-static int cut_part(const struct fit_source *source, const struct split_block *block,
-                    struct recording **ret_part, struct diag *diag)
-{
-    struct recording *wide;
-    const struct recording *session = source->sessions[block->session];
-    int r = recording_cut(session, block->first, block->end, &wide);
-    if (r < 0)
-        return diag_errno(diag, r, "calibration");
-    r = recording_select(wide, (const char *const *)wide->names, source->derivation->channels,
-                         ret_part, diag);
-    recording_free(wide);
-    return r;
-}
-
-static int calibrate(const struct fit_source *source, struct draft *draft, struct diag *diag)
-{
-    const struct split *split = source->split;
-    struct recording **parts = calloc(split->count, sizeof(struct recording *));
-    struct calibration calibrations[MODEL_DETECTORS_MAX];
-    struct model *model = NULL;
-    size_t count = 0;
-    int r = parts ? draft_build(draft, &model, diag) : diag_errno(diag, ENOMEM, "calibration");
-    for (size_t b = 0; r == 0 && b < split->count; b++) {
-        if (split->block[b].part != SPLIT_CALIBRATION)
-            continue;
-        r = cut_part(source, &split->block[b], &parts[count], diag);
-        count += r == 0;
-    }
-    if (r == 0)
-        r = runner_calibrate(parts, count, model, calibrations, diag);
-    for (size_t d = 0; r == 0 && d < model->detectors; d++) {
-        r = draft_set_calibration(draft, d, &calibrations[d]);
-        calibration_deinit(&calibrations[d]);
-    }
-    for (size_t i = 0; i < count; i++)
-        recording_free(parts[i]);
-    free(parts);
-    model_unref(model);
-    return r;
-}
-
 int fit_assemble(const struct fit_source *source, const char *const *detectors,
                  struct draft **ret_draft, struct model **ret_model, struct diag *diag)
 {
@@ -233,7 +188,7 @@ int fit_assemble(const struct fit_source *source, const char *const *detectors,
     if (r == 0)
         r = put_selftest(source, draft, diag);
     if (r == 0)
-        r = calibrate(source, draft, diag);
+        r = fit_calibrate(source, detectors, draft, diag);
     if (r == 0)
         r = draft_build(draft, ret_model, diag);
     if (r == 0)

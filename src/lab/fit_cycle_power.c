@@ -19,7 +19,6 @@ static int fit_cycle_power(const struct fit_source *source, size_t index, struct
              source->sessions[0]->names[derivation->load], known, derivation->load_spread);
     cJSON_AddStringToObject(entry, "summary", summary);
     cJSON_AddNumberToObject(entry, "window", 1);
-    fit_put_filter(entry, &filter);
     return 0;
 }
 
@@ -32,4 +31,5 @@ const struct fit_kind fit_kind_cycle_power = {.name = "cycle-power",
                                               .needs_step = true,
                                               .by_default = true,
                                               .fits = fits,
+                                              .filter = &filter,
                                               .fit = fit_cycle_power};

@@ -4,6 +4,7 @@
  * figure about them too good. The one exception is the choice by mutual information, which needs
  * labels and so a recording of its own.
  */
+#include "lab/channel_info.h"
 #include "lab/derive.h"
 #include "lab/drift.h"
 #include "lab/fit_internal.h"
@@ -27,6 +28,23 @@ static void leave_out_ignored(const struct fitting *fitting, const char **reason
             reason[c] = "derived";
         else if (fit_ignored(fitting->options, fitting->kind, first->names[c]))
             reason[c] = "ignored as asked";
+    }
+}
+
+/* A meter that another consumer is on too, such as a PC, says nothing in half a second that could
+ * be told from that one: where a detector sums it over program steps, it is that detector's matter.
+ * On simulated arms the bursts of a PC raised the autoencoder's threshold to the fortyfold. */
+static void leave_out_load(const struct fitting *fitting, const char **reason)
+{
+    const struct recording *first = fitting->sessions[0];
+    char followed[128], group[128];
+    if (!fitting->load)
+        return;
+    channel_group(fitting->load, followed, sizeof followed);
+    for (size_t c = 0; c < fitting->sample_channels; c++) {
+        channel_group(first->names[c], group, sizeof group);
+        if (!reason[c] && !strcmp(group, followed))
+            reason[c] = "cycle-power's matter";
     }
 }
 
@@ -198,6 +216,7 @@ static int choose_channels(struct fitting *fitting, struct fit_report *report, s
     if (!reason)
         return diag_errno(diag, ENOMEM, "channels");
     leave_out_ignored(fitting, reason);
+    leave_out_load(fitting, reason);
     int r = options->keep_drift ? 0 : leave_out_drift(fitting, report, reason, diag);
     if (r == 0 && options->reduction == FIT_REDUCTION_MUTUAL_INFORMATION)
         r = leave_out_uninformative(fitting, reason, diag);

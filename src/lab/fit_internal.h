@@ -15,6 +15,7 @@ struct fitting {
     size_t count;
     size_t sample_channels; /* the first of theirs */
     const struct fit_options *options;
+    const char *load; /* channel that another detector of the set follows; NULL: none */
     size_t row_count, span;
     struct features features;
     float *rows;    /* [row_count][width of the features] all sessions one after the other */
@@ -69,6 +70,14 @@ struct fit_place {
 /* Its residuals, and the network in the file. Errors: -ENOMEM. */
 int fit_network_put(struct fitting *fitting, const struct fit_report *report,
                     struct network *network, const struct fit_place *place, struct diag *diag);
+
+/* Sets a detector's alert filter in its entry. */
+void fit_put_filter(cJSON *entry, const struct alert_filter *filter);
+/* Calibrates the detectors of a draft (kinds, ended by NULL) on the part of the split that is kept
+ * for it, and with options->choose_filter chooses their alert filters by it. Errors: -EINVAL too
+ * short, -ENOMEM. */
+int fit_calibrate(const struct fit_source *source, const char *const *kinds, struct draft *draft,
+                  struct diag *diag);
 
 /* The file with these detectors (kinds, ended by NULL), and the model as it will be loaded,
  * calibrated and self-tested. Errors: as fit. */

@@ -43,15 +43,6 @@ bool fit_ignored(const struct fit_options *options, const char *kind, const char
     return false;
 }
 
-void fit_put_filter(cJSON *entry, const struct alert_filter *filter)
-{
-    cJSON *object = cJSON_AddObjectToObject(entry, "filter");
-    cJSON_AddNumberToObject(object, "k", filter->k);
-    cJSON_AddNumberToObject(object, "n", filter->n);
-    cJSON_AddNumberToObject(object, "clear_ratio", filter->clear_ratio);
-    cJSON_AddNumberToObject(object, "clear_s", filter->clear_s);
-}
-
 int fit_put(struct draft *draft, size_t index, const char *name, enum safetensors_dtype dtype,
             struct safetensors_shape shape, const void *values)
 {

@@ -29,14 +29,15 @@ struct fit_source {
 };
 
 struct fit_kind {
-    const char *name;       /* of the detector kind */
-    bool needs_step;        /* samples must name the program step */
-    bool without_step_only; /* by default, only where they do not */
-    bool by_default;        /* in the set that `train` makes if nothing is said */
+    const char *name; /* of the detector kind */
+    bool needs_step;  /* samples must name the program step */
+    /* In the set that `train` makes if nothing is said, where samples name the program step and
+     * where they do not. */
+    bool by_default, by_default_without_step;
     /* By default, only where this holds of what can be derived; NULL: always. */
     bool (*fits)(const struct derivation *derivation);
-    /* entry holds kind and name; a kind may put a filter of its own in, else it gets the options'.
-     * Errors: -EINVAL this data does not do, -ENOMEM. */
+    const struct alert_filter *filter; /* of its own; NULL: the options', or what suits the data */
+    /* entry holds kind and name. Errors: -EINVAL this data does not do, -ENOMEM. */
     int (*fit)(const struct fit_source *source, size_t index, struct draft *draft, cJSON *entry,
                struct diag *diag);
 };
@@ -49,9 +50,6 @@ const struct fit_kind *const *fit_kinds(void);
 /* True if a kind must not look at a channel: options->ignore has "PATTERN" for all kinds or
  * "KIND:PATTERN" for one. */
 bool fit_ignored(const struct fit_options *options, const char *kind, const char *channel);
-
-/* Puts the kind's own alert filter into its entry. */
-void fit_put_filter(cJSON *entry, const struct alert_filter *filter);
 
 /* Puts a tensor "<index>.<name>" in. Errors: -ENOMEM. */
 int fit_put(struct draft *draft, size_t index, const char *name, enum safetensors_dtype dtype,

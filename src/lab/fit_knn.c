@@ -269,4 +269,4 @@ static int fit_knn(const struct fit_source *source, size_t index, struct draft *
 }
 
 const struct fit_kind fit_kind_knn = {
-    .name = "knn", .without_step_only = true, .by_default = true, .fit = fit_knn};
+    .name = "knn", .by_default_without_step = true, .fit = fit_knn};

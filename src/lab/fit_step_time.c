@@ -90,7 +90,6 @@ static int fit_step_time(const struct fit_source *source, size_t index, struct d
         cJSON_AddStringToObject(entry, "summary", summary);
     }
     cJSON_AddNumberToObject(entry, "window", 1);
-    fit_put_filter(entry, &filter);
     if (r == 0 &&
         (fit_put(draft, index, "usual", SAFETENSORS_F32, SAFETENSORS_SHAPE(steps), usual) < 0 ||
          fit_put(draft, index, "spread", SAFETENSORS_F32, SAFETENSORS_SHAPE(steps), spread) < 0))
@@ -110,4 +109,5 @@ const struct fit_kind fit_kind_step_time = {.name = "step-time",
                                             .needs_step = true,
                                             .by_default = true,
                                             .fits = fits,
+                                            .filter = &filter,
                                             .fit = fit_step_time};

@@ -141,7 +141,10 @@ int scored_from_model(const struct recording *recording, struct model *model,
     if (!model_calibrated(model))
         return diag_set(diag, "model %s is not calibrated: it has no threshold", model->name);
     *ret_scored = (struct scored){
-        .period_s = model->period_s, .span = model->span, .detectors = model->detectors};
+        .period_s = model->period_s,
+        .span = model->span,
+        .detectors = model->detectors,
+        .judges_steps = derivation_find(&model->derivation, DERIVED_MOVING_TIME) != DERIVED_NONE};
     for (size_t d = 0; d < model->detectors; d++) {
         const struct detector *detector = &model->detector[d];
         size_t reach = detector_span(detector) - 1 + detector->filter.n;

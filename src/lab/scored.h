@@ -34,6 +34,8 @@ struct scored {
     double period_s;
     size_t span;       /* rows of the longest window */
     size_t reach;      /* rows after which a row has left all windows and all filters */
+    bool judges_steps; /* a detector judges how a program step has gone so far: a row has left that
+                          one only when the step is over */
     int64_t *time_ns;  /* [rows] of the recording, or row * period where it has none */
     bool *hole;        /* [rows] not measured */
     int *label;        /* [rows] 0 = normal */

@@ -6,7 +6,7 @@
 set -euo pipefail
 source src/run/common.sh
 
-robots=(21 22 23) jobs=2 epochs=15 healthy=12 calibration=24 scale=1
+robots=(31 32 33 34) jobs=2 epochs=15 healthy=12 calibration=24 scale=1
 keep=''
 work='' workers=()
 armwatch=$build_dir/src/cli/armwatch
@@ -72,20 +72,14 @@ judge() {
     rm -f "$recording" "${recording%.npy}".{time,names}.npy "$dir/scores.csv" "$dir/alerts.json"
 }
 
-# The autoencoder as the shipped model has it: angular rates only, six of eight windows.
 train_robot() {
-    local seed sensor value normal=() ignore=(--ignore 'autoencoder:machine_*') sessions=()
+    local seed normal=() sessions=()
     for seed in $(seq 1 10); do
         simulate "$dir/normal-$seed.npy" 60 "$seed"
         normal+=(--normal "$dir/normal-$seed.npy")
     done
-    for sensor in 1 2 3 4 5 6 7; do
-        for value in 'Acc*' 'q*' temp; do
-            ignore+=(--ignore "autoencoder:sensor_id${sensor}_$value")
-        done
-    done
     "$armwatch" train "${normal[@]}" --columns "$dir/normal-1.names.npy" --out "$dir/trained.safetensors" --name model \
-        --epochs "$epochs" --filter 6/8 --simulated "${ignore[@]}" >"$work/$robot.trained" 2>&1
+        --epochs "$epochs" --simulated >"$work/$robot.trained" 2>&1
     rm -f "$dir"/normal-*
     for seed in $(seq 101 $((100 + calibration))); do
         simulate "$dir/calibration-$seed.npy" 182 "$seed"
