@@ -96,6 +96,33 @@ static void test_the_aftermath_of_an_event_is_no_false_alarm(void **state)
     recording_free(recording);
 }
 
+/* A step that was upset may still be too long seconds later; that it is is no false alarm, until
+ * the next step begins. */
+static void test_the_rest_of_an_upset_step_is_no_false_alarm(void **state)
+{
+    for (int judged = 0; judged <= 1; judged++) {
+        struct scored scored = scored_fixture(1000, 0.1, true);
+        struct evaluation evaluation;
+        struct diag diag = DIAG_INIT;
+        const struct evaluation_options options = {
+            .false_alarms_per_day = 1, .events = EVALUATION_RUNS, .no_volume = true};
+        for (size_t i = 0; i < 1000; i++)
+            scored.step[i] = (int)(i / 100);
+        scored.judges_steps = judged;
+        scored_fixture_label(&scored, 210, 220, 1);
+        scored_fixture_trigger(&scored, 260, 290); /* the step is upset */
+        scored_fixture_trigger(&scored, 360, 390); /* the next is not */
+        assert_int_equal(evaluation_measure(&scored, 1, &options, &evaluation, &diag), 0);
+        assert_int_equal(evaluation.events_found, 0);
+        assert_int_equal(evaluation.alerts, 2);
+        assert_int_equal(evaluation.alerts_in_event, judged ? 1 : 0);
+        assert_int_equal(evaluation.false_alarms, judged ? 1 : 2);
+        assert_int_equal(evaluation.found[0].false_alarms, judged ? 1 : 2);
+        expect_near(evaluation.healthy_hours * 36000, judged ? 910 : 979, 1e-6);
+        scored_deinit(&scored);
+    }
+}
+
 static void test_a_false_alarm_is_counted_once(void **state)
 {
     struct recording *recording = make_recording(3000, 0.1, 0, true);
@@ -351,6 +378,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calibration_does_not_depend_on_the_old_one),
         cmocka_unit_test(test_the_aftermath_of_an_event_is_no_false_alarm),
+        cmocka_unit_test(test_the_rest_of_an_upset_step_is_no_false_alarm),
         cmocka_unit_test(test_a_false_alarm_is_counted_once),
         cmocka_unit_test(test_an_onset_finds_one_step),
         cmocka_unit_test(test_precision_of_alerts),

@@ -196,6 +196,44 @@ static void test_a_kind_ignores_what_it_is_told(void **state)
     bench_free(&bench);
 }
 
+static void expect_filter(struct bench *bench, unsigned k, unsigned n)
+{
+    bench_fit_well(bench);
+    const struct alert_filter *filter = &bench->report.model->detector[0].filter;
+    if (filter->k != k || filter->n != n)
+        fail_msg("%u of %u, expected %u of %u", filter->k, filter->n, k, n);
+    bench_free(bench);
+}
+
+/* Windows of three rows: an odd row is in three of them. */
+static void test_odd_rows_ask_for_a_longer_filter(void **state)
+{
+    for (int odd = 0; odd <= 1; odd++) {
+        for (int choose = 0; choose <= 1; choose++) {
+            struct bench bench = bench_new((const char *const[]){"knn", NULL});
+            bench.options.choose_filter = choose;
+            for (size_t s = 0; odd && s < SESSIONS; s++) {
+                for (size_t i = 60 + s; i < ROWS; i += 97)
+                    bench.sessions[s]->values[i * CHANNELS] += 50 + (float)i;
+            }
+            if (odd && choose)
+                expect_filter(&bench, WINDOW + 1, WINDOW + 3);
+            else
+                expect_filter(&bench, 3, 5);
+        }
+    }
+}
+
+/* No channel names a program step here. */
+static void test_the_default_without_steps(void **state)
+{
+    struct bench bench = bench_new(NULL);
+    bench_fit_well(&bench);
+    assert_int_equal(bench.report.model->detectors, 1);
+    assert_string_equal(bench.report.model->detector[0].kind->name, "knn");
+    bench_free(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +242,8 @@ int main(void)
         cmocka_unit_test(test_references_stay_within_the_bound),
         cmocka_unit_test(test_too_few_references_are_refused),
         cmocka_unit_test(test_a_kind_ignores_what_it_is_told),
+        cmocka_unit_test(test_odd_rows_ask_for_a_longer_filter),
+        cmocka_unit_test(test_the_default_without_steps),
     };
     blas_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
