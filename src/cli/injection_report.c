@@ -80,12 +80,14 @@ static struct injection_alert *add_alert(struct injection_report *report, const 
     report->alert = list;
     struct injection_alert *alert = &list[report->alerts++];
     *alert = (struct injection_alert){.raised = (uint64_t)fields_number(data, "last_seq", 0),
-                                      .cleared = UINT64_MAX};
+                                      .cleared = UINT64_MAX,
+                                      .peak = (double)NAN};
     snprintf(alert->id, sizeof alert->id, "%s", fields_text(data, "alert_id", ""));
     snprintf(alert->kind, sizeof alert->kind, "%s", fields_text(data, "kind", "-"));
     const cJSON *groups = cJSON_GetObjectItemCaseSensitive(data, "groups"),
                 *first = cJSON_IsArray(groups) ? groups->child : NULL;
-    snprintf(alert->group, sizeof alert->group, "%s", fields_text(first, "name", ""));
+    snprintf(alert->group, sizeof alert->group, "%s",
+             fields_text(first, "label", fields_text(first, "name", "")));
     alert->share = fields_number(first, "share", (double)NAN);
     return alert;
 }
@@ -102,7 +104,7 @@ void injection_report_alert(struct injection_report *report, const cJSON *event)
     if (!alert)
         return;
     snprintf(alert->severity, sizeof alert->severity, "%s", fields_text(data, "severity", "-"));
-    alert->peak = fmax(alert->peak, fields_number(data, "peak_score", 0));
+    alert->peak = fmax(alert->peak, fields_number(data, "peak_score", (double)NAN));
     if (!strcmp(state, "cleared"))
         alert->cleared = (uint64_t)fields_number(data, "last_seq", 0);
 }
@@ -171,7 +173,7 @@ static void print_injection(const struct injection_report *report,
 {
     const struct injection_alert *alert = injection_report_find(report, injection);
     const char *plain = terminal_style(out, TERMINAL_PLAIN);
-    char after[16] = "", lasts[24] = "-";
+    char after[16] = "", lasts[24] = "-", peak[16] = "-";
     if (injection->touched > 0)
         snprintf(lasts, sizeof lasts, "%.1f s",
                  (double)(injection->last - injection->first + 1) / report->rate_hz);
@@ -186,8 +188,10 @@ static void print_injection(const struct injection_report *report,
         return;
     }
     snprintf(after, sizeof after, "%.1f s", delay_s(report, injection, alert));
-    fprintf(out, "%sfound %s %6s  %5.3g  %-8s  %.22s\n", terminal_style(out, TERMINAL_GOOD), plain,
-            after, alert->peak, alert->severity, *alert->group ? alert->group : alert->kind);
+    if (!isnan(alert->peak))
+        snprintf(peak, sizeof peak, "%.3g", alert->peak);
+    fprintf(out, "%sfound %s %6s  %5s  %-8s  %.22s\n", terminal_style(out, TERMINAL_GOOD), plain,
+            after, peak, alert->severity, *alert->group ? alert->group : alert->kind);
 }
 
 void injection_report_print(const struct injection_report *report, FILE *out)

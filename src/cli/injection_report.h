@@ -30,7 +30,7 @@ struct injection_alert {
     char kind[24], severity[16];
     char group[64];   /* that deviates most */
     double share;     /* of it; NAN: unknown */
-    double peak;      /* score */
+    double peak;      /* score; NAN: it has none */
     uint64_t raised;  /* row */
     uint64_t cleared; /* row; UINT64_MAX: still open */
 };
