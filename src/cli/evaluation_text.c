@@ -134,6 +134,12 @@ cJSON *evaluation_text_json(const struct evaluation_result *result)
     add_number(root, "events", (double)evaluation->events);
     add_number(root, "events_found", (double)evaluation->events_found);
     add_number(root, "event_recall", event_recall(evaluation->events_found, evaluation->events));
+    if (evaluation->by_steps) {
+        add_number(root, "runs", (double)evaluation->runs);
+        add_number(root, "runs_found", (double)evaluation->found_runs.events);
+        add_number(root, "run_delay_p50_s", evaluation->found_runs.delay_p50_s);
+        add_number(root, "run_delay_p90_s", evaluation->found_runs.delay_p90_s);
+    }
     add_number(root, "event_precision", evaluation->event_precision);
     add_number(root, "alerts", (double)evaluation->alerts);
     add_number(root, "delay_p50_s", evaluation->delay_p50_s);
@@ -220,6 +226,13 @@ static void print_events(const struct evaluation_result *result, FILE *out)
     if (evaluation->events_found > 0)
         fprintf(out, "  delay              p50 %.2f s, p90 %.2f s\n", evaluation->delay_p50_s,
                 evaluation->delay_p90_s);
+    if (evaluation->by_steps)
+        fprintf(out, "  runs of labels     %zu of %zu found", evaluation->found_runs.events,
+                evaluation->runs);
+    if (evaluation->by_steps && evaluation->found_runs.events > 0)
+        fprintf(out, ", p50 %.1f s after their beginning", evaluation->found_runs.delay_p50_s);
+    if (evaluation->by_steps)
+        fprintf(out, "\n");
     if (evaluation->events > 0 && evaluation->alerts > 0)
         fprintf(out, "  event precision    %.4f: %zu of %zu alerts at an event\n",
                 evaluation->event_precision, evaluation->alerts_in_event, evaluation->alerts);
@@ -261,11 +274,37 @@ static void print_classes(const struct evaluation_result *result, FILE *out)
     }
 }
 
+static void print_alone(const char *name, const struct evaluation_figures *figures,
+                        const struct evaluation_found *found, FILE *out)
+{
+    fprintf(out, "  %-18.18s", name);
+    if (figures && figures->ranked)
+        fprintf(out, "%8.4f %10.4f", figures->ranking.roc_auc, figures->ranking.average_precision);
+    else
+        fprintf(out, "%8s %10s", "-", "-");
+    fprintf(out, " %13zu %13zu\n", found->events, found->false_alarms);
+}
+
+/* With one detector it would say the same twice. */
+static void print_detectors(const struct evaluation_result *result, FILE *out)
+{
+    const struct evaluation *evaluation = &result->evaluation;
+    if (evaluation->detectors < 2)
+        return;
+    fprintf(out, "each detector alone\n"
+                 "                     ROC-AUC  av. prec.  events found  false alarms\n");
+    for (size_t d = 0; d < evaluation->detectors; d++)
+        print_alone(result->model->detector[d].name, &evaluation->detector[d],
+                    &evaluation->found[d], out);
+    print_alone("sensor fault", NULL, &evaluation->found_fault, out);
+}
+
 void evaluation_text_print(const struct evaluation_result *result, FILE *out)
 {
     fprintf(out, "windows              %zu evaluated\n", result->evaluation.windows);
     print_ranking(result, out);
     print_threshold(result, out);
     print_alerts(result, out);
+    print_detectors(result, out);
     print_classes(result, out);
 }

@@ -248,6 +248,21 @@ static int measure_alone(const struct scored *scored, size_t count, unsigned mas
     return r;
 }
 
+/* Whole runs of labels, where an event is a program step of one. */
+static int measure_runs(const struct scored *scored, size_t count, struct evaluation *evaluation)
+{
+    struct event_list runs = {0};
+    struct evaluation_found *found = &evaluation->found_runs;
+    int r = collect_events(scored, count, false, EVENT_ANY_CONDITION, &runs);
+    for (size_t e = 0; r == 0 && e < runs.count; e++)
+        found->events += runs.item[e].found;
+    if (r == 0)
+        r = evaluation_delays(runs.item, runs.count, &found->delay_p50_s, &found->delay_p90_s);
+    evaluation->runs = runs.count;
+    free(runs.item);
+    return r;
+}
+
 int evaluation_measure(const struct scored *scored, size_t count,
                        const struct evaluation_options *options, struct evaluation *ret_evaluation,
                        struct diag *diag)
@@ -273,6 +288,8 @@ int evaluation_measure(const struct scored *scored, size_t count,
     r = collect_events(scored, count, ret_evaluation->by_steps, EVENT_ANY_CONDITION, &events);
     if (r == 0)
         r = measure_events(scored, count, &events, ret_evaluation);
+    if (r == 0 && ret_evaluation->by_steps)
+        r = measure_runs(scored, count, ret_evaluation);
     for (size_t d = 0; r == 0 && d < scored->detectors; d++)
         r = measure_alone(scored, count, 1U << d, ret_evaluation, &ret_evaluation->found[d]);
     if (r == 0)

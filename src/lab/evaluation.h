@@ -52,7 +52,8 @@ struct evaluation_class {
     double delay_p50_s; /* of those found; NAN if there are none */
 };
 
-/* What one detector, or the watch for sensors that stand still, finds alone. */
+/* What one detector, or the watch for sensors that stand still, finds alone; or what all find of
+ * whole runs of labels. */
 struct evaluation_found {
     size_t events;                   /* found */
     double delay_p50_s, delay_p90_s; /* NAN if there are none */
@@ -71,9 +72,12 @@ struct evaluation {
     struct evaluation_class class[EVALUATION_CLASSES_MAX]; /* what is over that is left out */
     bool by_steps;                                         /* what an event was */
     size_t events, events_found;
-    double delay_p50_s, delay_p90_s; /* of those found; NAN if there are none */
-    size_t alerts, alerts_in_event;  /* onsets, closer than a second counted once; of these, those
-                                        at a labelled row or at most a second after one */
+    double delay_p50_s, delay_p90_s;    /* of those found; NAN if there are none */
+    size_t runs;                        /* of labels, where events are program steps: else 0 */
+    struct evaluation_found found_runs; /* a fault that lasts is alerted once, and each of its later
+                                           steps begins under that alert; no false alarms here */
+    size_t alerts, alerts_in_event; /* onsets, closer than a second counted once; of these, those
+                                       at a labelled row or at most a second after one */
     double event_precision; /* the share of the latter: depends on how much healthy time is there;
                                NAN without an alert */
     double healthy_hours;   /* evaluated, without a label, further than the filter's reach from one,

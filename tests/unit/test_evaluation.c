@@ -123,6 +123,28 @@ static void test_the_rest_of_an_upset_step_is_no_false_alarm(void **state)
     }
 }
 
+/* An alert that lasts finds the step that it began in, and the whole of the fault. */
+static void test_runs_beside_steps(void **state)
+{
+    struct scored scored = scored_fixture(1000, 0.1, true);
+    struct evaluation evaluation;
+    struct diag diag = DIAG_INIT;
+    const struct evaluation_options options = {
+        .false_alarms_per_day = 1, .events = EVALUATION_STEPS, .no_volume = true};
+    for (size_t i = 0; i < 1000; i++)
+        scored.step[i] = (int)(i / 100);
+    scored_fixture_label(&scored, 100, 500, 1);
+    scored_fixture_label(&scored, 600, 900, 1);
+    scored_fixture_trigger(&scored, 230, 520);
+    assert_int_equal(evaluation_measure(&scored, 1, &options, &evaluation, &diag), 0);
+    assert_int_equal(evaluation.events, 7);
+    assert_int_equal(evaluation.events_found, 1);
+    assert_int_equal(evaluation.runs, 2);
+    assert_int_equal(evaluation.found_runs.events, 1);
+    expect_near(evaluation.found_runs.delay_p50_s, 13, 1e-6);
+    scored_deinit(&scored);
+}
+
 static void test_a_false_alarm_is_counted_once(void **state)
 {
     struct recording *recording = make_recording(3000, 0.1, 0, true);
@@ -379,6 +401,7 @@ int main(void)
         cmocka_unit_test(test_calibration_does_not_depend_on_the_old_one),
         cmocka_unit_test(test_the_aftermath_of_an_event_is_no_false_alarm),
         cmocka_unit_test(test_the_rest_of_an_upset_step_is_no_false_alarm),
+        cmocka_unit_test(test_runs_beside_steps),
         cmocka_unit_test(test_a_false_alarm_is_counted_once),
         cmocka_unit_test(test_an_onset_finds_one_step),
         cmocka_unit_test(test_precision_of_alerts),
