@@ -60,6 +60,7 @@ static cJSON *alert_of(const struct table *table, const struct runner_row *row, 
         alert_text_fault(table->model, &monitor->fault, false, text);
     else
         alert_text(table->model, &monitor->alert, text);
+    alert_json_step(root, episode);
     cJSON_AddStringToObject(root, "text", text);
     if (fault) {
         cJSON_AddArrayToObject(root, "detectors");

@@ -118,6 +118,7 @@ static cJSON *alert_data(const struct robot *robot, const struct message_alert *
     cJSON_AddStringToObject(data, "state", alert_transition_name(alert->transition));
     cJSON_AddStringToObject(data, "severity", alert_severity_name(episode->severity));
     cJSON_AddStringToObject(data, "kind", alert_kind_name(alert->kind));
+    alert_json_step(data, episode);
     cJSON_AddStringToObject(data, "text", text);
     if (alert->kind == ALERT_ANOMALY)
         alert_json_fired(data, robot->model, &robot->alert);

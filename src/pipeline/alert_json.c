@@ -63,6 +63,13 @@ void alert_json_fired(cJSON *object, const struct model *model, const struct ale
                      alert->trigger[order[i]].threshold);
 }
 
+void alert_json_step(cJSON *object, const struct alert_episode *episode)
+{
+    const struct score *last = &episode->last;
+    bool known = last->attributed && last->attribution.finding.step >= 0;
+    alert_json_number(object, "step", known ? last->attribution.finding.step : (double)NAN);
+}
+
 /* ---- channels and groups ---- */
 
 static cJSON *new_channel(const struct model *model, size_t channel, bool rotation, double share)

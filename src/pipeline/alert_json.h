@@ -23,6 +23,8 @@ void alert_json_detectors(cJSON *object, const struct model *model, const struct
 /* "detectors": those that fired in an episode, most exceeded first, with their highest score. */
 void alert_json_fired(cJSON *object, const struct model *model, const struct alert *alert);
 
+/* "step": the program step of the window that an episode's deviations are of; null: not known. */
+void alert_json_step(cJSON *object, const struct alert_episode *episode);
 /* "channels" and "groups". */
 void alert_json_attribution(cJSON *object, const struct model *model,
                             const struct attribution *attribution);

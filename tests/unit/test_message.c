@@ -125,6 +125,11 @@ static void test_alert_is_a_cloudevent(void **state)
     expect_text(of, "name", "kuka-sim");
     expect_number(of, "version", 3);
     expect_text(of, "sha256", model->sha256);
+    assert_true(cJSON_IsNull(get(data, "step"))); /* no channel names one */
+    cJSON_Delete(event);
+    robot->alert.episode.last.attribution.finding.step = 7;
+    event = alert(robot, ALERT_UPDATED);
+    expect_number(get(event, "data"), "step", 7);
     cJSON_Delete(event);
     robot_free(robot);
     model_unref(model);
