@@ -6,6 +6,7 @@
  */
 #include "model/analog.h"
 
+#include "model/grouped.h"
 #include "nn/blas.h"
 
 #include <errno.h>
@@ -18,21 +19,15 @@
 
 struct analog {
     size_t neighbours;
-    size_t channels; /* that it looks at */
-    size_t *channel; /* [channels] places in a row */
-    size_t *group;   /* [channels] 0 to groups - 1 */
-    size_t groups;
-    double *group_size; /* [groups] channels in it */
-    float *floor;       /* [channels] in the channel's units */
-    size_t *first;      /* [steps + 1] of each step's reference rows */
-    size_t most;        /* reference rows of the largest step */
-    float *reference;   /* [rows][channels] in floors */
-    float *base;        /* [rows] squares of the two predecessors; INFINITY: has not got them */
+    struct grouped grouped; /* what it looks at */
+    float *floor;           /* [channels] in the channel's units */
+    size_t *first;          /* [steps + 1] of each step's reference rows */
+    size_t most;            /* reference rows of the largest step */
+    float *reference;       /* [rows][channels] in floors */
+    float *base;            /* [rows] squares of the two predecessors; INFINITY: has not got them */
     /* Scratch of the scoring thread. */
     float *query;   /* [DETECTOR_BATCH_MAX][2][channels] predecessors in floors, newest first */
     float *product; /* [DETECTOR_BATCH_MAX][2][most] */
-    double *z, *expected; /* [channels] */
-    double *group_sum;    /* [groups] */
 };
 
 static void analog_unload(struct detector *detector)
@@ -40,77 +35,27 @@ static void analog_unload(struct detector *detector)
     struct analog *analog = detector->part.analog;
     if (!analog)
         return;
-    free(analog->channel);
-    free(analog->group);
-    free(analog->group_size);
+    grouped_deinit(&analog->grouped);
     free(analog->floor);
     free(analog->first);
     free(analog->reference);
     free(analog->base);
     free(analog->query);
     free(analog->product);
-    free(analog->z);
-    free(analog->expected);
-    free(analog->group_sum);
     free(analog);
     detector->part.analog = NULL;
 }
 
 /* ---- loading ---- */
 
-/* Whole numbers of a list, each under `limit`. Memory: the caller's. */
-static int read_places(const cJSON *config, const char *key, size_t limit, size_t **ret_places,
-                       size_t *ret_count, struct diag *diag)
+static int load_options(struct analog *analog, const struct detector *detector, const cJSON *config,
+                        struct diag *diag)
 {
-    const cJSON *list, *item;
-    size_t used = 0;
-    int r = json_get_array(config, key, true, &list, diag);
-    if (r < 0)
-        return r;
-    *ret_places = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof **ret_places);
-    if (!*ret_places)
-        return diag_errno(diag, ENOMEM, "%s", key);
-    cJSON_ArrayForEach(item, list)
-    {
-        double place = cJSON_IsNumber(item) ? item->valuedouble : -1;
-        if (!(place >= 0) || place != floor(place) || place >= (double)limit)
-            return diag_set(diag, "%s: entry %zu must be an integer from 0 to %zu", key, used,
-                            limit - 1);
-        (*ret_places)[used++] = (size_t)place;
-    }
-    *ret_count = used;
-    return used > 0 ? 0 : diag_set(diag, "%s: must not be empty", key);
-}
-
-static int load_channels(struct analog *analog, const struct detector *detector,
-                         const cJSON *config, struct diag *diag)
-{
-    size_t grouped = 0;
     int64_t neighbours = 0;
     int r =
         json_get_integer(config, "neighbours", true, 1, ANALOG_NEIGHBOURS_MAX, &neighbours, diag);
-    if (r == 0)
-        r = read_places(config, "channels", detector->channels, &analog->channel, &analog->channels,
-                        diag);
-    if (r == 0)
-        r = read_places(config, "groups", analog->channels, &analog->group, &grouped, diag);
-    if (r < 0)
-        return r;
-    if (grouped != analog->channels)
-        return diag_set(diag, "groups: %zu entries for %zu channels", grouped, analog->channels);
     analog->neighbours = (size_t)neighbours;
-    for (size_t c = 0; c < analog->channels; c++)
-        analog->groups = analog->group[c] >= analog->groups ? analog->group[c] + 1 : analog->groups;
-    analog->group_size = calloc(analog->groups, sizeof *analog->group_size);
-    if (!analog->group_size)
-        return diag_errno(diag, ENOMEM, "groups");
-    for (size_t c = 0; c < analog->channels; c++)
-        analog->group_size[analog->group[c]]++;
-    for (size_t g = 0; g < analog->groups; g++) {
-        if (analog->group_size[g] < 1)
-            return diag_set(diag, "groups: %zu has no channel", g);
-    }
-    return 0;
+    return r < 0 ? r : grouped_load(&analog->grouped, config, detector->channels, diag);
 }
 
 static int load_floor(struct analog *analog, size_t index, const struct safetensors *tensors,
@@ -118,12 +63,12 @@ static int load_floor(struct analog *analog, size_t index, const struct safetens
 {
     char name[64];
     snprintf(name, sizeof name, "%zu.channel.floor", index);
-    analog->floor = calloc(analog->channels, sizeof *analog->floor);
+    analog->floor = calloc(analog->grouped.channels, sizeof *analog->floor);
     if (!analog->floor)
         return diag_errno(diag, ENOMEM, "%s", name);
-    int r = safetensors_get_f32(tensors, name, SAFETENSORS_SHAPE(analog->channels), analog->floor,
-                                diag);
-    for (size_t c = 0; r == 0 && c < analog->channels; c++) {
+    int r = safetensors_get_f32(tensors, name, SAFETENSORS_SHAPE(analog->grouped.channels),
+                                analog->floor, diag);
+    for (size_t c = 0; r == 0 && c < analog->grouped.channels; c++) {
         if (!(analog->floor[c] > 0))
             r = diag_set(diag, "%s: entry %zu is %g, must be over 0", name, c,
                          (double)analog->floor[c]);
@@ -134,7 +79,7 @@ static int load_floor(struct analog *analog, size_t index, const struct safetens
 /* The squares of the two rows before each; the first rows of a run have not got them. */
 static void make_base(struct analog *analog, size_t first, size_t rows)
 {
-    size_t channels = analog->channels;
+    size_t channels = analog->grouped.channels;
     float square[ANALOG_PREDECESSORS] = {0};
     for (size_t i = 0; i < rows; i++) {
         const float *row = analog->reference + (first + i) * channels;
@@ -183,7 +128,7 @@ static int load_rows(struct analog *analog, const struct safetensors *tensors,
         return diag_errno(diag, ENOMEM, "reference cycles");
     int r = safetensors_get_f32(tensors, tensor->name, tensor->shape, analog->reference, diag);
     for (size_t i = 0; r == 0 && i < tensor->count; i++)
-        analog->reference[i] /= analog->floor[i % analog->channels];
+        analog->reference[i] /= analog->floor[i % analog->grouped.channels];
     return r;
 }
 
@@ -194,9 +139,10 @@ static int load_references(struct analog *analog, const struct detector *detecto
     size_t steps = detector->derivation->steps;
     snprintf(name, sizeof name, "%zu.reference.rows", detector->index);
     const struct safetensors_tensor *rows = safetensors_find(tensors, name);
-    if (!rows || rows->shape.rank != 2 || rows->shape.dims[1] != analog->channels ||
+    if (!rows || rows->shape.rank != 2 || rows->shape.dims[1] != analog->grouped.channels ||
         rows->shape.dims[0] == 0)
-        return diag_set(diag, "%s: missing, or not [1 and more, %zu]", name, analog->channels);
+        return diag_set(diag, "%s: missing, or not [1 and more, %zu]", name,
+                        analog->grouped.channels);
     snprintf(name, sizeof name, "%zu.reference.run", detector->index);
     const struct safetensors_tensor *run = safetensors_find(tensors, name);
     if (!run || run->shape.rank != 2 || run->shape.dims[1] != 2)
@@ -220,14 +166,9 @@ static int make_scratch(struct analog *analog, size_t steps, struct diag *diag)
         analog->most = rows > analog->most ? rows : analog->most;
     }
     size_t queries = DETECTOR_BATCH_MAX * ANALOG_PREDECESSORS;
-    analog->query = calloc(queries * analog->channels, sizeof *analog->query);
+    analog->query = calloc(queries * analog->grouped.channels, sizeof *analog->query);
     analog->product = calloc(queries * analog->most, sizeof *analog->product);
-    analog->z = calloc(analog->channels, sizeof *analog->z);
-    analog->expected = calloc(analog->channels, sizeof *analog->expected);
-    analog->group_sum = calloc(analog->groups, sizeof *analog->group_sum);
-    bool complete =
-        analog->query && analog->product && analog->z && analog->expected && analog->group_sum;
-    return complete ? 0 : diag_errno(diag, ENOMEM, "scratch");
+    return analog->query && analog->product ? 0 : diag_errno(diag, ENOMEM, "scratch");
 }
 
 static int analog_load(struct detector *detector, const cJSON *config,
@@ -242,7 +183,7 @@ static int analog_load(struct detector *detector, const cJSON *config,
     if (!analog)
         return diag_errno(diag, ENOMEM, "analog");
     detector->part.analog = analog;
-    int r = load_channels(analog, detector, config, diag);
+    int r = load_options(analog, detector, config, diag);
     if (r == 0)
         r = load_floor(analog, detector->index, tensors, diag);
     if (r == 0)
@@ -284,8 +225,8 @@ static void fill_query(const struct detector *detector, const float *window, flo
     const float *row[ANALOG_WINDOW];
     for (size_t w = 0; w < ANALOG_WINDOW; w++)
         row[w] = row_of(detector, window, w);
-    for (size_t c = 0; c < analog->channels; c++) {
-        size_t at = analog->channel[c];
+    for (size_t c = 0; c < analog->grouped.channels; c++) {
+        size_t at = analog->grouped.channel[c];
         float scale = 1 / analog->floor[c];
         float older = row[0][at] * scale, newer = row[1][at] * scale, newest = row[2][at] * scale;
         if (analog_spike(older, newer, newest))
@@ -293,7 +234,7 @@ static void fill_query(const struct detector *detector, const float *window, flo
         if (fabsf(older - newer) > ANALOG_SPIKE && fabsf(newer - newest) <= ANALOG_SPIKE)
             older = newer;
         query[c] = newer;
-        query[analog->channels + c] = older;
+        query[analog->grouped.channels + c] = older;
     }
 }
 
@@ -341,7 +282,7 @@ static size_t find_nearest(const struct analog *analog, size_t step, const float
                            const struct neighbour *candidates, size_t count,
                            struct neighbour *ret_nearest)
 {
-    size_t channels = analog->channels, found = 0;
+    size_t channels = analog->grouped.channels, found = 0;
     const float *reference = analog->reference + analog->first[step] * channels;
     for (size_t i = 0; i < count; i++) {
         size_t row = candidates[i].row;
@@ -373,37 +314,25 @@ static void weigh(const struct analog *analog, const struct neighbour *nearest, 
         ret_weights[n] /= sum;
 }
 
-/* Fills z and expected (in floors). */
+/* Fills z and expected. */
 static void judge(struct analog *analog, size_t step, const struct neighbour *nearest,
                   const float *newest)
 {
-    const float *reference = analog->reference + analog->first[step] * analog->channels;
+    const float *reference = analog->reference + analog->first[step] * analog->grouped.channels;
     double weight[ANALOG_NEIGHBOURS_MAX];
     weigh(analog, nearest, weight);
-    for (size_t c = 0; c < analog->channels; c++) {
+    for (size_t c = 0; c < analog->grouped.channels; c++) {
         double mean = 0, variance = 0;
         for (size_t n = 0; n < analog->neighbours; n++)
-            mean += weight[n] * (double)reference[nearest[n].row * analog->channels + c];
+            mean += weight[n] * (double)reference[nearest[n].row * analog->grouped.channels + c];
         for (size_t n = 0; n < analog->neighbours; n++) {
-            double d = (double)reference[nearest[n].row * analog->channels + c] - mean;
+            double d = (double)reference[nearest[n].row * analog->grouped.channels + c] - mean;
             variance += weight[n] * d * d;
         }
-        double observed = (double)newest[analog->channel[c]] / (double)analog->floor[c];
-        analog->expected[c] = mean;
-        analog->z[c] = (observed - mean) / sqrt(variance + 1);
+        double observed = (double)newest[analog->grouped.channel[c]] / (double)analog->floor[c];
+        analog->grouped.expected[c] = mean * (double)analog->floor[c];
+        analog->grouped.z[c] = (observed - mean) / sqrt(variance + 1);
     }
-}
-
-static double largest_group(struct analog *analog)
-{
-    double largest = 0;
-    for (size_t g = 0; g < analog->groups; g++)
-        analog->group_sum[g] = 0;
-    for (size_t c = 0; c < analog->channels; c++)
-        analog->group_sum[analog->group[c]] += fmin(fabs(analog->z[c]), ANALOG_CLIP);
-    for (size_t g = 0; g < analog->groups; g++)
-        largest = fmax(largest, analog->group_sum[g] / analog->group_size[g]);
-    return largest;
 }
 
 /* Windows of one step: who [count] are their places among `windows`. */
@@ -411,7 +340,7 @@ static void score_step(struct detector *detector, size_t step, const float *cons
                        const size_t *who, size_t count, double *ret_scores)
 {
     struct analog *analog = detector->part.analog;
-    size_t rows = analog->first[step + 1] - analog->first[step], width = analog->channels;
+    size_t rows = analog->first[step + 1] - analog->first[step], width = analog->grouped.channels;
     for (size_t i = 0; i < count; i++)
         fill_query(detector, windows[who[i]], analog->query + i * ANALOG_PREDECESSORS * width);
     blas_multiply_transposed_b((struct blas_size){ANALOG_PREDECESSORS * count, rows, width},
@@ -428,7 +357,7 @@ static void score_step(struct detector *detector, size_t step, const float *cons
         if (found < analog->neighbours) /* a distance overflowed */
             continue;
         judge(analog, step, nearest, row_of(detector, windows[who[i]], ANALOG_WINDOW - 1));
-        ret_scores[who[i]] = largest_group(analog);
+        ret_scores[who[i]] = grouped_score(&analog->grouped);
     }
 }
 
@@ -459,21 +388,12 @@ static void analog_explain(struct detector *detector, const float *window,
 {
     struct analog *analog = detector->part.analog;
     const float *newest = row_of(detector, window, ANALOG_WINDOW - 1);
-    double score, total = 0;
-    for (size_t c = 0; c < detector->channels; c++)
-        ret_deviations[c] = (struct deviation){
-            .channel = c, .observed = (double)newest[c], .expected = (double)newest[c]};
+    double score;
     analog_score(detector, &window, 1, &score);
-    if (!isfinite(score))
-        return;
-    for (size_t c = 0; c < analog->channels; c++)
-        total += fmin(fabs(analog->z[c]), ANALOG_CLIP);
-    for (size_t c = 0; c < analog->channels; c++) {
-        struct deviation *deviation = &ret_deviations[analog->channel[c]];
-        deviation->share = total > 0 ? fmin(fabs(analog->z[c]), ANALOG_CLIP) / total : 0;
-        deviation->expected = analog->expected[c] * (double)analog->floor[c];
-        deviation->z = analog->z[c];
-    }
+    if (isfinite(score))
+        grouped_explain(&analog->grouped, newest, detector->channels, ret_deviations);
+    else
+        grouped_explain_nothing(newest, detector->channels, ret_deviations);
 }
 
 const struct detector_kind analog_kind = {

@@ -5,8 +5,7 @@
  * reference rows of the same step are found whose two predecessors are closest to the sample's two
  * predecessors; their mean, each weighed by 1 / (its squared distance + 1) in units of the floors,
  * is what is expected of the sample, and residual / sqrt(their variance + floor^2) the z of each
- * channel. The score is the largest over the groups (the links of an arm) of
- * the mean |z|, clipped at 10, of the group's channels. It needs no elapsed time: a slow arm is
+ * channel, which make one score (model/grouped.h). It needs no elapsed time: a slow arm is
  * where it should be, but two rows earlier it was too near. A predecessor that is a spike of one
  * row is not searched with: it would spoil three windows instead of its own.
  *
@@ -21,7 +20,6 @@
 #define ANALOG_WINDOW 3       /* rows: two predecessors and the sample */
 #define ANALOG_PREDECESSORS 2 /* lead every run of reference rows */
 #define ANALOG_NEIGHBOURS_MAX 64
-#define ANALOG_CLIP 10.0
 /* In floors: a value further than this from both its neighbours is a spike. */
 #define ANALOG_SPIKE 100.0F
 
