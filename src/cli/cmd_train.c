@@ -213,10 +213,9 @@ const struct cli_command command_train = {
     .name = "train",
     .summary = "learn what healthy movement looks like, and calibrate the alert threshold",
     .description = "Reads recordings of the healthy robot, keeps parts of them aside, trains the "
-                   "autoencoder on "
-                   "the rest, and sets the threshold on healthy data that training never saw. With "
-                   "three or more "
-                   "--normal files whole sessions are kept aside, else contiguous blocks.",
+                   "detectors on the rest, and sets their thresholds on healthy data that training "
+                   "never saw. With three or more --normal files whole sessions are kept aside, "
+                   "else contiguous blocks.",
     .options = {options, training_options, method_options, tuning_options, data_options},
     .run = run,
 };
