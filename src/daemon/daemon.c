@@ -88,8 +88,10 @@ static void on_result(void *user, const struct scorer_result *result)
         robot->counters.nonfinite++;
         robot_note_trouble(robot, ROBOT_NONFINITE, now_ns);
     }
-    if (ratio < 0)
+    if (ratio < 0) {
+        robot->alert.below = false; /* as alert_push does: the time until now was not all judged */
         return;
+    }
     robot->counters.scored++;
     robot->score = ratio;
     robot->scored |= result->epoch == robot->epoch;

@@ -190,6 +190,7 @@ void deriver_push(struct deriver *deriver, float *row)
     follow_load(deriver, step, moving, row);
     follow_step(deriver, step, moving);
     turn_rotations(derivation, step, row);
+    bool load_known = deriver->load.steps > 0 && deriver->step_begun;
     for (size_t i = 0; i < derivation->count; i++) {
         float *value = &row[derivation->channels + i];
         switch (derivation->channel[i].kind) {
@@ -198,10 +199,10 @@ void deriver_push(struct deriver *deriver, float *row)
                 deriver->step_begun ? (float)((double)deriver->moving * deriver->period_s) : NAN;
             break;
         case DERIVED_LOAD_SUM:
-            *value = deriver->load.steps ? (float)fmax(deriver->load.high, deriver->load.low) : NAN;
+            *value = load_known ? (float)fmax(deriver->load.high, deriver->load.low) : NAN;
             break;
         case DERIVED_LOAD_EXCESS:
-            *value = deriver->load.steps ? (float)deriver->load.excess : NAN;
+            *value = load_known ? (float)deriver->load.excess : NAN;
             break;
         case DERIVED_KINDS:
             break;

@@ -3,7 +3,8 @@
  *
  * One piece of code for training, offline scoring and live: a row of a model is a sample's channels
  * and, behind them, the derived ones. Derived values are NAN while they cannot be known, as after a
- * start or a gap until the program's next step: a detector that needs one gives no score then.
+ * start or a gap until the program's next step: a detector that needs one gives no score then. The
+ * sum of the load itself outlasts a gap: a link that loses samples must not blind it.
  *
  *   moving_time   s since the program step changed during which the arm moved: time in a step
  *                 without the waiting for a late part

@@ -84,8 +84,11 @@ double grouped_score(struct grouped *grouped)
     double largest = 0;
     for (size_t g = 0; g < grouped->groups; g++)
         grouped->sum[g] = 0;
-    for (size_t c = 0; c < grouped->channels; c++)
+    for (size_t c = 0; c < grouped->channels; c++) {
+        if (isnan(grouped->z[c])) /* the clip would make it the highest score */
+            return (double)NAN;
         grouped->sum[grouped->group[c]] += clipped(grouped, c);
+    }
     for (size_t g = 0; g < grouped->groups; g++)
         largest = fmax(largest, grouped->sum[g] / grouped->size[g]);
     return largest;

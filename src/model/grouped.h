@@ -34,7 +34,7 @@ int grouped_load(struct grouped *grouped, const cJSON *config, size_t row_channe
                  struct diag *diag);
 void grouped_deinit(struct grouped *grouped);
 
-/* Of z. */
+/* Of z; NAN where one of them is: the window cannot be judged. */
 double grouped_score(struct grouped *grouped);
 /* Of z and expected; a channel that is not looked at has no share and is as expected. row
  * [row_channels], ret_deviations [row_channels]. */

@@ -29,11 +29,29 @@ void alert_init(struct alert *alert)
     memset(alert, 0, sizeof *alert);
 }
 
+/* Scores of the model before mean nothing beside the thresholds of the new one. But what held the
+ * episode open still does, until the detector of that name has judged a window. */
+static void move_episode(struct alert *alert, const struct model *model)
+{
+    bool holding[MODEL_DETECTORS_MAX] = {false};
+    for (size_t d = 0; d < model->detectors; d++) {
+        for (size_t old = 0; old < alert->detectors; old++) {
+            if (!strcmp(alert->trigger[old].name, model->detector[d].name))
+                holding[d] = alert->holding[old];
+        }
+    }
+    memset(alert->episode.fired, 0, sizeof alert->episode.fired);
+    memcpy(alert->holding, holding, sizeof holding);
+    alert->episode.last = (struct score){0}; /* its detectors and groups are those of before */
+}
+
 void alert_set_model(struct alert *alert, const struct model *model, const double *thresholds)
 {
+    move_episode(alert, model);
     alert->detectors = model->detectors;
     for (size_t d = 0; d < model->detectors; d++) {
         struct alert_trigger *trigger = &alert->trigger[d];
+        memcpy(trigger->name, model->detector[d].name, sizeof trigger->name);
         trigger->filter = model->detector[d].filter;
         trigger->calibration =
             model->detector[d].calibrated ? &model->detector[d].calibration : NULL;
@@ -42,9 +60,6 @@ void alert_set_model(struct alert *alert, const struct model *model, const doubl
     }
     alert_set_thresholds(alert, thresholds);
     alert_restart(alert);
-    /* Its detectors and groups are those of the model before. */
-    alert->episode.last = (struct score){0};
-    memset(alert->episode.fired, 0, sizeof alert->episode.fired);
 }
 
 void alert_set_thresholds(struct alert *alert, const double *thresholds)
@@ -141,6 +156,18 @@ static void note_fired(struct alert *alert, const struct score *score)
     }
 }
 
+/* Of the detectors that have judged this window. */
+static void note_holding(struct alert *alert, const struct score *score)
+{
+    for (size_t d = 0; d < alert->detectors; d++) {
+        const struct alert_trigger *trigger = &alert->trigger[d];
+        if (score->detector[d].evaluated)
+            alert->holding[d] =
+                alert->episode.fired[d] > 0 &&
+                score->detector[d].score >= trigger->filter.clear_ratio * trigger->threshold;
+    }
+}
+
 static void open_episode(struct alert *alert, const struct score *score, double ratio,
                          double p_value)
 {
@@ -160,6 +187,8 @@ static void open_episode(struct alert *alert, const struct score *score, double 
     episode->severity = severity_of(ratio);
     note_window(episode, score, ratio, p_value);
     note_fired(alert, score);
+    memset(alert->holding, 0, sizeof alert->holding);
+    note_holding(alert, score);
     alert->below = false;
 }
 
@@ -172,8 +201,9 @@ static bool has_cleared(struct alert *alert, const struct score *score)
     for (size_t d = 0; d < alert->detectors; d++) {
         const struct alert_trigger *trigger = &alert->trigger[d];
         clear_s = fmax(clear_s, trigger->filter.clear_s);
-        below &= !score->detector[d].evaluated ||
-                 score->detector[d].score < trigger->filter.clear_ratio * trigger->threshold;
+        below &= score->detector[d].evaluated
+                     ? score->detector[d].score < trigger->filter.clear_ratio * trigger->threshold
+                     : !alert->holding[d];
     }
     if (!below) {
         alert->below = false;
@@ -192,6 +222,7 @@ static enum alert_transition continue_episode(struct alert *alert, const struct 
     struct alert_episode *episode = &alert->episode;
     note_window(episode, score, ratio, p_value);
     note_fired(alert, score);
+    note_holding(alert, score);
     if (has_cleared(alert, score)) {
         episode->open = false;
         episode->ended_ns = score->time_ns;
@@ -225,8 +256,10 @@ enum alert_transition alert_push(struct alert *alert, const struct score *score,
     /* As many chances as there are detectors (Bonferroni). */
     p_value = fmin(1, p_value * (double)alert->detectors);
     double ratio = score_ratio(score, thresholds, NULL);
-    if (ratio < 0)
+    if (ratio < 0) {
+        alert->below = false;
         return ALERT_NONE;
+    }
     if (alert->episode.open)
         return continue_episode(alert, score, ratio, p_value);
     if (!triggered || muted || ratio < 1)

@@ -32,6 +32,7 @@ const char *alert_transition_name(enum alert_transition transition);
 
 /* One detector's filter: the trigger statistic is the k-th largest of its last n scores. */
 struct alert_trigger {
+    char name[DETECTOR_NAME_MAX]; /* of the detector */
     struct alert_filter filter;
     double threshold;
     const struct calibration *calibration; /* borrowed from the model; NULL: no p-value */
@@ -60,13 +61,16 @@ struct alert {
     struct alert_trigger trigger[MODEL_DETECTORS_MAX];
     struct alert_episode episode;
     bool below; /* every score since below_since_ns was under the clear ratio */
+    /* [detectors] it has fired in the open episode, and its newest score was not under the clear
+     * ratio: while it cannot judge, nothing says that it is over */
+    bool holding[MODEL_DETECTORS_MAX];
     int64_t below_since_ns;
 };
 
 void alert_init(struct alert *alert);
 
 /* Takes filters and thresholds [model->detectors] over; forgets the scores in the filters, keeps an
- * open episode, but not the window in it that the model before has explained. */
+ * open episode, but nothing that the model before has said in it. */
 void alert_set_model(struct alert *alert, const struct model *model, const double *thresholds);
 
 /* Other thresholds for the same model. */
@@ -76,7 +80,8 @@ void alert_set_thresholds(struct alert *alert, const double *thresholds);
  * stays. */
 void alert_restart(struct alert *alert);
 
-/* One evaluated window. With `muted` (maintenance) nothing is raised, but an open episode can
+/* One window; one that no detector could judge says neither that an episode goes on nor that it is
+ * over. With `muted` (maintenance) nothing is raised, but an open episode can
  * clear. */
 enum alert_transition alert_push(struct alert *alert, const struct score *score, bool muted);
 

@@ -48,19 +48,22 @@ void flat_restart(struct flat *flat)
     flat->started = false;
 }
 
-/* A motion channel that is itself stuck beyond its rest moves nothing. */
+/* A motion channel that is itself stuck beyond its rest moves nothing; most of them do. */
 static bool is_moving(const struct flat *flat, const float *sample, size_t changed)
 {
     const struct derivation *derivation = flat->derivation;
     if (derivation->motions == 0)
         return 2 * changed >= derivation->channels;
+    size_t beyond = 0, alive = 0;
     for (size_t i = 0; i < derivation->motions; i++) {
         size_t c = derivation->motion[i];
-        if (sample[c] != flat->last[c] &&
-            fabsf(sample[c] - derivation->rest[i]) > derivation->rest_level[i])
+        bool is_beyond = fabsf(sample[c] - derivation->rest[i]) > derivation->rest_level[i];
+        beyond += is_beyond;
+        alive += sample[c] != flat->last[c];
+        if (is_beyond && sample[c] != flat->last[c])
             return true;
     }
-    return false;
+    return alive == 0 && changed > 0 && derivation->motions > 1 && 2 * beyond > derivation->motions;
 }
 
 static void begin(struct flat *flat, const float *sample)
@@ -118,6 +121,12 @@ static void find_groups(struct flat *flat, const struct model *model)
         if (counts(model, c) && flat->run[c] < *shortest)
             *shortest = flat->run[c];
     }
+}
+
+bool flat_limited(const struct model *model, size_t channel)
+{
+    const struct model_channel *it = &model->channel[channel];
+    return counts(model, channel) && (it->longest_run > 0 || model->group_run[it->group] > 0);
 }
 
 bool flat_has(const struct flat *flat, const struct model *model, size_t channel)

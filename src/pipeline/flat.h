@@ -7,7 +7,9 @@
  * stood still in health, and twice that is the limit. Channels and groups are counted in rows in
  * which the arm moves: then no wait for a late part, however long, brings a resting gyro nearer to
  * its limit. A row is in motion if a motion channel of the model is beyond its rest and has just
- * changed, or, in a model without motion channels, if at least half of the channels have changed.
+ * changed; if none has while other channels have, and most of them are beyond their rest,
+ * as when all sensors of a bus froze at speed; or, in a model without motion channels, if at least
+ * half of the channels have changed.
  *
  * Values are compared as they came, before anything is derived. Thread: one at a time.
  */
@@ -54,6 +56,8 @@ enum flat_verdict {
 
 /* Of the row that was pushed last. */
 enum flat_verdict flat_judge(struct flat *flat, const struct model *model);
+/* The channel has a limit, of its own or in its group. */
+bool flat_limited(const struct model *model, size_t channel);
 /* After flat_judge: the channel is over its limit, or its group is. */
 bool flat_has(const struct flat *flat, const struct model *model, size_t channel);
 

@@ -15,6 +15,7 @@ static uint32_t list_channels(struct sensor_fault *fault, const struct flat *fla
         if (at < SENSOR_FAULT_LISTED_MAX) {
             fault->listed[at].channel = c;
             fault->listed[at].observed = flat->last[c];
+            fault->listed[at].varied = false;
         }
         rows = flat->rows[c] < rows ? flat->rows[c] : rows;
     }
@@ -44,6 +45,21 @@ static enum alert_transition note_fault(struct sensor_fault *fault, const struct
     return raised ? ALERT_RAISED : ALERT_NONE;
 }
 
+/* One that no limit is known of any more, after a change of models, cannot hold the episode open.
+ */
+static bool all_varied(struct sensor_fault *fault, const struct flat *flat,
+                       const struct model *model)
+{
+    bool all = true;
+    for (size_t i = 0; i < fault->channels && i < SENSOR_FAULT_LISTED_MAX; i++) {
+        size_t channel = fault->listed[i].channel;
+        fault->listed[i].varied |=
+            flat->last[channel] != fault->listed[i].observed || !flat_limited(model, channel);
+        all &= fault->listed[i].varied;
+    }
+    return all;
+}
+
 enum alert_transition sensor_fault_push(struct sensor_fault *fault, const struct flat *flat,
                                         const struct model *model,
                                         const struct sensor_fault_row *row)
@@ -51,8 +67,9 @@ enum alert_transition sensor_fault_push(struct sensor_fault *fault, const struct
     struct alert_episode *episode = &fault->episode;
     if (row->verdict == FLAT_SENSOR_FAULT)
         return note_fault(fault, flat, model, row);
-    if (!episode->open || row->verdict == FLAT_STOPPED) {
-        fault->varying = false; /* a robot that stands still does not show that a sensor lives */
+    /* A robot that stands still does not show that a sensor lives. */
+    if (!episode->open || row->verdict == FLAT_STOPPED || !all_varied(fault, flat, model)) {
+        fault->varying = false;
         return ALERT_NONE;
     }
     if (!fault->varying || row->time_ns < fault->varying_since_ns) {

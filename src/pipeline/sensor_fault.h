@@ -1,6 +1,7 @@
 /*
  * sensor_fault: from rows with readings that stand still to an episode of that kind: raised at the
- * first of them, cleared once all readings have varied again for a while.
+ * first of them, cleared once all rows have been without for a while and the readings that stood
+ * still have varied: a gap in the samples makes no sensor live.
  *
  * It runs on sample time, like every episode. Thread: one at a time.
  */
@@ -23,6 +24,7 @@ struct sensor_fault {
     struct {
         size_t channel; /* of the model */
         float observed;
+        bool varied; /* since that row */
     } listed[SENSOR_FAULT_LISTED_MAX];
     double flat_s; /* for which all of them have stood still at least */
     bool varying;

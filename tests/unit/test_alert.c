@@ -270,6 +270,46 @@ static void test_two_detectors_one_episode(void **state)
     model_unref(robot.model);
 }
 
+/* It fired, and then a lost sample or another model takes what it needs: nothing says that what it
+ * has found is over. */
+static void test_a_detector_that_cannot_judge_holds_the_episode(void **state)
+{
+    struct robot robot = make(&(struct tiny_model){.detectors = 2}, 100);
+    for (int i = 0; i < 3; i++)
+        push_both(&robot, 0, 2, false);
+    assert_true(robot.alert.episode.open);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(push_both(&robot, 0, -1, false), ALERT_NONE);
+    alert_set_model(&robot.alert, robot.model, thresholds);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(push_both(&robot, 0, -1, false), ALERT_NONE);
+    for (int i = 0; i < 20; i++) /* one quiet window of its own, and it holds nothing any more */
+        assert_int_equal(push_both(&robot, 0, i == 0 ? 0 : -1, false), ALERT_NONE);
+    assert_int_equal(push_both(&robot, 0, -1, false), ALERT_CLEARED);
+    /* One that has not fired holds nothing. */
+    for (int i = 0; i < 3; i++)
+        push_both(&robot, 2, 0.9, false);
+    assert_true(robot.alert.episode.open);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(push_both(&robot, 0, -1, false), ALERT_NONE);
+    assert_int_equal(push_both(&robot, 0, -1, false), ALERT_CLEARED);
+    model_unref(robot.model);
+}
+
+static void test_time_without_a_verdict_is_not_quiet(void **state)
+{
+    struct robot robot = make_3_of_5();
+    expect_scores(&robot, ALERT_NONE, 2, 2);
+    expect_scores(&robot, ALERT_RAISED, 2);
+    expect_scores(&robot, ALERT_NONE, 0);
+    for (int i = 0; i < 50; i++)
+        expect_scores(&robot, ALERT_NONE, -1);
+    for (int i = 0; i < 20; i++)
+        expect_scores(&robot, ALERT_NONE, 0);
+    expect_scores(&robot, ALERT_CLEARED, 0);
+    model_unref(robot.model);
+}
+
 static void test_an_overflow_is_not_quiet(void **state)
 {
     struct robot robot = make(&(struct tiny_model){.detectors = 2}, 100);
@@ -351,6 +391,8 @@ int main(void)
         cmocka_unit_test(test_model_swap_keeps_the_episode),
         cmocka_unit_test(test_thresholds_of_the_same_model),
         cmocka_unit_test(test_two_detectors_one_episode),
+        cmocka_unit_test(test_a_detector_that_cannot_judge_holds_the_episode),
+        cmocka_unit_test(test_time_without_a_verdict_is_not_quiet),
         cmocka_unit_test(test_an_overflow_is_not_quiet),
         cmocka_unit_test(test_a_window_without_a_score_changes_nothing),
         cmocka_unit_test(test_statistic_is_the_kth_largest),

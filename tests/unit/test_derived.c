@@ -76,6 +76,35 @@ static void test_moving_time(void **state)
     assert_float_equal(push(&deriver, 3, 5), 0.1, 1e-6);
 }
 
+/* The sum outlasts a gap; where the arm is in its program is not known until the step changes. */
+static void test_load_after_a_gap(void **state)
+{
+    struct derivation derivation = make();
+    struct deriver deriver;
+    float usual[] = {10, 10}, row[WIDTH] = {0};
+    derivation.channel[0] = (struct derived_channel){.kind = DERIVED_LOAD_SUM, .name = "load"};
+    derivation.load = 2;
+    derivation.load_usual = usual;
+    derivation.load_spread = 1;
+    derivation.rotations = 0;
+    deriver_init(&deriver, &derivation, PERIOD_S);
+    for (int i = 0; i < 100; i++) {
+        row[0] = i / 10 % 2 ? 3 : 0;
+        row[1] = 9;
+        row[2] = 20;
+        deriver_push(&deriver, row);
+        assert_int_equal(isnan(row[CHANNELS]) != 0, i < 20); /* after a whole step */
+    }
+    float before = row[CHANNELS];
+    assert_true(before > 1);
+    deriver_break(&deriver);
+    deriver_push(&deriver, row);
+    assert_true(isnan(row[CHANNELS]));
+    row[0] = 0;
+    deriver_push(&deriver, row);
+    assert_float_equal(row[CHANNELS], before, 1e-6);
+}
+
 static void test_steps(void **state)
 {
     struct derivation derivation = make();
@@ -149,7 +178,8 @@ static void test_nothing_derived(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_moving_time), cmocka_unit_test(test_steps),
-        cmocka_unit_test(test_rotations), cmocka_unit_test(test_nothing_derived)};
+        cmocka_unit_test(test_moving_time), cmocka_unit_test(test_load_after_a_gap),
+        cmocka_unit_test(test_steps), cmocka_unit_test(test_rotations),
+        cmocka_unit_test(test_nothing_derived)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -151,6 +151,20 @@ static void test_a_stuck_gyro_is_no_motion(void **state)
     flat_deinit(&rig.flat);
 }
 
+/* All gyros froze at speed, and another sensor goes on: their bus is dead. */
+static void test_all_motion_channels_frozen_at_speed(void **state)
+{
+    struct rig rig;
+    build(&rig);
+    push(&rig, A | B);
+    for (int i = 2; i <= 8; i++)
+        assert_int_equal(push(&rig, 1U << NOISE_A | 1U << NOISE_B), FLAT_NONE);
+    assert_int_equal(push(&rig, 1U << NOISE_A | 1U << NOISE_B), FLAT_SENSOR_FAULT);
+    assert_true(flat_has(&rig.flat, &rig.model, GYRO_A));
+    assert_false(flat_has(&rig.flat, &rig.model, NOISE_A));
+    flat_deinit(&rig.flat);
+}
+
 static void test_all_still_is_stopped(void **state)
 {
     struct rig rig;
@@ -239,6 +253,33 @@ static void test_an_episode(void **state)
     flat_deinit(&rig.flat);
 }
 
+/* After a gap the runs are counted anew; a sensor that is dead is so for all that. */
+static void test_a_gap_makes_no_sensor_live(void **state)
+{
+    struct rig rig;
+    build(&rig);
+    push_episode(&rig, A | B);
+    push_episode(&rig, B);
+    assert_int_equal(push_episode(&rig, B), ALERT_RAISED);
+    for (int i = 0; i < 200; i++) {
+        if (i % 2 == 0) /* never two rows in motion after each other */
+            flat_restart(&rig.flat);
+        assert_int_equal(push_episode(&rig, B), ALERT_NONE);
+    }
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(push_episode(&rig, A | B), ALERT_NONE);
+    assert_int_equal(push_episode(&rig, A | B), ALERT_CLEARED);
+    /* Nor is it held open by a channel that another model does not judge. */
+    for (int i = 0; i < 2; i++)
+        push_episode(&rig, B);
+    assert_true(rig.fault.episode.open);
+    rig.channel[GYRO_A].constant = rig.channel[NOISE_A].constant = true;
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(push_episode(&rig, B), ALERT_NONE);
+    assert_int_equal(push_episode(&rig, B), ALERT_CLEARED);
+    flat_deinit(&rig.flat);
+}
+
 static void test_a_stop_does_not_clear_and_muting_does_not_raise(void **state)
 {
     struct rig rig;
@@ -263,11 +304,13 @@ int main(void)
         cmocka_unit_test(test_a_single_channel_gets_a_second),
         cmocka_unit_test(test_rest_brings_nothing_nearer_to_its_limit),
         cmocka_unit_test(test_a_stuck_gyro_is_no_motion),
+        cmocka_unit_test(test_all_motion_channels_frozen_at_speed),
         cmocka_unit_test(test_all_still_is_stopped),
         cmocka_unit_test(test_without_motion_channels_half_of_all_must_change),
         cmocka_unit_test(test_without_limits_nothing_is_flat),
         cmocka_unit_test(test_a_restart_forgets),
         cmocka_unit_test(test_an_episode),
+        cmocka_unit_test(test_a_gap_makes_no_sensor_live),
         cmocka_unit_test(test_a_stop_does_not_clear_and_muting_does_not_raise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,6 +181,12 @@ static void test_what_cannot_be_judged(void **state)
     for (size_t c = 0; c < model->channels; c++)
         assert_true(deviations[c].share == 0 && deviations[c].z == 0);
     changed = row;
+    for (size_t c = 0; c < model->channels; c++) {
+        if (!strcmp(model->channel[c].unit, "deg/s"))
+            changed.value[c] = NAN; /* the clip must not make it the highest score */
+    }
+    assert_true(isnan(score_of(&changed)));
+    changed = row;
     changed.value[time] = 3000; /* beyond the last bin: held against it */
     assert_true(isfinite(score_of(&changed)));
 }
