@@ -11,7 +11,7 @@
  *   load_sum      how long the load (electrical power) has been other than usual: a CUSUM (Page
  *                 1954) over whole program steps of the mean load in motion less the step's usual
  *                 one, in units of the usual spread, clipped, so that a burst counts no more than a
- *                 moderate step does; the larger of its two sides
+ *                 loaded step does; the larger of its two sides
  *   load_excess   mean of that residual over about the last LOAD_STEPS steps, in the load's unit
  *   rotations     q and -q are the same rotation: the four channels of a quaternion get the sign
  *                 that lies nearest to a reference of the program step, in their place
