@@ -8,6 +8,7 @@
 
 #define GROUPS_NAMED 2
 #define NAME_SHOWN 60 /* characters */
+#define CHANNEL_SHOWN 128
 
 /* Six significant digits: a score is not known better, and a number stays short. */
 void alert_json_number(cJSON *object, const char *key, double value)
@@ -72,13 +73,26 @@ void alert_json_step(cJSON *object, const struct alert_episode *episode)
 
 /* ---- channels and groups ---- */
 
+/* "link4_q1" is told as "link4_rotation"; a model file may call the four anything else. */
+static void name_rotation(const char *first, char *ret_name, size_t size)
+{
+    size_t length = strlen(first);
+    bool numbered = length >= 3 && !strcmp(first + length - 3, "_q1");
+    if (numbered)
+        length -= 3;
+    if (length > CHANNEL_SHOWN)
+        length = CHANNEL_SHOWN;
+    snprintf(ret_name, size, "%.*s%crotation", (int)length, first, numbered ? '_' : ' ');
+}
+
 static cJSON *new_channel(const struct model *model, size_t channel, bool rotation, double share)
 {
     const char *unit = rotation ? "deg" : model->channel[channel].unit;
-    char name[160];
-    snprintf(name, sizeof name, "%.128s", model->channel[channel].name);
-    if (rotation) /* "..._q1" */
-        snprintf(name + strlen(name) - 2, sizeof name - strlen(name) + 2, "rotation");
+    char name[CHANNEL_SHOWN + 16];
+    if (rotation)
+        name_rotation(model->channel[channel].name, name, sizeof name);
+    else
+        snprintf(name, sizeof name, "%.*s", CHANNEL_SHOWN, model->channel[channel].name);
     cJSON *entry = cJSON_CreateObject();
     cJSON_AddStringToObject(entry, "name", name);
     if (*unit)

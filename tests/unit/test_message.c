@@ -1,6 +1,7 @@
 #include "daemon/message.h"
 #include "golden.h"
 #include "nn/blas.h"
+#include "pipeline/alert_json.h"
 #include "tiny_model.h"
 
 #include "base/clock.h"
@@ -132,6 +133,43 @@ static void test_alert_is_a_cloudevent(void **state)
     expect_number(get(event, "data"), "step", 7);
     cJSON_Delete(event);
     robot_free(robot);
+    model_unref(model);
+}
+
+/* The name that the first of four channels gets in an alert where they are one rotation. */
+static void expect_rotation(struct model *model, char *name, const char *expected)
+{
+    size_t four[1][4] = {{0, 1, 2, 3}};
+    char *own = model->channel[0].name;
+    model->channel[0].name = name;
+    model->derivation.rotations = 1;
+    model->derivation.rotation = four;
+    const struct attribution attribution = {.channels = 1, .channel = {{.share = 1}}};
+    cJSON *data = cJSON_CreateObject();
+    alert_json_attribution(data, model, &attribution);
+    expect_text(get(data, "channels")->child, "name", expected);
+    expect_text(get(data, "channels")->child, "unit", "deg");
+    cJSON_Delete(data);
+    model->derivation.rotations = 0;
+    model->derivation.rotation = NULL;
+    model->channel[0].name = own;
+}
+
+static void test_names_of_rotations(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){.channels = 4});
+    char longest[201], shown[200] = "";
+    memset(longest, 'x', 200);
+    longest[200] = '\0';
+    memset(shown, 'x', 128);
+    expect_rotation(model, (char[]){"link4_q1"}, "link4_rotation");
+    expect_rotation(model, (char[]){"a"}, "a rotation");
+    expect_rotation(model, (char[]){""}, " rotation");
+    expect_rotation(model, (char[]){"link4_qw"}, "link4_qw rotation");
+    expect_rotation(model, longest, strcat(shown, " rotation"));
+    strcpy(longest + 197, "_q1");
+    shown[128] = '_';
+    expect_rotation(model, longest, shown);
     model_unref(model);
 }
 
@@ -270,6 +308,7 @@ int main(void)
     blas_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alert_is_a_cloudevent),
+        cmocka_unit_test(test_names_of_rotations),
         cmocka_unit_test(test_cleared),
         cmocka_unit_test(test_after_a_swap),
         cmocka_unit_test(test_alert_id),
