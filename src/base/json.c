@@ -40,6 +40,14 @@ bool json_is_utf8(const char *text)
     return true;
 }
 
+int json_utf8_head(const char *text, size_t max)
+{
+    size_t length = strnlen(text, max);
+    while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+        length--;
+    return (int)length;
+}
+
 static size_t count_digits(const char *text, size_t length)
 {
     size_t count = 0;

@@ -26,6 +26,10 @@ cJSON *json_parse(const char *text, size_t length, struct diag *diag);
 /* What every string of a tree has to be. */
 bool json_is_utf8(const char *text);
 
+/* How many bytes of `text`, which is UTF-8, are shown where there is room for `max`: as many as are
+ * whole characters, which a plain "%.60s" does not see to. To be the precision of a "%.*s". */
+int json_utf8_head(const char *text, size_t max);
+
 /* Members of an object by exact name. Each fills *ret_value only if the member is there; a member
  * that is absent returns 0 and leaves the value alone where `required` is false. Errors: -EINVAL
  * with key, what was found and what is allowed in diag. */

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #define GROUPS_NAMED 2
-#define NAME_SHOWN 60 /* characters */
-#define CHANNEL_SHOWN 128
+#define NAME_SHOWN 60     /* bytes, in a sentence */
+#define CHANNEL_SHOWN 128 /* bytes */
 
 /* Six significant digits: a score is not known better, and a number stays short. */
 void alert_json_number(cJSON *object, const char *key, double value)
@@ -80,19 +80,19 @@ static void name_rotation(const char *first, char *ret_name, size_t size)
     bool numbered = length >= 3 && !strcmp(first + length - 3, "_q1");
     if (numbered)
         length -= 3;
-    if (length > CHANNEL_SHOWN)
-        length = CHANNEL_SHOWN;
-    snprintf(ret_name, size, "%.*s%crotation", (int)length, first, numbered ? '_' : ' ');
+    int shown = json_utf8_head(first, length < CHANNEL_SHOWN ? length : CHANNEL_SHOWN);
+    snprintf(ret_name, size, "%.*s%crotation", shown, first, numbered ? '_' : ' ');
 }
 
 static cJSON *new_channel(const struct model *model, size_t channel, bool rotation, double share)
 {
     const char *unit = rotation ? "deg" : model->channel[channel].unit;
+    const char *full = model->channel[channel].name;
     char name[CHANNEL_SHOWN + 16];
     if (rotation)
-        name_rotation(model->channel[channel].name, name, sizeof name);
+        name_rotation(full, name, sizeof name);
     else
-        snprintf(name, sizeof name, "%.*s", CHANNEL_SHOWN, model->channel[channel].name);
+        snprintf(name, sizeof name, "%.*s", json_utf8_head(full, CHANNEL_SHOWN), full);
     cJSON *entry = cJSON_CreateObject();
     cJSON_AddStringToObject(entry, "name", name);
     if (*unit)
@@ -195,19 +195,18 @@ static bool name_subject(const struct model *model, const struct sensor_fault *f
 {
     size_t groups[GROUPS_NAMED] = {0};
     size_t count = find_groups(fault, model, groups, GROUPS_NAMED);
-    if (fault->channels == 1) {
-        snprintf(ret_name, size, "%.*s", NAME_SHOWN, model->channel[fault->listed[0].channel].name);
-        return true;
-    }
-    const char *first = model->group_labels[groups[0]];
+    const char *first = model->group_labels[groups[0]], *second = model->group_labels[groups[1]];
+    if (fault->channels == 1)
+        first = model->channel[fault->listed[0].channel].name;
+    int shown = json_utf8_head(first, NAME_SHOWN);
+    int second_shown = json_utf8_head(second, NAME_SHOWN);
     if (count == 1)
-        snprintf(ret_name, size, "%.*s", NAME_SHOWN, first);
+        snprintf(ret_name, size, "%.*s", shown, first);
     else if (count == 2)
-        snprintf(ret_name, size, "%.*s and %.*s", NAME_SHOWN, first, NAME_SHOWN,
-                 model->group_labels[groups[1]]);
+        snprintf(ret_name, size, "%.*s and %.*s", shown, first, second_shown, second);
     else
-        snprintf(ret_name, size, "%.*s, %.*s and %zu more", NAME_SHOWN, first, NAME_SHOWN,
-                 model->group_labels[groups[1]], count - 2);
+        snprintf(ret_name, size, "%.*s, %.*s and %zu more", shown, first, second_shown, second,
+                 count - 2);
     return count == 1;
 }
 

@@ -5,6 +5,8 @@
  */
 #include "pipeline/finding.h"
 
+#include "base/json.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +16,9 @@
 #define SPEED_LEAST 0.03 /* of the expected speed: less is no other speed */
 #define ALONG_LEAST 0.5  /* of the residual along the expected turn, to be told as a speed */
 #define DEGREES (180 / M_PI)
+#define NAME_SHOWN 60 /* bytes, of a channel or a group */
+#define UNIT_SHOWN 10
+#define SPEED_TEXT_MAX 160
 
 /* ---- rotations ---- */
 
@@ -170,23 +175,27 @@ struct finding finding_make(const struct model *model, const struct deviation *d
 
 /* "turns 16 % slower than expected" */
 static void speed_text(const struct finding *finding, const char *subject, const char *verb,
-                       char ret_text[FINDING_TEXT_MAX])
+                       char ret_text[SPEED_TEXT_MAX])
 {
     double ratio = finding->observed / finding->expected;
+    int shown = json_utf8_head(subject, NAME_SHOWN);
     if (ratio < 0.05)
-        snprintf(ret_text, FINDING_TEXT_MAX, "%.60s hardly %s", subject, verb);
+        snprintf(ret_text, SPEED_TEXT_MAX, "%.*s hardly %s", shown, subject, verb);
     else
-        snprintf(ret_text, FINDING_TEXT_MAX, "%.60s %s %.0f %% %s than expected", subject, verb,
+        snprintf(ret_text, SPEED_TEXT_MAX, "%.*s %s %.0f %% %s than expected", shown, subject, verb,
                  100 * fabs(1 - ratio), ratio < 1 ? "slower" : "faster");
 }
 
 void finding_text(const struct finding *finding, const struct model *model,
                   char ret_text[FINDING_TEXT_MAX])
 {
-    char where[32] = "", text[FINDING_TEXT_MAX];
+    char where[32] = "", text[SPEED_TEXT_MAX];
     const char *label = model->group_labels[finding->group];
     const struct model_channel *channel = &model->channel[finding->channel];
     const char *space = *channel->unit ? " " : "";
+    int label_shown = json_utf8_head(label, NAME_SHOWN);
+    int name_shown = json_utf8_head(channel->name, NAME_SHOWN);
+    int unit_shown = json_utf8_head(channel->unit, UNIT_SHOWN);
     if (finding->step >= 0)
         snprintf(where, sizeof where, " in step %d", finding->step);
     ret_text[0] = '\0';
@@ -200,8 +209,9 @@ void finding_text(const struct finding *finding, const struct model *model,
         break;
     case FINDING_LOAD:
         snprintf(ret_text, FINDING_TEXT_MAX,
-                 "the program's steps take %.4g%s%.10s on average, usually %.4g (%.60s)",
-                 finding->observed, space, channel->unit, finding->expected, channel->name);
+                 "the program's steps take %.4g%s%.*s on average, usually %.4g (%.*s)",
+                 finding->observed, space, unit_shown, channel->unit, finding->expected, name_shown,
+                 channel->name);
         break;
     case FINDING_ARM_SPEED:
         /* Its length over all links is no speed of anything: only the share of it is told. */
@@ -210,22 +220,23 @@ void finding_text(const struct finding *finding, const struct model *model,
         break;
     case FINDING_LINK_SPEED:
         speed_text(finding, label, "turns", text);
-        snprintf(ret_text, FINDING_TEXT_MAX, "%.160s%s (%.3g deg/s, expected %.3g)", text, where,
+        snprintf(ret_text, FINDING_TEXT_MAX, "%s%s (%.3g deg/s, expected %.3g)", text, where,
                  fmax(finding->observed, 0), finding->expected);
         break;
     case FINDING_LINK_MOVES:
         snprintf(ret_text, FINDING_TEXT_MAX,
-                 "%.60s turns otherwise than expected%s (%.3g deg/s, expected %.3g)", label, where,
-                 finding->observed, finding->expected);
+                 "%.*s turns otherwise than expected%s (%.3g deg/s, expected %.3g)", label_shown,
+                 label, where, finding->observed, finding->expected);
         break;
     case FINDING_ORIENTATION:
         snprintf(ret_text, FINDING_TEXT_MAX,
-                 "%.60s is turned by %.3g deg from where it is expected%s", label,
+                 "%.*s is turned by %.3g deg from where it is expected%s", label_shown, label,
                  finding->observed, where);
         break;
     case FINDING_VALUE:
-        snprintf(ret_text, FINDING_TEXT_MAX, "%.60s reads %.4g%s%.10s%s, expected %.4g",
-                 channel->name, finding->observed, space, channel->unit, where, finding->expected);
+        snprintf(ret_text, FINDING_TEXT_MAX, "%.*s reads %.4g%s%.*s%s, expected %.4g", name_shown,
+                 channel->name, finding->observed, space, unit_shown, channel->unit, where,
+                 finding->expected);
         break;
     }
 }

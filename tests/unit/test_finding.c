@@ -142,11 +142,55 @@ static void test_values(void **state)
     expect_sentence(nothing, 2, SUPPLY, "");
 }
 
+/* 59 bytes, and a character that begins with the last of the 60 that are shown. */
+#define SHOWN "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeefffffffff"
+#define TOO_LONG SHOWN "\xc3\xa4\xc3\xa4"
+
+static void test_a_label_is_cut_between_characters(void **state)
+{
+    static char too_long[] = TOO_LONG;
+    labels[LINK_1] = too_long;
+    const struct change slow[] = {{RATE, 0.9, 15, 20}, {0, 0, 0, 0}};
+    expect_sentence(slow, 7, LINK_1,
+                    SHOWN " turns 25 % slower than expected in step 7 (15 deg/s, expected 20)");
+    const struct change still[] = {{RATE, 0.9, 0.3, 30}, {0, 0, 0, 0}};
+    expect_sentence(still, 3, LINK_1, SHOWN " hardly turns in step 3 (0.3 deg/s, expected 30)");
+    const struct change from_rest[] = {{RATE, 0.9, 12, 0.1}, {0, 0, 0, 0}};
+    expect_sentence(from_rest, 4, LINK_1,
+                    SHOWN " turns otherwise than expected in step 4 (12 deg/s, expected 0.1)");
+    const struct change turned[] = {{TURN, 0.2, 0, 1}, {TURN + 2, 0.7, 1, 0}, {0, 0, 0, 0}};
+    expect_sentence(turned, 2, LINK_1,
+                    SHOWN " is turned by 180 deg from where it is expected in step 2");
+    labels[LINK_1] = label[LINK_1];
+}
+
+static void test_names_and_units_are_cut_between_characters(void **state)
+{
+    static char too_long[] = TOO_LONG, unit[] = "\xc2\xb5\xc2\xb5-per-\xe2\x82\xac";
+    const struct model_channel current = channels[CURRENT], load = channels[LOAD];
+    channels[CURRENT].name = channels[LOAD].name = too_long;
+    channels[CURRENT].unit = channels[LOAD].unit = unit;
+    const struct change value[] = {{CURRENT, 0.6, 2.1, 1.2}, {0, 0, 0, 0}};
+    expect_sentence(value, 2, SUPPLY,
+                    SHOWN " reads 2.1 \xc2\xb5\xc2\xb5-per- in step 2, expected 1.2");
+    const struct change sum[] = {{LOAD, 1, 138.2, 126}, {0, 0, 0, 0}};
+    expect_sentence(sum, 2, SUPPLY,
+                    "the program's steps take 138.2 \xc2\xb5\xc2\xb5-per- on average, usually 126 "
+                    "(" SHOWN ")");
+    channels[CURRENT] = current;
+    channels[LOAD] = load;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_speed_of_a_link),  cmocka_unit_test(test_otherwise),
-        cmocka_unit_test(test_speed_of_the_arm), cmocka_unit_test(test_steps_and_load),
-        cmocka_unit_test(test_rotation),         cmocka_unit_test(test_values)};
+        cmocka_unit_test(test_speed_of_a_link),
+        cmocka_unit_test(test_otherwise),
+        cmocka_unit_test(test_speed_of_the_arm),
+        cmocka_unit_test(test_steps_and_load),
+        cmocka_unit_test(test_rotation),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_a_label_is_cut_between_characters),
+        cmocka_unit_test(test_names_and_units_are_cut_between_characters)};
     return cmocka_run_group_tests(tests, make_model, NULL);
 }

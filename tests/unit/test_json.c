@@ -204,6 +204,24 @@ static void knows_utf8(void **state)
             fail_msg("case %zu passes", i);
 }
 
+static void test_a_cut_goes_through_no_character(void **state)
+{
+    static const struct {
+        const char *text;
+        int head[8]; /* by the room */
+    } cases[] = {
+        {"", {0, 0, 0, 0, 0, 0, 0, 0}},
+        {"abc", {0, 1, 2, 3, 3, 3, 3, 3}},
+        {"a\xc3\xa4\xc3\xa4", {0, 1, 1, 3, 3, 5, 5, 5}},
+        {"\xe2\x82\xac\xe2\x82\xac", {0, 0, 0, 3, 3, 3, 6, 6}},
+        {"a\xf0\x9f\xa4\x96z", {0, 1, 1, 1, 1, 5, 6, 6}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t max = 0; max < 8; max++)
+            assert_int_equal(json_utf8_head(cases[i].text, max), cases[i].head[max]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +231,7 @@ int main(void)
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_other_types),
         cmocka_unit_test(knows_utf8),
+        cmocka_unit_test(test_a_cut_goes_through_no_character),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,6 +173,65 @@ static void test_names_of_rotations(void **state)
     model_unref(model);
 }
 
+/* Of a and b, which are of one group, and c, which is of one of its own. */
+static void expect_fault_text(const struct model *model, size_t first, size_t channels,
+                              const char *expected)
+{
+    struct sensor_fault fault = {.channels = channels, .flat_s = 3};
+    char text[ALERT_TEXT_MAX];
+    for (size_t i = 0; i < channels; i++)
+        fault.listed[i].channel = first + i;
+    alert_text_fault(model, &fault, false, text);
+    assert_string_equal(text, expected);
+}
+
+/* All have a character that begins with the last byte that is shown. */
+static void test_names_are_cut_between_characters(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){.channels = 4});
+    char shown[] = "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeefffffffff", too_long[70];
+    char *names[] = {model->channel[2].name, model->group_labels[0], model->group_labels[1]};
+    char expected[ALERT_TEXT_MAX];
+    snprintf(too_long, sizeof too_long, "%s\xc3\xa4\xc3\xa4", shown);
+    model->channel[2].name = model->group_labels[0] = model->group_labels[1] = too_long;
+    snprintf(expected, sizeof expected,
+             "%s stands still while the arm moves (1 channel flat for 3.0 s)", shown);
+    expect_fault_text(model, 2, 1, expected);
+    snprintf(expected, sizeof expected,
+             "%s stands still while the arm moves (2 channels flat for 3.0 s)", shown);
+    expect_fault_text(model, 0, 2, expected);
+    snprintf(expected, sizeof expected,
+             "%s and %s stand still while the arm moves (3 channels flat for 3.0 s)", shown, shown);
+    expect_fault_text(model, 0, 3, expected);
+    snprintf(expected, sizeof expected,
+             "%s, %s and 1 more stand still while the arm moves (4 channels flat for 3.0 s)", shown,
+             shown);
+    expect_fault_text(model, 0, 4, expected);
+    model->channel[2].name = names[0];
+    model->group_labels[0] = names[1];
+    model->group_labels[1] = names[2];
+    model_unref(model);
+}
+
+/* In the list of channels there is room for more. */
+static void test_listed_names_are_cut_between_characters(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){.channels = 4});
+    const struct sensor_fault fault = {.channels = 1};
+    char too_long[140], expected[140], *own = model->channel[0].name;
+    snprintf(too_long, sizeof too_long, "%0127d\xe2\x82\xac", 1);
+    snprintf(expected, sizeof expected, "%0127d", 1);
+    model->channel[0].name = too_long;
+    cJSON *data = cJSON_CreateObject();
+    alert_json_fault(data, model, &fault);
+    expect_text(get(data, "channels")->child, "name", expected);
+    cJSON_Delete(data);
+    strcat(expected, " rotation");
+    expect_rotation(model, too_long, expected);
+    model->channel[0].name = own;
+    model_unref(model);
+}
+
 static void test_cleared(void **state)
 {
     struct model *model = tiny_model_new(&(struct tiny_model){0});
@@ -309,6 +368,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alert_is_a_cloudevent),
         cmocka_unit_test(test_names_of_rotations),
+        cmocka_unit_test(test_names_are_cut_between_characters),
+        cmocka_unit_test(test_listed_names_are_cut_between_characters),
         cmocka_unit_test(test_cleared),
         cmocka_unit_test(test_after_a_swap),
         cmocka_unit_test(test_alert_id),
