@@ -6,6 +6,8 @@
 #include "pipeline/finding.h"
 
 #include "base/json.h"
+#include "model/cycle_power.h"
+#include "model/step_time.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -145,23 +147,23 @@ static void find_in_group(const struct model *model, const struct deviation *dev
     }
 }
 
-struct finding finding_make(const struct model *model, const struct deviation *deviations,
-                            size_t group, const float *row)
+/* Other detectors may look at the same channels, but at what they read now: they know nothing of a
+ * whole step, or of the mean over many. */
+struct finding finding_make(const struct model *model, const struct detector_kind *kind,
+                            const struct deviation *deviations, size_t group, const float *row)
 {
     struct finding finding = {.step = derivation_step(&model->derivation, row), .group = group};
-    size_t time = derivation_find(&model->derivation, DERIVED_MOVING_TIME);
-    size_t load = model->derivation.load;
     double share = 0;
     for (size_t c = 0; c < model->width; c++)
         share += model->channel[c].group == group ? deviations[c].share : 0;
     if (!(share > 0))
         return finding;
-    if (time != DERIVED_NONE && deviations[time].share > 0.5) {
+    if (kind == &step_time_kind) {
         finding.kind = FINDING_STEP_TIME;
-        finding.channel = time;
-    } else if (load != DERIVED_NONE && deviations[load].share > 0.99) {
+        finding.channel = derivation_find(&model->derivation, DERIVED_MOVING_TIME);
+    } else if (kind == &cycle_power_kind) {
         finding.kind = FINDING_LOAD;
-        finding.channel = load;
+        finding.channel = model->derivation.load;
     } else {
         find_in_group(model, deviations, share, &finding);
         return finding;

@@ -13,8 +13,9 @@
 
 enum finding_kind {
     FINDING_NONE,
-    FINDING_STEP_TIME,   /* observed and expected: s of movement in the step */
-    FINDING_LOAD,        /* observed and expected: mean over program steps, in its unit */
+    FINDING_STEP_TIME,   /* of step-time. observed and expected: s of movement in the step */
+    FINDING_LOAD,        /* of cycle-power. observed and expected: mean over program steps, in its
+                            unit */
     FINDING_ARM_SPEED,   /* of all links: how fast they turn together, deg/s */
     FINDING_LINK_SPEED,  /* of one group: along the expected turn, deg/s; expected is over rest */
     FINDING_LINK_MOVES,  /* of one group: how fast it turns, deg/s, where it should rest, or turns
@@ -31,9 +32,10 @@ struct finding {
     double observed, expected;
 };
 
-/* deviations [model->width], of which group has the largest share; row: the newest. */
-struct finding finding_make(const struct model *model, const struct deviation *deviations,
-                            size_t group, const float *row);
+/* deviations [model->width], of which group has the largest share; row: the newest. kind: of the
+ * detector that explained them, which knows what observed and expected are. */
+struct finding finding_make(const struct model *model, const struct detector_kind *kind,
+                            const struct deviation *deviations, size_t group, const float *row);
 
 /* "link 4 turns 16 % slower than expected in step 7 (21 deg/s, expected 25)". Empty for
  * FINDING_NONE. */

@@ -55,9 +55,10 @@ static void attribute(struct model *model, size_t detector, const float *window,
     for (size_t g = 0; g < ret->groups; g++)
         ret->group[g] = (struct score_group){groups[g].channel, groups[g].share};
     if (ret->groups > 0) {
-        size_t newest = detector_span(&model->detector[detector]) - 1;
-        ret->finding =
-            finding_make(model, deviations, groups[0].channel, window + newest * model->width);
+        const struct detector *explained = &model->detector[detector];
+        size_t newest = detector_span(explained) - 1;
+        ret->finding = finding_make(model, explained->kind, deviations, groups[0].channel,
+                                    window + newest * model->width);
     }
 }
 

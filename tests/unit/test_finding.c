@@ -1,6 +1,11 @@
 /* Sentences from deviations made by hand. */
 #include "pipeline/finding.h"
 
+#include "model/autoencoder.h"
+#include "model/cycle_power.h"
+#include "model/knn.h"
+#include "model/step_time.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,8 +67,8 @@ struct change {
 };
 
 /* The changes end with a share of 0; the rest is as expected. */
-static void expect_sentence(const struct change *changes, float step, size_t group,
-                            const char *expected)
+static void expect_sentence_of(const struct detector_kind *kind, const struct change *changes,
+                               float step, size_t group, const char *expected)
 {
     struct deviation deviations[WIDTH];
     float row[WIDTH] = {0};
@@ -79,10 +84,16 @@ static void expect_sentence(const struct change *changes, float step, size_t gro
         d->z = 5;
     }
     finding_join_rotations(&model, deviations);
-    struct finding finding = finding_make(&model, deviations, group, row);
+    struct finding finding = finding_make(&model, kind, deviations, group, row);
     finding_text(&finding, &model, text);
     if (strcmp(text, expected) != 0)
         fail_msg("\"%s\", must be \"%s\"", text, expected);
+}
+
+static void expect_sentence(const struct change *changes, float step, size_t group,
+                            const char *expected)
+{
+    expect_sentence_of(&autoencoder_kind, changes, step, group, expected);
 }
 
 static void test_speed_of_a_link(void **state)
@@ -119,10 +130,14 @@ static void test_speed_of_the_arm(void **state)
 static void test_steps_and_load(void **state)
 {
     const struct change late[] = {{TIME, 1, 2.1, 1.4}, {0, 0, 0, 0}};
-    expect_sentence(late, 7, PROGRAM, "step 7 has lasted 2.1 s of movement, usually 1.4 s");
+    expect_sentence_of(&step_time_kind, late, 7, PROGRAM,
+                       "step 7 has lasted 2.1 s of movement, usually 1.4 s");
     const struct change load[] = {{LOAD, 1, 138.2, 126}, {0, 0, 0, 0}};
-    expect_sentence(load, 7, SUPPLY,
-                    "the program's steps take 138.2 W on average, usually 126 (c14)");
+    expect_sentence_of(&cycle_power_kind, load, 7, SUPPLY,
+                       "the program's steps take 138.2 W on average, usually 126 (c14)");
+    /* What any other detector knows is what the channel reads now. */
+    expect_sentence(load, 7, SUPPLY, "c14 reads 138.2 W in step 7, expected 126");
+    expect_sentence_of(&knn_kind, late, 7, PROGRAM, "c17 reads 2.1 in step 7, expected 1.4");
 }
 
 static void test_rotation(void **state)
@@ -174,9 +189,10 @@ static void test_names_and_units_are_cut_between_characters(void **state)
     expect_sentence(value, 2, SUPPLY,
                     SHOWN " reads 2.1 \xc2\xb5\xc2\xb5-per- in step 2, expected 1.2");
     const struct change sum[] = {{LOAD, 1, 138.2, 126}, {0, 0, 0, 0}};
-    expect_sentence(sum, 2, SUPPLY,
-                    "the program's steps take 138.2 \xc2\xb5\xc2\xb5-per- on average, usually 126 "
-                    "(" SHOWN ")");
+    expect_sentence_of(
+        &cycle_power_kind, sum, 2, SUPPLY,
+        "the program's steps take 138.2 \xc2\xb5\xc2\xb5-per- on average, usually 126 "
+        "(" SHOWN ")");
     channels[CURRENT] = current;
     channels[LOAD] = load;
 }

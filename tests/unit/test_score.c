@@ -112,6 +112,22 @@ static void test_attribution_from_the_limit_on(void **state)
     model_unref(model);
 }
 
+/* A burst of the load within one window says nothing of the program's steps. */
+static void test_a_finding_is_of_its_detector(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){.window = {1}});
+    const float row[] = {0, 0, 900};
+    const struct score_request request = {row, 1, (const double[]){1}};
+    struct score score;
+    model->derivation.load = 2;
+    score_windows(model, &request, 1, &score);
+    assert_true(score.attributed);
+    expect_near(score.attribution.channel[0].share, 1, 1e-6);
+    assert_int_equal(score.attribution.finding.kind, FINDING_VALUE);
+    assert_int_equal(score.attribution.finding.channel, 2);
+    model_unref(model);
+}
+
 int main(void)
 {
     blas_init();
@@ -120,6 +136,7 @@ int main(void)
         cmocka_unit_test(test_windows_of_all_lengths),
         cmocka_unit_test(test_overflow_is_a_fault_of_its_own),
         cmocka_unit_test(test_attribution_from_the_limit_on),
+        cmocka_unit_test(test_a_finding_is_of_its_detector),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
