@@ -170,6 +170,17 @@ static double seconds(int64_t from_ns, int64_t to_ns)
     return (double)(to_ns - from_ns) / (double)CLOCK_NS_PER_S;
 }
 
+/* Whether one of the first `count` that are listed is of the group. */
+static bool lists_group(const struct sensor_fault *fault, const struct model *model, size_t count,
+                        size_t group)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (model->channel[fault->listed[i].channel].group == group)
+            return true;
+    }
+    return false;
+}
+
 /* The groups of the channels that are listed, each once; at most `max` are filled in. */
 static size_t find_groups(const struct sensor_fault *fault, const struct model *model,
                           size_t *ret_groups, size_t max)
@@ -177,10 +188,7 @@ static size_t find_groups(const struct sensor_fault *fault, const struct model *
     size_t count = 0;
     for (size_t i = 0; i < fault->channels && i < SENSOR_FAULT_LISTED_MAX; i++) {
         size_t group = model->channel[fault->listed[i].channel].group;
-        bool known = false;
-        for (size_t j = 0; j < i && !known; j++)
-            known = model->channel[fault->listed[j].channel].group == group;
-        if (known)
+        if (lists_group(fault, model, i, group))
             continue;
         if (count < max)
             ret_groups[count] = group;
@@ -189,25 +197,42 @@ static size_t find_groups(const struct sensor_fault *fault, const struct model *
     return count;
 }
 
-/* What stands still: a channel, a group, or several. Returns true if it is one. */
+/* Channels are listed in the order of the model, as far as there is room: those without room may be
+ * of any group that has channels behind the last one listed. */
+static bool may_lack_groups(const struct sensor_fault *fault, const struct model *model)
+{
+    if (fault->channels <= SENSOR_FAULT_LISTED_MAX)
+        return false;
+    size_t behind = fault->listed[SENSOR_FAULT_LISTED_MAX - 1].channel + 1;
+    for (size_t c = behind; c < model->channels; c++) {
+        if (!lists_group(fault, model, SENSOR_FAULT_LISTED_MAX, model->channel[c].group))
+            return true;
+    }
+    return false;
+}
+
+/* What stands still: a channel, a group, or several, and that there may be more if it is so.
+ * Returns true if it is one. */
 static bool name_subject(const struct model *model, const struct sensor_fault *fault,
                          char *ret_name, size_t size)
 {
     size_t groups[GROUPS_NAMED] = {0};
     size_t count = find_groups(fault, model, groups, GROUPS_NAMED);
+    bool maybe_more = may_lack_groups(fault, model);
     const char *first = model->group_labels[groups[0]], *second = model->group_labels[groups[1]];
     if (fault->channels == 1)
         first = model->channel[fault->listed[0].channel].name;
     int shown = json_utf8_head(first, NAME_SHOWN);
     int second_shown = json_utf8_head(second, NAME_SHOWN);
     if (count == 1)
-        snprintf(ret_name, size, "%.*s", shown, first);
+        snprintf(ret_name, size, "%.*s%s", shown, first, maybe_more ? " and perhaps more" : "");
     else if (count == 2)
-        snprintf(ret_name, size, "%.*s and %.*s", shown, first, second_shown, second);
+        snprintf(ret_name, size, "%.*s%s %.*s%s", shown, first, maybe_more ? "," : " and",
+                 second_shown, second, maybe_more ? " and perhaps more" : "");
     else
-        snprintf(ret_name, size, "%.*s, %.*s and %zu more", shown, first, second_shown, second,
-                 count - 2);
-    return count == 1;
+        snprintf(ret_name, size, "%.*s, %.*s and %s%zu more", shown, first, second_shown, second,
+                 maybe_more ? "at least " : "", count - 2);
+    return count == 1 && !maybe_more;
 }
 
 void alert_text_fault(const struct model *model, const struct sensor_fault *fault, bool cleared,

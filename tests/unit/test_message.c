@@ -173,13 +173,13 @@ static void test_names_of_rotations(void **state)
     model_unref(model);
 }
 
-/* Of a and b, which are of one group, and c, which is of one of its own. */
+/* `channels` stand still, from the model's `first` on; the first are listed. */
 static void expect_fault_text(const struct model *model, size_t first, size_t channels,
                               const char *expected)
 {
     struct sensor_fault fault = {.channels = channels, .flat_s = 3};
     char text[ALERT_TEXT_MAX];
-    for (size_t i = 0; i < channels; i++)
+    for (size_t i = 0; i < channels && i < SENSOR_FAULT_LISTED_MAX; i++)
         fault.listed[i].channel = first + i;
     alert_text_fault(model, &fault, false, text);
     assert_string_equal(text, expected);
@@ -211,6 +211,36 @@ static void test_names_are_cut_between_characters(void **state)
     model->group_labels[0] = names[1];
     model->group_labels[1] = names[2];
     model_unref(model);
+}
+
+/* Groups of `sizes` channels, in the order of the model, which all stand still but for the last
+ * `moving`. */
+static void expect_subject(const size_t sizes[4], size_t moving, const char *subject)
+{
+    static struct model_channel channels[64];
+    char *labels[] = {(char[]){"link 1"}, (char[]){"link 2"}, (char[]){"link 3"},
+                      (char[]){"link 4"}};
+    struct model model = {.channel = channels, .groups = 4, .group_labels = labels};
+    char text[ALERT_TEXT_MAX];
+    for (size_t group = 0; group < 4; group++) {
+        for (size_t i = 0; i < sizes[group]; i++)
+            channels[model.channels++].group = group;
+    }
+    snprintf(text, sizeof text, "%s still while the arm moves (%zu channels flat for 3.0 s)",
+             subject, model.channels - moving);
+    expect_fault_text(&model, 0, model.channels - moving, text);
+}
+
+/* Where more stand still than are listed, the groups of the others are not known. */
+static void test_no_group_is_left_out_in_silence(void **state)
+{
+    expect_subject((size_t[]){40, 0, 0, 0}, 0, "link 1 stands");
+    expect_subject((size_t[]){32, 1, 0, 0}, 1, "link 1 stands");
+    expect_subject((size_t[]){34, 1, 0, 0}, 0, "link 1 and perhaps more stand");
+    expect_subject((size_t[]){20, 20, 0, 0}, 0, "link 1 and link 2 stand");
+    expect_subject((size_t[]){16, 16, 4, 0}, 0, "link 1, link 2 and perhaps more stand");
+    expect_subject((size_t[]){11, 11, 11, 0}, 0, "link 1, link 2 and 1 more stand");
+    expect_subject((size_t[]){11, 11, 11, 11}, 0, "link 1, link 2 and at least 1 more stand");
 }
 
 /* In the list of channels there is room for more. */
@@ -370,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_names_of_rotations),
         cmocka_unit_test(test_names_are_cut_between_characters),
         cmocka_unit_test(test_listed_names_are_cut_between_characters),
+        cmocka_unit_test(test_no_group_is_left_out_in_silence),
         cmocka_unit_test(test_cleared),
         cmocka_unit_test(test_after_a_swap),
         cmocka_unit_test(test_alert_id),
