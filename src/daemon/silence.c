@@ -60,7 +60,9 @@ void silence_tick(struct silence *silence, double silent_s, int64_t now_ns)
         return;
     struct census census = count(silence, silent_s, now_ns);
     bool most = census.quiet >= SILENCE_TOGETHER_MIN && 2 * census.quiet > census.watched;
-    if (silence->together && !most) {
+    /* Until then nobody can have been quiet, whether they send or not. */
+    double listened_s = (double)(now_ns - silence->listening_since_ns) / (double)CLOCK_NS_PER_S;
+    if (silence->together && !most && listened_s > silent_s / 2) {
         /* They come back one after the other: those that are not back yet get their time anew. */
         log_info("robots send samples again");
         silence->together = false;

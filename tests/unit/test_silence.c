@@ -172,6 +172,44 @@ static void test_most_of_them_together_are_one_trouble(void **state)
     assert_true(fleet_find(&plant.fleet, "e")->silence.open);
 }
 
+/* That the broker is back says nothing about those that were silent before it went. */
+static void test_together_outlasts_an_outage(void **state)
+{
+    for (int i = 0; i < 5; i++)
+        hear(names[i]);
+    pass(31);
+    assert_true(silence.together);
+    silence_listen(&silence, false, now_ns);
+    pass(60);
+    silence_listen(&silence, true, now_ns);
+    for (int second = 0; second < 60; second++) {
+        pass(1);
+        assert_true(silence.together);
+    }
+    assert_int_equal(count_open(), 0);
+    for (int i = 0; i < 5; i++)
+        hear(names[i]);
+    pass(0.25);
+    assert_false(silence.together);
+}
+
+/* If they were only not heard, it ends once that is known. */
+static void test_together_ends_after_an_outage(void **state)
+{
+    for (int i = 0; i < 5; i++)
+        hear(names[i]);
+    pass(31);
+    silence_listen(&silence, false, now_ns);
+    silence_listen(&silence, true, now_ns);
+    for (int second = 0; second < 16; second++) {
+        for (int i = 0; i < 5; i++)
+            hear(names[i]);
+        pass(1);
+    }
+    assert_false(silence.together);
+    assert_int_equal(count_open(), 0);
+}
+
 static void test_one_after_the_other_is_not_together(void **state)
 {
     for (int i = 0; i < 5; i++)
@@ -221,6 +259,8 @@ int main(void)
         TEST(test_a_robot_that_falls_silent),
         TEST(test_the_time_runs_only_while_listening),
         TEST(test_most_of_them_together_are_one_trouble),
+        TEST(test_together_outlasts_an_outage),
+        TEST(test_together_ends_after_an_outage),
         TEST(test_one_after_the_other_is_not_together),
         TEST(test_two_are_not_many),
         TEST(test_a_retained_state_tells_it),
