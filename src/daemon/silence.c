@@ -14,14 +14,23 @@ void silence_listen(struct silence *silence, bool listening, int64_t now_ns)
     silence->listening_since_ns = listening ? now_ns : 0;
 }
 
-/* For how long a robot could have been heard and was not; negative: it is not watched. */
+static int64_t later(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns > b_ns ? a_ns : b_ns;
+}
+
+/* Since when a robot could have been heard and was not. */
+static int64_t unheard_since_ns(const struct silence *silence, const struct robot *robot)
+{
+    return later(robot->last_arrival_ns, silence->listening_since_ns);
+}
+
+/* For how long that has counted; negative: it is not watched. */
 static double quiet_s(const struct silence *silence, const struct robot *robot, int64_t now_ns)
 {
     if (robot->last_arrival_ns == 0 || robot->silence.open)
         return -1;
-    int64_t since_ns = robot->last_arrival_ns > silence->listening_since_ns
-                           ? robot->last_arrival_ns
-                           : silence->listening_since_ns;
+    int64_t since_ns = later(unheard_since_ns(silence, robot), silence->together_until_ns);
     return (double)(now_ns - since_ns) / (double)CLOCK_NS_PER_S;
 }
 
@@ -47,7 +56,7 @@ static void open_episode(struct silence *silence, struct robot *robot, int64_t n
     robot->silence = (struct alert_episode){
         .open = true,
         .severity = ALERT_INFO,
-        .started_ns = clock_realtime_ns() - (now_ns - robot->last_arrival_ns),
+        .started_ns = clock_realtime_ns() - (now_ns - unheard_since_ns(silence, robot)),
         .first_seq = history->last_has_seq ? history->last_seq : robot->arrivals,
         .p_value = 1};
     robot->silence.last_seq = robot->silence.first_seq;
@@ -66,7 +75,7 @@ void silence_tick(struct silence *silence, double silent_s, int64_t now_ns)
         /* They come back one after the other: those that are not back yet get their time anew. */
         log_info("robots send samples again");
         silence->together = false;
-        silence->listening_since_ns = now_ns;
+        silence->together_until_ns = now_ns;
         return;
     }
     if (!silence->together && census.due > 0 && most) {

@@ -21,12 +21,14 @@ struct silence {
     struct publisher *publisher; /* borrowed */
     int64_t listening_since_ns;  /* monotonic; 0: not listening */
     bool together; /* more than half of the robots fell silent together, and are so still */
+    int64_t together_until_ns; /* monotonic; when they last came back; 0: never */
 };
 
 /* Samples can be heard from now on, or not any more. now_ns: monotonic. */
 void silence_listen(struct silence *silence, bool listening, int64_t now_ns);
 
-/* Looks for robots that have been quiet for silent_s, and raises what is to be raised. */
+/* Looks for robots that have been quiet for silent_s, and raises what is to be raised. An episode
+ * starts when the robot was heard last, or when it could be heard again, if that is later. */
 void silence_tick(struct silence *silence, double silent_s, int64_t now_ns);
 
 /* A robot has sent something: its episode ends. */

@@ -131,6 +131,7 @@ static void test_the_time_runs_only_while_listening(void **state)
     assert_false(robot->silence.open);
     pass(1);
     assert_true(robot->silence.open);
+    expect_alert("r", "raised", "r is silent: no sample for 30 s");
 }
 
 static const char *const names[] = {"a", "b", "c", "d", "e"};
@@ -170,6 +171,8 @@ static void test_most_of_them_together_are_one_trouble(void **state)
     }
     assert_int_equal(count_open(), 1);
     assert_true(fleet_find(&plant.fleet, "e")->silence.open);
+    /* Its time began anew when the others came back, but it could be heard all along. */
+    expect_alert("e", "raised", "e is silent: no sample for 87 s");
 }
 
 /* That the broker is back says nothing about those that were silent before it went. */
