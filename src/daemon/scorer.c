@@ -8,6 +8,10 @@
  * Stopping waits for no thread: the scorer says that it has ended, and the loop, which goes on
  * turning, joins it then.
  *
+ * From the adoption of a set until the loop has heard of it, and longer for what waits in the ring,
+ * windows come whose rows were made for the model before. Each carries the shape of its rows, and
+ * one that the present model would read wrong, or beyond its end, is dropped.
+ *
  * The ring of results cannot overflow: the loop counts windows from push to result and refuses at
  * SCORER_PENDING_MAX, and the ring holds that many and the reports about sets. So the scorer never
  * waits for the loop.
@@ -42,6 +46,7 @@ struct window_record {
     uint64_t seq;
     uint64_t epoch;
     int64_t received_ns;
+    uint64_t row_shape; /* of the model that made its rows */
     uint32_t robot;
     uint32_t rows;
     float values[];
@@ -148,44 +153,58 @@ static struct model *model_for(const struct scorer *scorer, const struct window_
     return set && window->robot < set->robots ? set->robot[window->robot].model : NULL;
 }
 
-/* Scores those of the batch that belong to one model, and strikes them out. */
-static void score_model(struct scorer *scorer, struct model *model,
-                        const struct window_record **batch, size_t count)
-{
-    struct score_request requests[DETECTOR_BATCH_MAX];
-    const struct window_record *who[DETECTOR_BATCH_MAX];
-    size_t used = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!batch[i] || model_for(scorer, batch[i]) != model)
-            continue;
-        who[used] = batch[i];
-        requests[used] =
-            (struct score_request){.window = batch[i]->values,
-                                   .rows = batch[i]->rows,
-                                   .thresholds = scorer->set->robot[batch[i]->robot].thresholds};
-        scorer->scores[used].time_ns = batch[i]->time_ns;
-        scorer->scores[used].seq = batch[i]->seq;
-        used++;
-        batch[i] = NULL;
-    }
-    score_windows(model, requests, used, scorer->scores);
-    for (size_t j = 0; j < used; j++) {
-        struct result_record record = {.result = {.robot = who[j]->robot,
-                                                  .generation = scorer->set->generation,
-                                                  .epoch = who[j]->epoch,
-                                                  .scored = true,
-                                                  .received_ns = who[j]->received_ns,
-                                                  .score = scorer->scores[j]}};
-        put_result(scorer, &record);
-    }
-}
-
 static void drop_window(struct scorer *scorer, const struct window_record *window)
 {
     struct result_record record = {.result = {.robot = window->robot,
                                               .epoch = window->epoch,
                                               .received_ns = window->received_ns}};
     put_result(scorer, &record);
+}
+
+static void put_score(struct scorer *scorer, const struct window_record *window,
+                      const struct score *score)
+{
+    struct result_record record = {.result = {.robot = window->robot,
+                                              .generation = scorer->set->generation,
+                                              .epoch = window->epoch,
+                                              .scored = true,
+                                              .received_ns = window->received_ns,
+                                              .score = *score}};
+    put_result(scorer, &record);
+}
+
+/* Scores those of the batch that belong to one model, and strikes them out. Those with rows of
+ * another shape are dropped, each in its place between the others. */
+static void score_model(struct scorer *scorer, struct model *model,
+                        const struct window_record **batch, size_t count)
+{
+    struct score_request requests[DETECTOR_BATCH_MAX];
+    const struct window_record *who[DETECTOR_BATCH_MAX];
+    size_t used = 0, taken = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!batch[i] || model_for(scorer, batch[i]) != model)
+            continue;
+        const struct window_record *window = batch[i];
+        batch[i] = NULL;
+        who[taken++] = window;
+        if (window->row_shape != model->row_shape)
+            continue;
+        requests[used] =
+            (struct score_request){.window = window->values,
+                                   .rows = window->rows,
+                                   .thresholds = scorer->set->robot[window->robot].thresholds};
+        scorer->scores[used].time_ns = window->time_ns;
+        scorer->scores[used].seq = window->seq;
+        used++;
+    }
+    score_windows(model, requests, used, scorer->scores);
+    const struct score *score = scorer->scores;
+    for (size_t j = 0; j < taken; j++) {
+        if (who[j]->row_shape == model->row_shape)
+            put_score(scorer, who[j], score++);
+        else
+            drop_window(scorer, who[j]);
+    }
 }
 
 /* Everything that waits, at most one batch. Results of one robot keep their order: a robot has one
@@ -402,6 +421,7 @@ bool scorer_push(struct scorer *scorer, const struct scorer_window *window)
     record->seq = window->seq;
     record->epoch = window->epoch;
     record->received_ns = window->received_ns;
+    record->row_shape = scorer->handlers->row_shape(scorer->user, window->robot);
     record->robot = (uint32_t)window->robot;
     record->rows = (uint32_t)window->rows;
     memcpy(record->values, window->values, values);

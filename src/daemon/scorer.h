@@ -4,8 +4,9 @@
  * Loop and scorer exchange records by copy through two bounded rings, and scoring sets through a
  * one-slot mailbox. A set is adopted between two batches, after its models have passed their
  * self-tests on this thread's own kernels; if one fails, the set before stays. Nothing waits for
- * anything: a ring that is full refuses. Thread: every function is the loop's; handlers run on the
- * loop.
+ * anything: a ring that is full refuses. Rows are made by the loop, which learns of a new set only
+ * after it was adopted: windows of rows that the new model would make otherwise are dropped.
+ * Thread: every function is the loop's; handlers run on the loop.
  */
 #ifndef ARMWATCH_DAEMON_SCORER_H
 #define ARMWATCH_DAEMON_SCORER_H
@@ -40,7 +41,8 @@ struct scorer_result {
     size_t robot;
     uint64_t generation; /* of the set that was used */
     uint64_t epoch;      /* of the window */
-    bool scored;         /* false: the robot was in no adopted set, the window was dropped */
+    bool scored; /* false: the window was dropped, because the robot was in no adopted set or its
+                    model in the set makes other rows */
     int64_t received_ns;
     struct score score;
 };
@@ -49,6 +51,9 @@ struct scorer_handlers {
     void (*on_result)(void *user, const struct scorer_result *result);
     /* A set was adopted, or (ok false) refused with the reason; the sets before it are freed. */
     void (*on_set)(void *user, uint64_t generation, bool ok, const char *reason);
+    /* Of the model that makes the robot's rows now (model->row_shape): asked for each window that
+     * is pushed. */
+    uint64_t (*row_shape)(void *user, size_t robot);
 };
 
 /* Starts the thread. Errors: -ENOMEM and errnos of the thread; the loop has to turn once more then.

@@ -50,6 +50,8 @@ struct model {
     size_t width;                  /* of a row: the channels of a sample, and the derived ones */
     struct model_channel *channel; /* [width] in the order of a row's values */
     struct derivation derivation;
+    uint64_t row_shape; /* equal in two models that make the same row of the same samples; a digest,
+                           so that rows can be told apart when their model may be gone */
     size_t groups;
     char **group_names;  /* [groups] */
     char **group_labels; /* [groups] what a person calls it: "link 4"; the name where not known */

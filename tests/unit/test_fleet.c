@@ -3,8 +3,26 @@
 #include "plant.h"
 
 #include <errno.h>
+#include <math.h>
 
 static struct plant plant;
+
+static int steps[] = {0, 1};
+static size_t motion[] = {1};
+static float rest[] = {0};
+static const struct derivation derivation = {
+    .channels = 3,
+    .count = 1,
+    .channel = {{.kind = DERIVED_MOVING_TIME, .name = "time"}},
+    .step_channel = 0,
+    .steps = 2,
+    .step = steps,
+    .motions = 1,
+    .motion = motion,
+    .rest = rest,
+    .rest_level = rest,
+    .load = DERIVED_NONE,
+};
 
 static int setup_models(void **state)
 {
@@ -14,6 +32,7 @@ static int setup_models(void **state)
     plant_add_model(&(struct tiny_model){.name = "two", .version = 2, .random = true});
     plant_add_model(&(struct tiny_model){.name = "long", .window = {40}});
     plant_add_model(&(struct tiny_model){.name = "wide", .channels = 4});
+    plant_add_model(&(struct tiny_model){.name = "timed", .derivation = &derivation});
     plant_add_model(&(struct tiny_model){.name = "liar", .random = true, .wrong_selftest = 2});
     return r;
 }
@@ -99,6 +118,29 @@ static void test_a_reload_is_taken_over_by_both_threads(void **state)
     reload("", "", ""); /* the file again */
     expect_model(robot, "two");
     assert_string_equal(robot->assignment->active, "two");
+}
+
+/* Samples come all the while; whatever is scored, is scored by the model that made its rows. */
+static void test_a_model_with_other_derived_channels(void **state)
+{
+    static const char *const names[] = {"timed", "one", "timed"};
+    struct robot *robot = add("kuka1");
+    unsigned seq = 0;
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(fleet_reload(&plant.fleet, names[i], "", plant_done, &plant), 0);
+        while (plant.swaps == i) {
+            plant_sample(&plant, "kuka1", seq++, 1);
+            uv_run(&plant.loop, UV_RUN_NOWAIT);
+        }
+        expect_model(robot, names[i]);
+        assert_int_equal(robot->track.history.channels, i == 1 ? 3 : 4);
+        plant_wait_results(&plant, robot->counters.windows);
+        for (unsigned n = 0; n < 4; n++)
+            plant_sample(&plant, "kuka1", seq++, 1);
+        plant_wait_results(&plant, robot->counters.windows);
+        assert_true(plant.last.scored);
+        assert_true(fabs(plant.last.score.detector[0].score - 1) < 1e-6);
+    }
 }
 
 static void test_every_failure_keeps_the_old_model(void **state)
@@ -308,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_robots_by_name, setup, teardown),
         TEST(test_a_reload_is_taken_over_by_both_threads, setup, teardown),
+        TEST(test_a_model_with_other_derived_channels, setup, teardown),
         TEST(test_every_failure_keeps_the_old_model, setup, teardown),
         TEST(test_one_robot_alone, setup, teardown),
         TEST(test_a_command_that_fails_parts_no_robot_from_the_default, setup, teardown),

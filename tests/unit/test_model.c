@@ -100,6 +100,98 @@ static void test_same_channels(void **state)
     model_unref(b);
 }
 
+/* ---- the shape of rows ---- */
+
+static int shape_steps[] = {0, 2}, shape_other_steps[] = {0, 3};
+static size_t shape_motion[] = {1}, shape_other_motion[] = {2};
+static float shape_rest[] = {0.5F}, shape_other_rest[] = {0.25F};
+static float shape_usual[] = {5, 6}, shape_other_usual[] = {5, 7};
+static size_t shape_rotation[][4] = {{2, 3, 4, 5}}, shape_other_rotation[][4] = {{2, 3, 5, 4}};
+static float shape_reference[] = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0};
+static float shape_other_reference[] = {1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0};
+
+static uint64_t shape_of(const struct derivation *derivation, const struct tiny_model *more)
+{
+    struct tiny_model tiny = *more;
+    tiny.channels = 6;
+    tiny.derivation = derivation;
+    struct model *model = tiny_model_new(&tiny);
+    uint64_t shape = model->row_shape;
+    model_unref(model);
+    return shape;
+}
+
+static struct derivation shape_derivation(void)
+{
+    return (struct derivation){
+        .channels = 6,
+        .count = 2,
+        .channel = {{.kind = DERIVED_MOVING_TIME, .name = "time"},
+                    {.kind = DERIVED_LOAD_EXCESS, .name = "load"}},
+        .step_channel = 0,
+        .steps = 2,
+        .step = shape_steps,
+        .motions = 1,
+        .motion = shape_motion,
+        .rest = shape_rest,
+        .rest_level = shape_rest,
+        .load = 1,
+        .load_usual = shape_usual,
+        .load_spread = 2,
+        .rotations = 1,
+        .rotation = shape_rotation,
+        .reference = shape_reference,
+    };
+}
+
+/* Whatever a derived value or a sign hangs on. */
+static void test_rows_that_differ_have_other_shapes(void **state)
+{
+    const struct derivation usual = shape_derivation();
+    struct derivation other[13];
+    for (size_t i = 0; i < 13; i++)
+        other[i] = usual;
+    other[0].count = 1;
+    other[1].channel[0].kind = DERIVED_LOAD_EXCESS;
+    other[1].channel[1].kind = DERIVED_MOVING_TIME;
+    other[2].step_channel = 1;
+    other[3].step = shape_other_steps;
+    other[4].motion = shape_other_motion;
+    other[5].rest = shape_other_rest;
+    other[6].rest_level = shape_other_rest;
+    other[7].load = 2;
+    other[8].load_usual = shape_other_usual;
+    other[9].load_spread = 3;
+    other[10].rotations = 0;
+    other[11].rotation = shape_other_rotation;
+    other[12].reference = shape_other_reference;
+    uint64_t shape = shape_of(&usual, &(struct tiny_model){0});
+    for (size_t i = 0; i < 13; i++) {
+        if (shape_of(&other[i], &(struct tiny_model){0}) == shape)
+            fail_msg("derivation %zu has the same shape", i);
+    }
+    assert_true(shape_of(&usual, &(struct tiny_model){.period_s = 0.2}) != shape);
+    assert_true(shape_of(NULL, &(struct tiny_model){0}) != shape);
+}
+
+/* A reload of the same rows must lose no window, whatever else the model learnt anew. */
+static void test_rows_that_are_alike_have_one_shape(void **state)
+{
+    struct derivation usual = shape_derivation(), other = usual;
+    uint64_t shape = shape_of(&usual, &(struct tiny_model){0});
+    assert_true(
+        shape_of(&usual, &(struct tiny_model){
+                             .version = 7, .name = "new", .random = true, .limit = 9}) == shape);
+    usual.count = usual.rotations = 0; /* what nothing is derived from is in no row */
+    other = usual;
+    other.step = shape_other_steps;
+    other.rest = shape_other_rest;
+    other.load_usual = shape_other_usual;
+    shape = shape_of(&usual, &(struct tiny_model){0});
+    assert_true(shape_of(&other, &(struct tiny_model){.period_s = 0.2}) == shape);
+    assert_true(shape_of(NULL, &(struct tiny_model){0}) == shape);
+}
+
 /* ---- what is refused ---- */
 
 static cJSON *detector(cJSON *config)
@@ -474,6 +566,8 @@ int main(void)
         cmocka_unit_test(test_everything_is_read),
         cmocka_unit_test(test_thresholds_share_the_budget),
         cmocka_unit_test(test_same_channels),
+        cmocka_unit_test(test_rows_that_differ_have_other_shapes),
+        cmocka_unit_test(test_rows_that_are_alike_have_one_shape),
         cmocka_unit_test(test_configurations_that_are_refused),
         cmocka_unit_test(test_detectors_have_names_of_their_own),
         cmocka_unit_test(test_a_window_that_no_queue_could_take),

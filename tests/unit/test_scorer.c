@@ -15,6 +15,7 @@ struct box {
     uv_loop_t loop;
     struct scorer *scorer;
     bool stopped;
+    uint64_t row_shape; /* of all robots */
     size_t results, sets;
     struct scorer_result result[RESULTS_MAX];
     struct {
@@ -44,11 +45,21 @@ static void on_set(void *user, uint64_t generation, bool ok, const char *reason)
     box.sets++;
 }
 
-static const struct scorer_handlers handlers = {.on_result = on_result, .on_set = on_set};
+static uint64_t row_shape(void *user, size_t robot)
+{
+    assert_ptr_equal(user, &box);
+    return box.row_shape;
+}
+
+static const struct scorer_handlers handlers = {
+    .on_result = on_result, .on_set = on_set, .row_shape = row_shape};
 
 static int setup(void **state)
 {
     memset(&box, 0, sizeof box);
+    struct model *plain = tiny_model_new(&(struct tiny_model){0});
+    box.row_shape = plain->row_shape;
+    model_unref(plain);
     uv_loop_init(&box.loop);
     return scorer_start(&box.loop, &handlers, &box, &box.scorer);
 }
@@ -222,6 +233,162 @@ static void test_swaps_under_load(void **state)
     }
 }
 
+/* ---- models whose rows are not the same ---- */
+
+static int steps[] = {0, 1};
+static size_t motion[] = {1};
+static float rest[] = {0}, rest_level[] = {1};
+
+static struct derivation derive(size_t count, enum derived_kind first, enum derived_kind second)
+{
+    static float usual[] = {5, 6};
+    return (struct derivation){
+        .channels = CHANNELS,
+        .count = count,
+        .channel = {{.kind = first, .name = "first"}, {.kind = second, .name = "second"}},
+        .step_channel = 0,
+        .steps = 2,
+        .step = steps,
+        .motions = 1,
+        .motion = motion,
+        .rest = rest,
+        .rest_level = rest_level,
+        .load = 2,
+        .load_usual = usual,
+        .load_spread = 1};
+}
+
+/* Rows of another shape hold numbers that nothing can be mistaken for. */
+struct shaped {
+    struct tiny_model tiny;
+    struct model *model;
+    size_t width;
+    float derived;
+};
+
+static bool push_shaped(const struct shaped *shaped, uint64_t seq)
+{
+    float plain[ROWS * CHANNELS], values[ROWS * (CHANNELS + DERIVED_MAX)];
+    fill_window(seq, plain);
+    for (size_t row = 0; row < ROWS; row++) {
+        for (size_t c = 0; c < shaped->width; c++)
+            values[row * shaped->width + c] =
+                c < CHANNELS ? plain[row * CHANNELS + c] : shaped->derived;
+    }
+    box.row_shape = shaped->model->row_shape;
+    const struct scorer_window window = {.robot = seq % 2,
+                                         .rows = ROWS,
+                                         .channels = shaped->width,
+                                         .values = values,
+                                         .seq = seq,
+                                         .received_ns = (int64_t)seq};
+    return scorer_push(box.scorer, &window);
+}
+
+/* The score that the plain channels alone get: a detector sees no derived ones. */
+static double plain_score(uint64_t seq)
+{
+    float values[ROWS * CHANNELS];
+    fill_window(seq, values);
+    return tiny_model_score(&(struct tiny_model){.random = true}, 0, values);
+}
+
+static const struct shaped *made_by[RESULTS_MAX];
+
+/* Rows of the model that the loop has heard of last, as the fleet makes them. Returns the next
+ * number. */
+static uint64_t push_burst(const struct shaped *shaped, size_t count, struct rng *rng, uint64_t seq)
+{
+    const struct shaped *rows = &shaped[(box.set[box.sets - 1].generation - 1) % count];
+    for (uint64_t n = 1 + rng_below(rng, 100); n > 0; n--, seq++) {
+        made_by[seq] = rows;
+        assert_true(push_shaped(rows, seq));
+    }
+    scorer_wake(box.scorer);
+    return seq;
+}
+
+/* What was pushed before the loop heard of a set is not read by a model of other rows, and nothing
+ * else is lost. Returns how many windows were dropped. */
+static size_t check_readers(const struct shaped *shaped, size_t count)
+{
+    uint64_t next[2] = {0, 1};
+    size_t dropped = 0;
+    for (size_t i = 0; i < box.results; i++) {
+        const struct scorer_result *result = &box.result[i];
+        uint64_t seq = (uint64_t)result->received_ns;
+        assert_int_equal(seq, next[result->robot]); /* in order */
+        next[result->robot] += 2;
+        dropped += !result->scored;
+        if (!result->scored)
+            continue;
+        const struct shaped *reader = &shaped[(result->generation - 1) % count];
+        if (reader->model->row_shape != made_by[seq]->model->row_shape)
+            fail_msg("window %d: the model of set %d read rows that another made", (int)seq,
+                     (int)result->generation);
+        expect_near(result->score.detector[0].score, plain_score(seq), 1e-3);
+    }
+    return dropped;
+}
+
+/* Every fourth set is waited for, and what is pushed then is of rows that its model makes: none of
+ * that is dropped, however fast the threads are. */
+static void expect_swaps_between(struct shaped *shaped, size_t count, bool alike)
+{
+    enum { SWAPS = 40 };
+    uint64_t seq = 0, heard = 0;
+    struct rng rng;
+    rng_init(&rng, 7);
+    for (size_t s = 0; s < count; s++)
+        shaped[s].model = tiny_model_new(&shaped[s].tiny);
+    post(1, 2, model_ref(shaped[0].model));
+    wait_for(0, 1);
+    for (uint64_t generation = 2; generation <= SWAPS; generation++) {
+        post(generation, 2, model_ref(shaped[(generation - 1) % count].model));
+        seq = push_burst(shaped, count, &rng, seq);
+        uv_run(&box.loop, UV_RUN_NOWAIT);
+        while (generation % 4 == 0 && box.set[box.sets - 1].generation < generation)
+            wait_for(0, box.sets + 1);
+        if (generation % 4 != 0)
+            continue;
+        uint64_t before = seq;
+        seq = push_burst(shaped, count, &rng, seq);
+        heard += seq - before;
+        wait_for(seq, 1); /* or the next set would find some of them in the ring */
+    }
+    wait_for(seq, 1);
+    assert_int_equal(box.results, seq);
+    size_t dropped = check_readers(shaped, count);
+    if (alike ? dropped > 0 : dropped == 0 || dropped > seq - heard)
+        fail_msg("%zu of %d windows dropped, %d were of a set that was known", dropped, (int)seq,
+                 (int)heard);
+    for (size_t s = 0; s < count; s++)
+        model_unref(shaped[s].model);
+}
+
+/* Wider, narrower, and as wide with the derived channels in another order. */
+static void test_windows_of_other_rows_are_dropped(void **state)
+{
+    const struct derivation both = derive(2, DERIVED_MOVING_TIME, DERIVED_LOAD_SUM);
+    const struct derivation turned = derive(2, DERIVED_LOAD_SUM, DERIVED_MOVING_TIME);
+    struct shaped shaped[] = {
+        {.tiny = {.random = true}, .width = CHANNELS},
+        {.tiny = {.random = true, .derivation = &both}, .width = CHANNELS + 2, .derived = 1e6F},
+        {.tiny = {.random = true, .derivation = &turned}, .width = CHANNELS + 2, .derived = NAN},
+    };
+    expect_swaps_between(shaped, 3, false);
+}
+
+static void test_a_model_of_the_same_rows_loses_no_window(void **state)
+{
+    const struct derivation derivation = derive(1, DERIVED_LOAD_SUM, DERIVED_LOAD_SUM);
+    struct shaped shaped[] = {
+        {.tiny = {.random = true, .derivation = &derivation}, .width = CHANNELS + 1},
+        {.tiny = {.random = true, .derivation = &derivation, .limit = 3}, .width = CHANNELS + 1},
+    };
+    expect_swaps_between(shaped, 2, true);
+}
+
 static void test_a_failing_selftest_keeps_the_old_set(void **state)
 {
     const struct tiny_model good = {.random = true};
@@ -326,6 +493,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_without_a_set_windows_come_back_unscored, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_swaps_under_load, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_windows_of_other_rows_are_dropped, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_model_of_the_same_rows_loses_no_window, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_a_failing_selftest_keeps_the_old_set, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_models, setup, teardown),
         cmocka_unit_test_setup_teardown(test_overflow_is_refused_and_nothing_is_lost, setup,

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "model/calibration_file.h"
+#include "model/derived_file.h"
 #include "model/model_file.h"
 
 #include <setjmp.h>
@@ -75,6 +76,11 @@ static void make_network(const struct tiny_model *t, size_t detector, struct net
     }
 }
 
+static size_t row_width(const struct tiny_model *t)
+{
+    return t->derivation ? derivation_width(t->derivation) : t->channels;
+}
+
 /* ---- score ---- */
 
 static void scale_window(const struct tiny_model *t, const struct network *network, size_t window,
@@ -82,7 +88,7 @@ static void scale_window(const struct tiny_model *t, const struct network *netwo
 {
     for (size_t w = 0; w < window; w++) {
         for (size_t c = 0; c < network->watched; c++) {
-            double value = (double)rows[w * t->spacing * t->channels + t->unwatched + c];
+            double value = (double)rows[w * t->spacing * row_width(t) + t->unwatched + c];
             value = (value - network->offset[c]) * network->scale[c];
             ret_input[w * network->watched + c] =
                 t->random ? fmin(fmax(value, -CLIP), CLIP) : value;
@@ -203,16 +209,17 @@ static void add_selftest(const struct output *output)
     struct rng rng;
     rng_init(&rng, 5);
     float rows[TINY_SELFTEST_ROWS * WIDTH_MAX];
-    for (size_t i = 0; i < TINY_SELFTEST_ROWS * t->channels; i++)
+    size_t width = row_width(t);
+    for (size_t i = 0; i < TINY_SELFTEST_ROWS * width; i++)
         rows[i] = (float)rng_normal(&rng);
-    add(output, "selftest.input", SAFETENSORS_F32,
-        SAFETENSORS_SHAPE(TINY_SELFTEST_ROWS, t->channels), rows);
+    add(output, "selftest.input", SAFETENSORS_F32, SAFETENSORS_SHAPE(TINY_SELFTEST_ROWS, width),
+        rows);
     for (size_t d = 0; d < t->detectors; d++) {
         double scores[TINY_SELFTEST_ROWS];
         assert_true(span_of(t, d) <= TINY_SELFTEST_ROWS);
         size_t count = TINY_SELFTEST_ROWS - span_of(t, d) + 1;
         for (size_t i = 0; i < count; i++)
-            scores[i] = tiny_model_score(t, d, rows + i * t->channels);
+            scores[i] = tiny_model_score(t, d, rows + i * width);
         if (t->wrong_selftest > 0)
             scores[count - 1] *= t->wrong_selftest;
         add_f64(output, d, "selftest.score", count, scores);
@@ -268,7 +275,7 @@ static cJSON *make_detector(const struct output *output, size_t d)
              t->filter.clear_s, HIDDEN, EPSILON, t->window[d] * (t->channels - t->unwatched),
              t->sigmoid ? ",{\"kind\":\"sigmoid\"}" : "");
     cJSON *detector = parse(text);
-    if (t->unwatched > 0) {
+    if (t->unwatched > 0 || t->derivation) {
         cJSON *list = cJSON_AddArrayToObject(detector, "channels");
         for (size_t c = t->unwatched; c < t->channels; c++)
             cJSON_AddItemToArray(list, cJSON_CreateNumber((double)c));
@@ -276,7 +283,27 @@ static cJSON *make_detector(const struct output *output, size_t d)
     return detector;
 }
 
-static cJSON *make_config(const struct output *output)
+static int put_derived(void *to, const char *name, enum safetensors_dtype dtype,
+                       struct safetensors_shape shape, const void *values)
+{
+    add(to, name, dtype, shape, values);
+    return 0;
+}
+
+static void add_derivation(struct output *output, cJSON *config)
+{
+    const struct derivation *derivation = output->tiny->derivation;
+    const char *names[WIDTH_MAX];
+    size_t count = 0;
+    cJSON *channel;
+    cJSON_ArrayForEach(channel, cJSON_GetObjectItemCaseSensitive(config, "channels"))
+        names[count++] = cJSON_GetObjectItemCaseSensitive(channel, "name")->valuestring;
+    derived_file_format(derivation, &(struct derived_names){.count = count, .name = names}, config);
+    const struct tensor_sink sink = {.put = put_derived, .to = output};
+    assert_int_equal(derived_file_put(derivation, &sink), 0);
+}
+
+static cJSON *make_config(struct output *output)
 {
     const struct tiny_model *t = output->tiny;
     cJSON *config = cJSON_CreateObject();
@@ -292,6 +319,8 @@ static cJSON *make_config(const struct output *output)
             cJSON_AddStringToObject(entry, "group", "arm");
         cJSON_AddItemToArray(channels, entry);
     }
+    if (t->derivation)
+        add_derivation(output, config);
     cJSON *detectors = cJSON_AddArrayToObject(config, "detectors");
     for (size_t d = 0; d < t->detectors; d++) {
         cJSON *entry = make_detector(output, d);
@@ -307,7 +336,7 @@ static cJSON *make_config(const struct output *output)
 void tiny_model_format(const struct tiny_model *tiny, void **ret_data, size_t *ret_size)
 {
     const struct tiny_model t = complete(tiny);
-    const struct output output = {.tiny = &t, .writer = safetensors_writer_new()};
+    struct output output = {.tiny = &t, .writer = safetensors_writer_new()};
     assert_non_null(output.writer);
     for (size_t d = 0; d < t.detectors; d++) {
         struct network network;

@@ -17,14 +17,15 @@
 
 /* 0 and NULL take the default in brackets. */
 struct tiny_model {
-    const char *name;           /* [tiny] */
-    int64_t version;            /* [1] */
-    size_t channels;            /* [3] named a, b, c, ...; the first two are of group "arm" */
-    size_t unwatched;           /* [0] of them, the first, the detectors do not see */
-    size_t window[2];           /* rows, by detector [4, 1] */
-    size_t spacing;             /* [1] */
-    size_t detectors;           /* [1]; two at most */
-    double period_s;            /* [0.1] */
+    const char *name; /* [tiny] */
+    int64_t version;  /* [1] */
+    size_t channels;  /* [3] named a, b, c, ...; the first two are of group "arm" */
+    size_t unwatched; /* [0] of them, the first, the detectors do not see */
+    const struct derivation *derivation; /* [nothing derived]; the detectors do not see it */
+    size_t window[2];                    /* rows, by detector [4, 1] */
+    size_t spacing;                      /* [1] */
+    size_t detectors;                    /* [1]; two at most */
+    double period_s;                     /* [0.1] */
     double limit;               /* [1] all block maxima: the threshold is a little over it */
     bool uncalibrated;          /* no calibration */
     struct alert_filter filter; /* n 0: ALERT_FILTER_DEFAULT */
@@ -48,7 +49,7 @@ void tiny_model_write(const struct tiny_model *tiny, const char *path);
 struct model *tiny_model_new(const struct tiny_model *tiny);
 
 /* The score that the file promises, computed in double, layer by layer, BatchNorm not folded.
- * window: the detector's span of rows [channels]. */
+ * window: the detector's span of rows [channels and derived ones]. */
 double tiny_model_score(const struct tiny_model *tiny, size_t detector, const float *window);
 
 #endif
