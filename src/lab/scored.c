@@ -22,28 +22,32 @@
 
 /* ---- the table ---- */
 
-static ptrdiff_t find_step_channel(const struct recording *recording)
+static size_t find_step_channel(const struct recording *recording)
 {
     for (size_t c = 0; c < recording->channels; c++) {
         if (!strcmp(recording->names[c], STEP_CHANNEL))
-            return (ptrdiff_t)c;
+            return c;
     }
-    return -1;
+    return DERIVED_NONE;
 }
 
-int scored_take_steps(struct scored *scored, const struct recording *recording, struct diag *diag)
+static int take_steps(struct scored *scored, const struct recording *recording, size_t channel,
+                      struct diag *diag)
 {
-    ptrdiff_t channel = find_step_channel(recording);
     if (recording->rows != scored->rows)
         return diag_set(diag, "steps of %zu rows for %zu", recording->rows, scored->rows);
-    if (channel < 0)
+    if (channel == DERIVED_NONE)
         return 0;
     if (!scored->step && !(scored->step = calloc(scored->rows, sizeof *scored->step)))
         return diag_errno(diag, ENOMEM, "%zu rows", scored->rows);
     for (size_t i = 0; i < scored->rows; i++)
-        scored->step[i] =
-            (int)lroundf(recording->values[i * recording->channels + (size_t)channel]);
+        scored->step[i] = (int)lroundf(recording->values[i * recording->channels + channel]);
     return 0;
+}
+
+int scored_take_steps(struct scored *scored, const struct recording *recording, struct diag *diag)
+{
+    return take_steps(scored, recording, find_step_channel(recording), diag);
 }
 
 static int allocate(struct scored *scored)
@@ -84,8 +88,10 @@ static void take_labels(struct scored *scored, const int *label)
     }
 }
 
-/* Everything but scores, from the recording; span, reach, period and detectors are set. */
-static int begin(struct scored *scored, const struct recording *recording, struct diag *diag)
+/* Everything but scores, from the recording; span, reach, period and detectors are set.
+ * step_channel: of the recording; DERIVED_NONE: by its name. */
+static int begin(struct scored *scored, const struct recording *recording, size_t step_channel,
+                 struct diag *diag)
 {
     scored->rows = recording->rows;
     int r = allocate(scored);
@@ -96,7 +102,9 @@ static int begin(struct scored *scored, const struct recording *recording, struc
         scored->time_ns[i] = runner_row_time(recording, i, scored->period_s);
         scored->hole[i] = !recording->valid[i];
     }
-    return scored_take_steps(scored, recording, diag);
+    if (step_channel == DERIVED_NONE)
+        step_channel = find_step_channel(recording);
+    return take_steps(scored, recording, step_channel, diag);
 }
 
 void scored_deinit(struct scored *scored)
@@ -152,7 +160,9 @@ int scored_from_model(const struct recording *recording, struct model *model,
         ret_scored->detector[d].threshold = model_threshold(model, d, false_alarms_per_day);
         memcpy(ret_scored->detector[d].name, detector->name, sizeof detector->name);
     }
-    int r = begin(ret_scored, recording, diag);
+    /* The recording is laid out as the model's samples are: places in the one are those in the
+     * other. */
+    int r = begin(ret_scored, recording, model->derivation.step_channel, diag);
     if (r == 0 &&
         (r = runner_run(recording, model, false_alarms_per_day, take_row, ret_scored)) < 0)
         diag_errno(diag, r, "scoring");
@@ -229,7 +239,7 @@ int scored_from_peer(const struct recording *recording, const double *scores,
     struct scored_detector *detector = &ret_scored->detector[0];
     snprintf(detector->name, sizeof detector->name, "%s", peer->name);
     detector->threshold = peer->threshold;
-    int r = begin(ret_scored, recording, diag);
+    int r = begin(ret_scored, recording, DERIVED_NONE, diag);
     if (r == 0)
         r = stream_init(&stream, recording, scores, peer, diag);
     if (r < 0) {

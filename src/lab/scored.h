@@ -40,7 +40,7 @@ struct scored {
     bool *hole;        /* [rows] not measured */
     int *label;        /* [rows] 0 = normal */
     int *window_label; /* [rows] of the oldest labelled row in the window that ends here; 0: none */
-    int *step;         /* [rows] program step (channel "action"), or NULL */
+    int *step; /* [rows] program step: the model's step channel, else "action"; NULL: neither */
     uint16_t *triggered; /* [rows] bit d: k of the last n scores of detector d are over its
                             threshold; SCORED_FAULT: a sensor's readings stand still, and the row is
                             not evaluated */

@@ -207,6 +207,51 @@ static void test_labels_of_windows(void **state)
     model_unref(model);
 }
 
+/* The model says which channel is the step; a channel that is called "action" is then but another
+ * channel. */
+static void test_steps_of_the_models_channel(void **state)
+{
+    static int steps[] = {0, 1, 2};
+    static size_t motion[] = {0};
+    static float rest[] = {0};
+    const struct derivation derivation = {
+        .channels = 3,
+        .count = 1,
+        .channel = {{.kind = DERIVED_MOVING_TIME, .name = "time"}},
+        .step_channel = 1,
+        .steps = 3,
+        .step = steps,
+        .motions = 1,
+        .motion = motion,
+        .rest = rest,
+        .rest_level = rest,
+        .load = DERIVED_NONE,
+    };
+    static const char *const prog[] = {"a", "b", "c"};
+    const struct {
+        struct tiny_model tiny;
+        const char *const *names;
+    } cases[] = {{{.derivation = &derivation}, prog},
+                 {{.derivation = &derivation, .edit = watch_two_channels}, names}};
+    for (size_t i = 0; i < 2; i++) {
+        struct model *model = tiny_model_new(&cases[i].tiny);
+        struct recording *recording = recording_new(90, 3, cases[i].names, false, false);
+        struct scored scored;
+        for (size_t row = 0; row < 90; row++) {
+            recording->values[row * 3 + 1] = (float)(row / 30);
+            recording->values[row * 3 + 2] = 7;
+        }
+        assert_int_equal(scored_from_model(recording, model, 1, &scored, NULL), 0);
+        assert_true(scored.judges_steps);
+        assert_non_null(scored.step);
+        for (size_t row = 0; row < 90; row++)
+            assert_int_equal(scored.step[row], row / 30);
+        scored_deinit(&scored);
+        recording_free(recording);
+        model_unref(model);
+    }
+}
+
 /* Each detector in the windows that are long enough for it. */
 static void test_windows_of_each_detector(void **state)
 {
@@ -270,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_rows_without_a_score),
         cmocka_unit_test(test_refuses_bad_scores),
         cmocka_unit_test(test_labels_of_windows),
+        cmocka_unit_test(test_steps_of_the_models_channel),
         cmocka_unit_test(test_windows_of_each_detector),
         cmocka_unit_test(test_steps_from_another_selection),
     };
