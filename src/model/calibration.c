@@ -275,17 +275,19 @@ int calibration_check(const struct calibration *calibration, struct diag *diag)
          calibration->stored != CALIBRATION_STORED_MAX))
         return diag_set(diag, "calibration: %zu maxima of %zu blocks", calibration->stored,
                         calibration->blocks);
+    /* No score is negative: a limit that is would turn every ratio to it round. */
     for (size_t i = 0; i < calibration->stored; i++) {
-        if (!isfinite(calibration->maxima[i]) ||
-            (i > 0 && calibration->maxima[i] < calibration->maxima[i - 1]))
-            return diag_set(diag, "calibration: maximum %zu is %g, must be finite and ascending", i,
-                            calibration->maxima[i]);
+        double least = i > 0 ? calibration->maxima[i - 1] : 0;
+        if (!isfinite(calibration->maxima[i]) || calibration->maxima[i] < least)
+            return diag_set(diag, "calibration: maximum %zu is %g, must be finite and at least %g",
+                            i, calibration->maxima[i], least);
     }
     if (calibration->peaks == 0 || calibration->peaks > calibration->blocks)
         return diag_set(diag, "calibration: %zu peaks of %zu blocks", calibration->peaks,
                         calibration->blocks);
-    if (!isfinite(calibration->level) || !(fabs(calibration->excess.gamma) <= 100) ||
-        !(calibration->excess.sigma > 0) || !isfinite(calibration->excess.sigma))
+    if (!isfinite(calibration->level) || calibration->level < 0 ||
+        !(fabs(calibration->excess.gamma) <= 100) || !(calibration->excess.sigma > 0) ||
+        !isfinite(calibration->excess.sigma))
         return diag_set(diag, "calibration: level %g, gamma %g, sigma %g", calibration->level,
                         calibration->excess.gamma, calibration->excess.sigma);
     return calibration_check_left_out(calibration, diag);
@@ -320,7 +322,7 @@ double calibration_threshold(const struct calibration *calibration, double false
         double excess = pareto_quantile(&calibration->excess, share / tail_share);
         threshold = fmax(threshold, calibration->level + excess);
     }
-    return threshold;
+    return fmax(threshold, CALIBRATION_THRESHOLD_MIN);
 }
 
 /* Conformal p-value at the stored maximum `index`: repeated values all count. */

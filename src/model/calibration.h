@@ -24,6 +24,7 @@
 #define CALIBRATION_BLOCK_S 30.0
 #define CALIBRATION_STORED_MAX 20000
 #define CALIBRATION_SESSIONS_MAX 100
+#define CALIBRATION_THRESHOLD_MIN 1e-9 /* scores are divided by it */
 
 enum calibration_tail {
     CALIBRATION_PARETO,      /* from 100 blocks on */
@@ -109,16 +110,16 @@ int calibration_leave_out(struct calibration *calibration, const struct calibrat
                           double false_alarms_per_day, struct diag *diag);
 void calibration_deinit(struct calibration *calibration);
 
-/* For one that was restored (maxima and sessions allocated by malloc). Errors: -EINVAL with the
+/* For one that was restored (maxima and sessions allocated by malloc). Statistics are 0 or over, as
+ * scores are. Errors: -EINVAL with the
  * member and what it must be in diag. */
 int calibration_check(const struct calibration *calibration, struct diag *diag);
 /* The part of it that is about sessions left out. */
 int calibration_check_left_out(const struct calibration *calibration, struct diag *diag);
 
 /* Smallest statistic that is *not* an alarm: an alert is raised above it. Falls as the budget
- * grows; never below the observed quantile that it stands for. false_alarms_per_day > 0, of
- * evaluated time.
- */
+ * grows; never below the observed quantile that it stands for, nor below
+ * CALIBRATION_THRESHOLD_MIN. false_alarms_per_day > 0, of evaluated time. */
 double calibration_threshold(const struct calibration *calibration, double false_alarms_per_day);
 
 /* How often the maximum of a healthy block is at least this high: conformal within the data,

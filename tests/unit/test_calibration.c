@@ -385,6 +385,16 @@ static void test_constant_statistic(void **state)
     }
 }
 
+/* Scores are divided by it, also where all that was seen is 0 and the budget allows for that. */
+static void test_threshold_is_over_0(void **state)
+{
+    static const double maxima[50] = {0};
+    struct calibration calibration = fit(maxima, 50);
+    for (double per_day = 1e-3; per_day <= 1e6; per_day *= 10)
+        assert_true(calibration_threshold(&calibration, per_day) >= CALIBRATION_THRESHOLD_MIN);
+    calibration_deinit(&calibration);
+}
+
 static void test_support(void **state)
 {
     struct calibration calibration = {.hours = 72, .sessions = 1};
@@ -412,8 +422,9 @@ static void test_check_refuses(void **state)
     struct diag diag = DIAG_INIT;
     assert_int_equal(calibration_check(&good, &diag), 0);
     double unsorted[3] = {1, 3, 2}, not_finite[3] = {1, 2, (double)INFINITY};
-    struct calibration bad[13];
-    for (size_t i = 0; i < 13; i++)
+    double negative[3] = {-1e-9, 2, 3};
+    struct calibration bad[15];
+    for (size_t i = 0; i < 15; i++)
         bad[i] = good;
     bad[0].block_s = 0;
     bad[1].block_s = (double)NAN;
@@ -428,7 +439,9 @@ static void test_check_refuses(void **state)
     bad[10].excess.sigma = 0;
     bad[11].excess.gamma = (double)NAN;
     bad[12].level = (double)INFINITY;
-    for (size_t i = 0; i < 13; i++) {
+    bad[13].maxima = negative;
+    bad[14].level = -1e-9;
+    for (size_t i = 0; i < 15; i++) {
         diag = DIAG_INIT;
         if (calibration_check(&bad[i], &diag) != -EINVAL || !diag.text[0])
             fail_msg("case %zu is not refused", i);
@@ -462,6 +475,7 @@ int main(void)
         cmocka_unit_test(test_p_value_is_valid),
         cmocka_unit_test(test_thinning_keeps_quantiles),
         cmocka_unit_test(test_constant_statistic),
+        cmocka_unit_test(test_threshold_is_over_0),
         cmocka_unit_test(test_support),
         cmocka_unit_test(test_check_refuses),
         cmocka_unit_test(test_tail_names),
