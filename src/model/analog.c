@@ -3,6 +3,8 @@
  * other; the first two rows of a run are only predecessors. The distance of reference row i to a
  * sample is |r[i-1] - q1|^2 + |r[i-2] - q2|^2: the squares of the references are known, those of
  * the sample are the same for all, so one matrix product of the step's rows with q1 and q2 remains.
+ * It is made in blocks of rows: a step may have any number of them, and what a block comes to has
+ * to find room in the processor's cache.
  */
 #include "model/analog.h"
 
@@ -17,17 +19,28 @@
 
 #define CANDIDATES 3 /* times the neighbours: what is looked at twice */
 
+struct neighbour {
+    double distance;
+    size_t row; /* of the step */
+};
+
+/* The nearest so far, by rising distance. */
+struct candidates {
+    size_t count;
+    struct neighbour list[CANDIDATES * ANALOG_NEIGHBOURS_MAX];
+};
+
 struct analog {
     size_t neighbours;
     struct grouped grouped; /* what it looks at */
     float *floor;           /* [channels] in the channel's units */
     size_t *first;          /* [steps + 1] of each step's reference rows */
-    size_t most;            /* reference rows of the largest step */
     float *reference;       /* [rows][channels] in floors */
     float *base;            /* [rows] squares of the two predecessors; INFINITY: has not got them */
     /* Scratch of the scoring thread. */
     float *query;   /* [DETECTOR_BATCH_MAX][2][channels] predecessors in floors, newest first */
-    float *product; /* [DETECTOR_BATCH_MAX][2][most] */
+    float *product; /* [DETECTOR_BATCH_MAX][2][rows of a block] */
+    struct candidates *candidates; /* [DETECTOR_BATCH_MAX] */
 };
 
 static void analog_unload(struct detector *detector)
@@ -42,6 +55,7 @@ static void analog_unload(struct detector *detector)
     free(analog->base);
     free(analog->query);
     free(analog->product);
+    free(analog->candidates);
     free(analog);
     detector->part.analog = NULL;
 }
@@ -159,16 +173,15 @@ static int load_references(struct analog *analog, const struct detector *detecto
     return r;
 }
 
-static int make_scratch(struct analog *analog, size_t steps, struct diag *diag)
+static int make_scratch(struct analog *analog, struct diag *diag)
 {
-    for (size_t s = 0; s < steps; s++) {
-        size_t rows = analog->first[s + 1] - analog->first[s];
-        analog->most = rows > analog->most ? rows : analog->most;
-    }
     size_t queries = DETECTOR_BATCH_MAX * ANALOG_PREDECESSORS;
     analog->query = calloc(queries * analog->grouped.channels, sizeof *analog->query);
-    analog->product = calloc(queries * analog->most, sizeof *analog->product);
-    return analog->query && analog->product ? 0 : diag_errno(diag, ENOMEM, "scratch");
+    analog->product = calloc(queries * ANALOG_BLOCK_ROWS, sizeof *analog->product);
+    analog->candidates = calloc(DETECTOR_BATCH_MAX, sizeof *analog->candidates);
+    return analog->query && analog->product && analog->candidates
+               ? 0
+               : diag_errno(diag, ENOMEM, "scratch");
 }
 
 static int analog_load(struct detector *detector, const cJSON *config,
@@ -188,7 +201,7 @@ static int analog_load(struct detector *detector, const cJSON *config,
         r = load_floor(analog, detector->index, tensors, diag);
     if (r == 0)
         r = load_references(analog, detector, tensors, diag);
-    return r < 0 ? r : make_scratch(analog, derivation->steps, diag);
+    return r < 0 ? r : make_scratch(analog, diag);
 }
 
 /* ---- scoring ---- */
@@ -238,11 +251,6 @@ static void fill_query(const struct detector *detector, const float *window, flo
     }
 }
 
-struct neighbour {
-    double distance;
-    size_t row; /* of the step */
-};
-
 /* Inserts into a list that is sorted by rising distance and cut at `most`. */
 static size_t keep_nearest(struct neighbour *list, size_t count, size_t most,
                            struct neighbour neighbour)
@@ -254,38 +262,65 @@ static size_t keep_nearest(struct neighbour *list, size_t count, size_t most,
     return count;
 }
 
+/* Rows of a step with which one product is made: [first, end) as predecessors of those up to end.
+ */
+struct block {
+    size_t first, end;
+};
+
 /* By the products: after the first few rows hardly any is nearer than the worst of the list.
- * product: of the newest predecessor with all rows, and of the older. Returns how many. */
-static size_t find_candidates(const struct analog *analog, size_t step, const float *product,
-                              size_t stride, struct neighbour *ret_candidates)
+ * product: of the newest predecessor with the rows of the block, and of the older. */
+static void add_candidates(const struct analog *analog, size_t step, struct block block,
+                           const float *product, struct candidates *candidates)
 {
     const float *base = analog->base + analog->first[step];
-    const float *newer = product, *older = product + stride;
-    size_t rows = analog->first[step + 1] - analog->first[step], count = 0;
-    size_t most = CANDIDATES * analog->neighbours;
-    float worst = INFINITY;
-    for (size_t i = ANALOG_PREDECESSORS; i < rows; i++) {
-        float distance = base[i] - 2 * (newer[i - 1] + older[i - 2]);
+    const float *newer = product, *older = product + (block.end - block.first);
+    size_t rows = analog->first[step + 1] - analog->first[step];
+    size_t end = block.end < rows ? block.end + 1 : rows, most = CANDIDATES * analog->neighbours;
+    float worst = candidates->count == most ? (float)candidates->list[most - 1].distance : INFINITY;
+    for (size_t i = block.first + ANALOG_PREDECESSORS; i < end; i++) {
+        size_t at = i - block.first;
+        float distance = base[i] - 2 * (newer[at - 1] + older[at - 2]);
         if (!(distance < worst))
             continue;
-        count = keep_nearest(ret_candidates, count, most, (struct neighbour){(double)distance, i});
-        if (count == most)
-            worst = (float)ret_candidates[count - 1].distance;
+        candidates->count = keep_nearest(candidates->list, candidates->count, most,
+                                         (struct neighbour){(double)distance, i});
+        if (candidates->count == most)
+            worst = (float)candidates->list[most - 1].distance;
     }
-    return count;
+}
+
+/* For the queries of `count` windows. Blocks overlap by a row, which is the older predecessor of
+ * the first row that the block before could not look at. */
+static void find_candidates(struct analog *analog, size_t step, size_t count)
+{
+    size_t rows = analog->first[step + 1] - analog->first[step], width = analog->grouped.channels;
+    const float *reference = analog->reference + analog->first[step] * width;
+    for (size_t i = 0; i < count; i++)
+        analog->candidates[i].count = 0;
+    struct block block = {0};
+    for (; block.end < rows; block.first = block.end - 1) {
+        block.end = rows - block.first < ANALOG_BLOCK_ROWS ? rows : block.first + ANALOG_BLOCK_ROWS;
+        size_t used = block.end - block.first;
+        blas_multiply_transposed_b((struct blas_size){ANALOG_PREDECESSORS * count, used, width},
+                                   analog->query, reference + block.first * width, false,
+                                   analog->product);
+        for (size_t i = 0; i < count; i++)
+            add_candidates(analog, step, block, analog->product + i * ANALOG_PREDECESSORS * used,
+                           &analog->candidates[i]);
+    }
 }
 
 /* The nearest of the candidates by distances that are summed in one order everywhere: which row is
  * the last to count must not hang on the kernel that BLAS chose, or on the windows beside this one.
  * Returns how many. */
 static size_t find_nearest(const struct analog *analog, size_t step, const float *query,
-                           const struct neighbour *candidates, size_t count,
-                           struct neighbour *ret_nearest)
+                           const struct candidates *candidates, struct neighbour *ret_nearest)
 {
     size_t channels = analog->grouped.channels, found = 0;
     const float *reference = analog->reference + analog->first[step] * channels;
-    for (size_t i = 0; i < count; i++) {
-        size_t row = candidates[i].row;
+    for (size_t i = 0; i < candidates->count; i++) {
+        size_t row = candidates->list[i].row;
         const float *newer = reference + (row - 1) * channels, *older = newer - channels;
         double distance = 0;
         for (size_t c = 0; c < channels; c++) {
@@ -340,19 +375,14 @@ static void score_step(struct detector *detector, size_t step, const float *cons
                        const size_t *who, size_t count, double *ret_scores)
 {
     struct analog *analog = detector->part.analog;
-    size_t rows = analog->first[step + 1] - analog->first[step], width = analog->grouped.channels;
+    size_t width = analog->grouped.channels;
     for (size_t i = 0; i < count; i++)
         fill_query(detector, windows[who[i]], analog->query + i * ANALOG_PREDECESSORS * width);
-    blas_multiply_transposed_b((struct blas_size){ANALOG_PREDECESSORS * count, rows, width},
-                               analog->query, analog->reference + analog->first[step] * width,
-                               false, analog->product);
+    find_candidates(analog, step, count);
     for (size_t i = 0; i < count; i++) {
-        struct neighbour candidates[CANDIDATES * ANALOG_NEIGHBOURS_MAX];
         struct neighbour nearest[ANALOG_NEIGHBOURS_MAX];
-        size_t found = find_candidates(
-            analog, step, analog->product + i * ANALOG_PREDECESSORS * rows, rows, candidates);
-        found = find_nearest(analog, step, analog->query + i * ANALOG_PREDECESSORS * width,
-                             candidates, found, nearest);
+        size_t found = find_nearest(analog, step, analog->query + i * ANALOG_PREDECESSORS * width,
+                                    &analog->candidates[i], nearest);
         ret_scores[who[i]] = (double)INFINITY;
         if (found < analog->neighbours) /* a distance overflowed */
             continue;

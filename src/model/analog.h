@@ -20,6 +20,7 @@
 #define ANALOG_WINDOW 3       /* rows: two predecessors and the sample */
 #define ANALOG_PREDECESSORS 2 /* lead every run of reference rows */
 #define ANALOG_NEIGHBOURS_MAX 64
+#define ANALOG_BLOCK_ROWS 2048 /* reference rows that are searched at a time */
 /* In floors: a value further than this from both its neighbours is a spike. */
 #define ANALOG_SPIKE 100.0F
 

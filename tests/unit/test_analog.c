@@ -8,6 +8,7 @@
 #include "tiny_model.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 
 /* Of the golden file: rows of the program step and five channels. */
@@ -255,6 +256,87 @@ static void test_a_spike_is_not_searched_with(void **state)
     bench_close(&bench);
 }
 
+/* ---- steps of many rows ---- */
+
+/* The golden references, with a run of `pad` rows, which are near to nothing, ahead of each step's.
+ */
+static struct model *padded_model(const struct bench *bench, size_t pad)
+{
+    size_t steps = sizeof golden_steps / sizeof *golden_steps, from = 0, rows = 0, runs = 0;
+    struct bench padded = *bench;
+    padded.rows = malloc((bench->reference_rows + steps * pad) * WATCHED * sizeof *padded.rows);
+    padded.run = malloc((bench->runs + steps) * 2 * sizeof *padded.run);
+    assert_true(padded.rows && padded.run);
+    for (size_t i = 0; i < bench->runs; i++) {
+        size_t length = (size_t)bench->run[2 * i + 1];
+        if (i == 0 || bench->run[2 * i] != bench->run[2 * i - 2]) {
+            padded.run[2 * runs] = bench->run[2 * i];
+            padded.run[2 * runs++ + 1] = (int64_t)pad;
+            for (size_t v = 0; v < pad * WATCHED; v++)
+                padded.rows[rows * WATCHED + v] = 1e6F;
+            rows += pad;
+        }
+        memcpy(&padded.run[2 * runs++], &bench->run[2 * i], 2 * sizeof *padded.run);
+        memcpy(padded.rows + rows * WATCHED, bench->rows + from * WATCHED,
+               length * WATCHED * sizeof *padded.rows);
+        from += length;
+        rows += length;
+    }
+    padded.reference_rows = rows;
+    padded.runs = runs;
+    struct model *model = model_of(&padded);
+    free(padded.rows);
+    free(padded.run);
+    return model;
+}
+
+static void expect_golden_scores(const struct bench *bench, struct model *model, size_t pad)
+{
+    for (size_t first = 0; first < bench->count; first += DETECTOR_BATCH_MAX) {
+        const float *windows[DETECTOR_BATCH_MAX];
+        double scores[DETECTOR_BATCH_MAX];
+        size_t left = bench->count - first;
+        size_t count = left < DETECTOR_BATCH_MAX ? left : DETECTOR_BATCH_MAX;
+        for (size_t i = 0; i < count; i++)
+            windows[i] = bench->windows + (first + i) * WINDOW_VALUES;
+        detector_score(&model->detector[0], windows, count, scores);
+        for (size_t i = 0; i < count; i++) {
+            if (!(fabs(scores[i] - bench->score[first + i]) < 2e-4))
+                fail_msg("%zu rows before: window %zu scored %g, expected %g", pad, first + i,
+                         scores[i], bench->score[first + i]);
+        }
+    }
+}
+
+/* Wherever the border between two products runs, no row is lost there. */
+static void test_rows_are_found_in_all_blocks(void **state)
+{
+    struct bench bench = bench_open();
+    for (size_t pad = ANALOG_BLOCK_ROWS - 90; pad <= ANALOG_BLOCK_ROWS + 3; pad++) {
+        struct model *model = padded_model(&bench, pad);
+        expect_golden_scores(&bench, model, pad);
+        model_unref(model);
+    }
+    bench_close(&bench);
+}
+
+/* Scratch does not grow with them: what a file takes is in proportion to the file. */
+static void test_a_step_of_many_rows_takes_little_memory(void **state)
+{
+    enum { PAD = 200000 };
+    struct bench bench = bench_open();
+    struct mallinfo2 before = mallinfo2();
+    struct model *model = padded_model(&bench, PAD);
+    struct mallinfo2 after = mallinfo2();
+    size_t taken = after.uordblks + after.hblkhd - before.uordblks - before.hblkhd;
+    size_t file = 3 * (PAD + 100) * WATCHED * sizeof(float);
+    if (taken > 2 * file)
+        fail_msg("%zu MB for %zu MB of references", taken >> 20, file >> 20);
+    expect_golden_scores(&bench, model, PAD);
+    model_unref(model);
+    bench_close(&bench);
+}
+
 /* ---- broken files ---- */
 
 static cJSON *member(struct draft *draft, const char *name)
@@ -365,6 +447,8 @@ int main(void)
         cmocka_unit_test(test_overflow_is_infinite),
         cmocka_unit_test(test_spikes),
         cmocka_unit_test(test_a_spike_is_not_searched_with),
+        cmocka_unit_test(test_rows_are_found_in_all_blocks),
+        cmocka_unit_test(test_a_step_of_many_rows_takes_little_memory),
         cmocka_unit_test(test_broken_files_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
