@@ -141,6 +141,12 @@ static int load_rotations(const struct reading *reading, struct derivation *deri
     size_t count = (size_t)cJSON_GetArraySize(list), references = (derivation->steps + 1) * count;
     if (count == 0)
         return 0;
+    /* before any memory is taken: a short list can ask for a thousand times its own size */
+    const struct safetensors_tensor *tensor =
+        safetensors_find(reading->tensors, "derived.rotation");
+    if (!tensor || tensor->count != references * 4)
+        return diag_set(diag, "derived.rotation: missing, or not [%zu, %zu, 4]",
+                        derivation->steps + 1, count);
     derivation->rotation = calloc(count + 1, sizeof *derivation->rotation);
     derivation->reference = calloc(references * 4 + 1, sizeof *derivation->reference);
     if (!derivation->rotation || !derivation->reference)

@@ -406,6 +406,41 @@ static void test_configurations_that_are_refused(void **state)
         expect_refused(&(struct tiny_model){.edit = cases[i].edit}, cases[i].why);
 }
 
+/* References of 20000 rotations in 1024 steps would be 328 MB, of which the file has none. That the
+ * entries are none either must not be what is found out first. */
+static void many_rotations(cJSON *config)
+{
+    cJSON *derived = cJSON_AddObjectToObject(config, "derived");
+    cJSON_AddStringToObject(derived, "step_channel", "a");
+    cJSON *steps = cJSON_AddArrayToObject(derived, "steps");
+    for (int i = 0; i < DERIVED_STEPS_MAX; i++)
+        cJSON_AddItemToArray(steps, cJSON_CreateNumber(i));
+    cJSON *rotations = cJSON_AddArrayToObject(derived, "rotations");
+    for (int i = 0; i < 20000; i++)
+        cJSON_AddItemToArray(rotations, cJSON_CreateNumber(0));
+}
+
+static void test_references_that_the_file_has_not_got(void **state)
+{
+    static float few[] = {1, 0, 0, 0, 1, 0, 0, 0}; /* one step and any other, one rotation */
+    static size_t rotation[][4] = {{0, 1, 2, 3}};
+    static int one_step[] = {4};
+    const struct derivation derivation = {.channels = 4,
+                                          .load = DERIVED_NONE,
+                                          .steps = 1,
+                                          .step = one_step,
+                                          .rotations = 1,
+                                          .rotation = rotation,
+                                          .reference = few};
+    const struct tiny_model tiny = {.channels = 4, .derivation = &derivation};
+    struct tiny_model bad = tiny;
+    model_unref(tiny_model_new(&tiny));
+    bad.reshape = "derived.rotation";
+    expect_refused(&bad, "derived.rotation");
+    expect_refused(&(struct tiny_model){.edit = many_rotations},
+                   "derived.rotation: missing, or not [1025, 20000, 4]");
+}
+
 static void same_detector(cJSON *config)
 {
     set_string(detector(config)->next, "name", "first");
@@ -569,6 +604,7 @@ int main(void)
         cmocka_unit_test(test_rows_that_differ_have_other_shapes),
         cmocka_unit_test(test_rows_that_are_alike_have_one_shape),
         cmocka_unit_test(test_configurations_that_are_refused),
+        cmocka_unit_test(test_references_that_the_file_has_not_got),
         cmocka_unit_test(test_detectors_have_names_of_their_own),
         cmocka_unit_test(test_a_window_that_no_queue_could_take),
         cmocka_unit_test(test_tensors_that_are_missing_poisoned_or_of_another_shape),
