@@ -24,11 +24,16 @@ void track_deinit(struct track *track)
 int track_set_model(struct track *track, const struct model *model)
 {
     struct history *history = &track->history;
+    bool same_rows = model->row_shape == track->model->row_shape;
     int r = history_reshape(history, model->span, model->width, model->period_s);
     if (r < 0)
         return r;
     track->model = model;
     flat_set_derivation(&track->flat, &model->derivation);
+    if (same_rows) { /* what was seen of the robot, such as its load, still holds */
+        track->deriver.derivation = &model->derivation;
+        return 0;
+    }
     deriver_init(&track->deriver, &model->derivation, model->period_s);
     for (size_t back = history->run; back-- > 0;)
         deriver_push(&track->deriver, history_row(history, back));

@@ -24,7 +24,8 @@ struct track {
 int track_init(struct track *track, const struct model *model, double max_gap_s);
 void track_deinit(struct track *track);
 
-/* Another model with the same channels: the rows stay, and what it derives is derived from them.
+/* Another model with the same channels: the rows stay, and what it derives is derived from them,
+ * unless it derives the same (model->row_shape): then it goes on from what was seen before.
  * Errors: -ENOMEM, and nothing has changed. */
 int track_set_model(struct track *track, const struct model *model);
 
