@@ -43,7 +43,7 @@ static const struct cli_option options[] = {
     {"false-alarms-per-day", "N", "budget from which every row's threshold follows", "24",
      CLI_NUMBER, 0.001, 10000},
     {"events", "auto|runs|steps",
-     "what is one event: a run of labels, or a program step (channel \"action\") of a session-long "
+     "what is one event: a run of labels, or a program step of a session-long "
      "fault",
      "auto", CLI_CHOICE},
     {"peers", "SCRIPT",

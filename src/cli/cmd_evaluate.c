@@ -21,7 +21,7 @@ static const struct cli_option options[] = {
     {"false-alarms-per-day", "N", "budget from which the threshold follows (default: the model's)",
      NULL, CLI_NUMBER, 0.001, 10000},
     {"events", "auto|runs|steps",
-     "what is one event: a run of labels, or a program step (channel \"action\") of a session-long "
+     "what is one event: a run of labels, or a program step of a session-long "
      "fault",
      "auto", CLI_CHOICE},
     {"report", "DIR",

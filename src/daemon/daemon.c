@@ -111,14 +111,7 @@ static void on_set(void *user, uint64_t generation, bool ok, const char *reason)
     fleet_on_set(&daemon->fleet, generation, ok, reason);
 }
 
-static uint64_t row_shape(void *user, size_t robot)
-{
-    struct daemon *daemon = user;
-    return fleet_row_shape(&daemon->fleet, robot);
-}
-
-static const struct scorer_handlers scorer_handlers = {
-    .on_result = on_result, .on_set = on_set, .row_shape = row_shape};
+static const struct scorer_handlers scorer_handlers = {.on_result = on_result, .on_set = on_set};
 
 /* ---- broker ---- */
 

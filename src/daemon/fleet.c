@@ -117,11 +117,6 @@ void fleet_post_if_dirty(struct fleet *fleet)
         log_error("out of memory: new robots are not scored yet");
 }
 
-uint64_t fleet_row_shape(const struct fleet *fleet, size_t robot)
-{
-    return fleet->robot[robot]->track.model->row_shape;
-}
-
 /* ---- swap ---- */
 
 static void reconcile(struct fleet *fleet);

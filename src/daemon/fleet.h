@@ -82,9 +82,6 @@ void fleet_post_if_dirty(struct fleet *fleet);
 /* Thresholds of a robot under the budget in force: ret_thresholds [MODEL_DETECTORS_MAX]. */
 void fleet_thresholds(const struct fleet *fleet, const struct model *model, double *ret_thresholds);
 
-/* model->row_shape of the model that makes the rows of a robot, by its number. */
-uint64_t fleet_row_shape(const struct fleet *fleet, size_t robot);
-
 /* The scorer's answer to a set. */
 void fleet_on_set(struct fleet *fleet, uint64_t generation, bool ok, const char *reason);
 

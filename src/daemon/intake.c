@@ -114,6 +114,7 @@ static void send_window(struct intake *intake, struct robot *robot, const struct
                                          .rows = rows,
                                          .channels = robot->track.history.channels,
                                          .values = history_window(&robot->track.history, rows),
+                                         .row_shape = robot->track.model->row_shape,
                                          .time_ns = sample->time_ns,
                                          .seq = sample->has_seq ? sample->seq : robot->arrivals,
                                          .epoch = robot->epoch,

@@ -421,7 +421,7 @@ bool scorer_push(struct scorer *scorer, const struct scorer_window *window)
     record->seq = window->seq;
     record->epoch = window->epoch;
     record->received_ns = window->received_ns;
-    record->row_shape = scorer->handlers->row_shape(scorer->user, window->robot);
+    record->row_shape = window->row_shape;
     record->robot = (uint32_t)window->robot;
     record->rows = (uint32_t)window->rows;
     memcpy(record->values, window->values, values);

@@ -31,6 +31,7 @@ struct scorer_window {
     size_t rows;  /* contiguous valid rows */
     size_t channels;
     const float *values; /* [rows][channels], oldest first; copied */
+    uint64_t row_shape;  /* of the model that made the rows */
     int64_t time_ns;     /* sample time of the newest row */
     uint64_t seq;
     uint64_t epoch; /* grows when the robot's history starts anew; comes back with the result */
@@ -51,9 +52,6 @@ struct scorer_handlers {
     void (*on_result)(void *user, const struct scorer_result *result);
     /* A set was adopted, or (ok false) refused with the reason; the sets before it are freed. */
     void (*on_set)(void *user, uint64_t generation, bool ok, const char *reason);
-    /* Of the model that makes the robot's rows now (model->row_shape): asked for each window that
-     * is pushed. */
-    uint64_t (*row_shape)(void *user, size_t robot);
 };
 
 /* Starts the thread. Errors: -ENOMEM and errnos of the thread; the loop has to turn once more then.

@@ -23,7 +23,7 @@
 #define EVALUATION_CLASSES_MAX 64
 
 /* How labelled rows make events. AUTO: steps where one run of labels lasts over 2 minutes and
- * there is a channel "action". */
+ * samples name the program step. */
 enum evaluation_events { EVALUATION_AUTO, EVALUATION_RUNS, EVALUATION_STEPS };
 
 struct evaluation_figures {

@@ -73,13 +73,7 @@ static void on_set(void *user, uint64_t generation, bool ok, const char *reason)
     fleet_on_set(&plant->fleet, generation, ok, reason);
 }
 
-static uint64_t row_shape(void *user, size_t robot)
-{
-    return fleet_row_shape(&((struct plant *)user)->fleet, robot);
-}
-
-static const struct scorer_handlers handlers = {
-    .on_result = on_result, .on_set = on_set, .row_shape = row_shape};
+static const struct scorer_handlers handlers = {.on_result = on_result, .on_set = on_set};
 
 static void on_state_changed(void *user)
 {

@@ -15,7 +15,7 @@ struct box {
     uv_loop_t loop;
     struct scorer *scorer;
     bool stopped;
-    uint64_t row_shape; /* of all robots */
+    uint64_t row_shape; /* of plain models */
     size_t results, sets;
     struct scorer_result result[RESULTS_MAX];
     struct {
@@ -45,14 +45,7 @@ static void on_set(void *user, uint64_t generation, bool ok, const char *reason)
     box.sets++;
 }
 
-static uint64_t row_shape(void *user, size_t robot)
-{
-    assert_ptr_equal(user, &box);
-    return box.row_shape;
-}
-
-static const struct scorer_handlers handlers = {
-    .on_result = on_result, .on_set = on_set, .row_shape = row_shape};
+static const struct scorer_handlers handlers = {.on_result = on_result, .on_set = on_set};
 
 static int setup(void **state)
 {
@@ -123,6 +116,7 @@ static bool push(size_t robot, uint64_t seq)
                                          .channels = CHANNELS,
                                          .values = values,
                                          .time_ns = (int64_t)seq * 10,
+                                         .row_shape = box.row_shape,
                                          .seq = seq,
                                          .epoch = 3,
                                          .received_ns = (int64_t)seq * 7};
@@ -275,11 +269,11 @@ static bool push_shaped(const struct shaped *shaped, uint64_t seq)
             values[row * shaped->width + c] =
                 c < CHANNELS ? plain[row * CHANNELS + c] : shaped->derived;
     }
-    box.row_shape = shaped->model->row_shape;
     const struct scorer_window window = {.robot = seq % 2,
                                          .rows = ROWS,
                                          .channels = shaped->width,
                                          .values = values,
+                                         .row_shape = shaped->model->row_shape,
                                          .seq = seq,
                                          .received_ns = (int64_t)seq};
     return scorer_push(box.scorer, &window);
