@@ -1,8 +1,33 @@
 #include "lab/curves_internal.h"
+#include "lab/derive.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+
+/* The rows that detectors see: with the derived channels behind the sample's. */
+struct rows {
+    const struct curves_input *input;
+    struct recording **session; /* [input->count] made when it is first needed */
+};
+
+static void rows_deinit(struct rows *rows)
+{
+    for (size_t s = 0; rows->session && s < rows->input->count; s++)
+        recording_free(rows->session[s]);
+    free(rows->session);
+}
+
+/* NULL: memory is out. */
+static const float *rows_of(struct rows *rows, size_t session)
+{
+    const struct model *model = rows->input->model;
+    if (!rows->session[session] &&
+        derive_session(rows->input->recordings[session], &model->derivation, model->period_s,
+                       &rows->session[session]) < 0)
+        return NULL;
+    return rows->session[session]->values;
+}
 
 struct pick {
     double score;
@@ -69,38 +94,42 @@ static bool is_unbroken(const struct scored *scored, size_t row, size_t span)
     return true;
 }
 
-/* Returns true if the window was explained and its shares were added. */
-static bool explain(const struct curves_input *input, size_t row, struct deviation *deviations,
-                    double *sum)
+/* Returns 1 if the window was explained and its shares were added, else 0, or -ENOMEM. */
+static int explain(struct rows *rows, size_t row, struct deviation *deviations, double *sum)
 {
+    const struct curves_input *input = rows->input;
     size_t s = 0;
     for (; row >= input->scored[s].rows; s++)
         row -= input->scored[s].rows;
     const struct scored *scored = &input->scored[s];
     struct detector *detector = &input->model->detector[leading_detector(scored, row)];
-    size_t span = detector_span(detector), channels = input->model->channels;
+    size_t span = detector_span(detector), channels = input->model->width;
     if (!is_unbroken(scored, row, span))
-        return false;
-    detector_explain(detector, input->recordings[s]->values + (row + 1 - span) * channels,
-                     deviations);
+        return 0;
+    const float *values = rows_of(rows, s);
+    if (!values)
+        return -ENOMEM;
+    detector_explain(detector, values + (row + 1 - span) * channels, deviations);
     for (size_t c = 0; c < channels; c++) {
         if (!isfinite(deviations[c].share))
-            return false;
+            return 0;
     }
     for (size_t c = 0; c < channels; c++)
         sum[deviations[c].channel] += deviations[c].share;
-    return true;
+    return 1;
 }
 
-static int add_shares(cJSON *array, const struct curves_input *input, const struct pick *picks,
-                      size_t count)
+static int add_shares(cJSON *array, struct rows *rows, const struct pick *picks, size_t count)
 {
-    size_t channels = input->model->channels, explained = 0;
+    size_t channels = rows->input->model->width, explained = 0;
     struct deviation *deviations = calloc(channels, sizeof *deviations);
     double *sum = calloc(channels, sizeof *sum);
     int r = deviations && sum ? 0 : -ENOMEM;
-    for (size_t k = 0; r == 0 && k < count; k++)
-        explained += explain(input, picks[k].row, deviations, sum);
+    for (size_t k = 0; r >= 0 && k < count; k++) {
+        r = explain(rows, picks[k].row, deviations, sum);
+        explained += r > 0;
+    }
+    r = r < 0 ? r : 0;
     for (size_t c = 0; explained > 0 && c < channels; c++)
         curves_add_number(array, sum[c] / (double)explained);
     free(deviations);
@@ -116,22 +145,27 @@ int curves_add_attribution(cJSON *root, const struct curves_input *input,
         cJSON_AddNullToObject(root, "attribution");
         return 0;
     }
+    struct rows rows = {input, calloc(input->count, sizeof(struct recording *))};
     struct pick *picks = calloc(windows->count, sizeof *picks);
-    if (!picks)
+    if (!picks || !rows.session) {
+        free(picks);
+        rows_deinit(&rows);
         return -ENOMEM;
+    }
     cJSON *attribution = cJSON_AddObjectToObject(root, "attribution");
     cJSON *names = cJSON_AddArrayToObject(attribution, "channels");
     cJSON *groups = cJSON_AddArrayToObject(attribution, "groups");
-    for (size_t c = 0; c < model->channels; c++) {
+    for (size_t c = 0; c < model->width; c++) {
         const struct model_channel *channel = &model->channel[c];
         cJSON_AddItemToArray(names, cJSON_CreateString(channel->name));
         cJSON_AddItemToArray(groups, cJSON_CreateString(model->group_names[channel->group]));
     }
-    int r = add_shares(cJSON_AddArrayToObject(attribution, "normal"), input, picks,
+    int r = add_shares(cJSON_AddArrayToObject(attribution, "normal"), &rows, picks,
                        pick_normal(windows, picks));
     if (r == 0)
-        r = add_shares(cJSON_AddArrayToObject(attribution, "anomalous"), input, picks,
+        r = add_shares(cJSON_AddArrayToObject(attribution, "anomalous"), &rows, picks,
                        pick_anomalous(windows, picks));
     free(picks);
+    rows_deinit(&rows);
     return r;
 }

@@ -1,4 +1,5 @@
 /* step-time on simulated sessions: what it learns, and slower steps; and what it cannot judge. */
+#include "lab/curves.h"
 #include "lab/draft.h"
 #include "lab/fit.h"
 #include "lab/runner.h"
@@ -198,11 +199,38 @@ static void test_a_swap_forgets_no_load(void **state)
     recording_free(recording);
 }
 
+/* What a report says of windows: that of slow steps is in the derived channel. */
+static void test_attribution_in_a_report(void **state)
+{
+    struct recording *slow = record(13, "slow:0.5");
+    struct scored scored;
+    struct diag diag = DIAG_INIT;
+    cJSON *json = NULL;
+    assert_int_equal(scored_from_model(slow, model, 1, &scored, &diag), 0);
+    const struct curves_input input = {
+        .scored = &scored, .count = 1, .model = model, .recordings = &slow};
+    assert_int_equal(curves_json(&input, &json, &diag), 0);
+    const cJSON *attribution = cJSON_GetObjectItemCaseSensitive(json, "attribution");
+    const cJSON *shares = cJSON_GetObjectItemCaseSensitive(attribution, "anomalous");
+    assert_int_equal(cJSON_GetArraySize(shares), model->width);
+    double sum = 0;
+    for (int c = 0; c < cJSON_GetArraySize(shares); c++)
+        sum += cJSON_GetArrayItem(shares, c)->valuedouble;
+    assert_true(fabs(sum - 1) < 1e-6);
+    size_t place = derivation_find(&model->derivation, DERIVED_MOVING_TIME);
+    assert_true(cJSON_GetArrayItem(shares, (int)place)->valuedouble > 0.5);
+    cJSON_Delete(json);
+    scored_deinit(&scored);
+    recording_free(slow);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_longer_steps),
-                                       cmocka_unit_test(test_explains), cmocka_unit_test(test_load),
+                                       cmocka_unit_test(test_explains),
+                                       cmocka_unit_test(test_load),
                                        cmocka_unit_test(test_load_explained),
-                                       cmocka_unit_test(test_a_swap_forgets_no_load)};
+                                       cmocka_unit_test(test_a_swap_forgets_no_load),
+                                       cmocka_unit_test(test_attribution_in_a_report)};
     return cmocka_run_group_tests(tests, train_model, forget_model);
 }
