@@ -2,7 +2,8 @@
  * fit_motion: the channels that show how the links move, for the kinds that compare movements.
  *
  * Inertial channels (angular rates, accelerations); where samples have none, all that are not
- * constant. Each with the deviation under which nothing is said: what healthy sessions differ by.
+ * constant. Each with the deviation under which nothing is said: what healthy sessions differ by,
+ * as measured on three training sessions and more, and at least a constant of its unit.
  */
 #ifndef ARMWATCH_LAB_FIT_MOTION_H
 #define ARMWATCH_LAB_FIT_MOTION_H
@@ -16,8 +17,8 @@ struct fit_motion {
     float *floor;    /* [channels] in the channel's units */
 };
 
-/* What healthy sessions differ by in a channel, by its unit: the turn-on bias of a rate sensor, the
- * mounting of an accelerometer. 0: not an inertial channel. */
+/* What healthy sessions differ by in a channel at least, by its unit: the turn-on bias of a rate
+ * sensor, the mounting of an accelerometer. 0: not an inertial channel. */
 double fit_motion_floor(const char *name);
 
 /* Memory: fit_motion_deinit, also after a failure. Errors: -EINVAL no channel is left; -ENOMEM. */

@@ -3,9 +3,10 @@
  *
  * The statistic is the one that raises an alert: the k-th largest of the last n scores, so that the
  * alert filter is part of the calibration. Its maxima over blocks of evaluated time are nearly
- * independent, and a generalised Pareto tail is fitted to the upper of them. The data support no
- * better promise than their own length: calibration_supported_per_day. Whether one session
- * foretells another is tried by leaving each out in turn: calibration_leave_out.
+ * independent, and a generalised Pareto tail, never one with an end, is fitted to the upper of
+ * them. The data support no better promise than their own length: calibration_supported_per_day.
+ * Whether one session foretells another is tried by leaving each out in turn:
+ * calibration_leave_out.
  *
  * Units: seconds, hours of evaluated time. Thread: none of its own; a fitted one is constant.
  * Source: peaks over threshold, Siffer et al. 2017; conformal p-values, Vovk et al. 2005.

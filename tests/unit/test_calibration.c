@@ -150,23 +150,19 @@ static double uniform(struct rng *rng)
     return rng_uniform(rng);
 }
 
-/* A bounded tail needs evidence: few peaks of an exponential distribution do not give it. */
-static void test_shape_needs_evidence(void **state)
+/* Sessions that were not seen may lie beyond any end that the peaks show. */
+static void test_no_tail_has_an_end(void **state)
 {
-    size_t bounded = 0;
     for (uint64_t seed = 0; seed < 100; seed++) {
         struct calibration calibration = fit_random(150, seed, exponential);
-        bounded += calibration.excess.gamma < 0;
+        assert_true(calibration.excess.gamma > 1.0 / 30 - 1e-12);
         if (calibration.tail == CALIBRATION_EXPONENTIAL)
             expect_near(calibration.excess.gamma, 1.0 / 30, 1e-12);
         calibration_deinit(&calibration);
     }
-    if (bounded > 15)
-        fail_msg("%zu of 100 tails bounded", bounded);
     struct calibration calibration = fit_random(2880, 1, uniform);
-    assert_int_equal(calibration.tail, CALIBRATION_PARETO);
-    if (!(calibration.excess.gamma < -0.4))
-        fail_msg("gamma %g of a uniform distribution", calibration.excess.gamma);
+    assert_int_equal(calibration.tail, CALIBRATION_EXPONENTIAL);
+    assert_true(calibration_threshold(&calibration, 0.01) > 1);
     calibration_deinit(&calibration);
 }
 
@@ -465,7 +461,7 @@ int main(void)
         cmocka_unit_test(test_blocks_end_at_gaps),
         cmocka_unit_test(test_nothing_to_fit),
         cmocka_unit_test(test_tail_by_number_of_blocks),
-        cmocka_unit_test(test_shape_needs_evidence),
+        cmocka_unit_test(test_no_tail_has_an_end),
         cmocka_unit_test(test_threshold_falls_with_the_budget),
         cmocka_unit_test(test_threshold_respects_what_was_seen),
         cmocka_unit_test(test_realised_rate),
