@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define SESSIONS 4
+#define SESSIONS 5 /* three are trained on */
 #define ROWS 9000
 #define STEPS 32
 #define WATCHED 42 /* angular rates and accelerations of seven links */
@@ -217,6 +217,57 @@ static void test_long_rests_are_thinned(void **state)
     check_runs(40, (const int64_t[]){2 + MOVE + 10, 2 + MOVE, 0});
 }
 
+/* ---- floors ---- */
+
+/* The largest floors of angular rates and of accelerations. */
+static void largest_floors(struct bench *bench, float ret_floors[2])
+{
+    struct diag diag = DIAG_INIT;
+    void *data;
+    size_t size;
+    struct safetensors *file;
+    float floor[WATCHED];
+    if (draft_format(bench->draft, &data, &size, &diag) < 0 ||
+        safetensors_parse(data, size, &file, &diag) < 0 ||
+        safetensors_get_f32(file, "0.channel.floor", SAFETENSORS_SHAPE(WATCHED), floor, &diag) < 0)
+        fail_msg("%s", diag.text);
+    const cJSON *places =
+        cJSON_GetObjectItemCaseSensitive(draft_detector(bench->draft, 0), "channels");
+    ret_floors[0] = ret_floors[1] = 0;
+    for (int c = 0; c < WATCHED; c++) {
+        int place = (int)cJSON_GetArrayItem(places, c)->valuedouble;
+        bool acceleration = !strcmp(bench->report.model->channel[place].unit, "g");
+        ret_floors[acceleration] = fmaxf(ret_floors[acceleration], floor[c]);
+    }
+    safetensors_free(file);
+    free(data);
+}
+
+/* What accelerometers read anew in each session is not to be a finding in the next. */
+static void test_floors_are_what_sessions_differ_by(void **state)
+{
+    float usual[2], moved[2];
+    for (int i = 0; i < 2; i++) {
+        struct bench bench = bench_new();
+        for (size_t s = 0; i == 1 && s < SESSIONS; s++) {
+            struct recording *session = bench.sessions[s];
+            for (size_t c = 0; c < session->channels; c++) {
+                for (size_t r = 0; strstr(session->names[c], "_Acc") && r < session->rows; r++)
+                    session->values[r * session->channels + c] += (s % 2 ? 0.05F : -0.05F);
+            }
+        }
+        bench_fit(&bench);
+        largest_floors(&bench, i == 0 ? usual : moved);
+        bench_free(&bench);
+    }
+    expect_near((double)usual[0], 0.5, 1e-6); /* at least, and a rate's bias is within it */
+    expect_near((double)moved[0], 0.5, 1e-6);
+    assert_true(usual[1] >= 0.02F && usual[1] < 0.06F);
+    /* Three trained sessions at -.05, .05 and -.05: a standard deviation of .058. */
+    if (!(moved[1] > 0.15F && moved[1] < 0.2F))
+        fail_msg("a floor of %g g", (double)moved[1]);
+}
+
 /* ---- faults ---- */
 
 /* The group that has the largest share of a window's score. */
@@ -298,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_too_little_memory_is_refused),
         cmocka_unit_test(test_cycles_with_a_spike_are_not_kept),
         cmocka_unit_test(test_long_rests_are_thinned),
+        cmocka_unit_test(test_floors_are_what_sessions_differ_by),
         cmocka_unit_test(test_faults_stand_out_and_are_told_by_their_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
