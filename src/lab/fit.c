@@ -185,7 +185,8 @@ static int learn(struct work *work, size_t sample_channels, const struct fit_opt
                                          .count = work->count,
                                          .sample_channels = sample_channels,
                                          .options = options,
-                                         .load = followed_load(work)};
+                                         .load = followed_load(work),
+                                         .beside_analog = asked_for(work->kinds, "analog")};
         r = fit_network_learn(&work->fitting, "autoencoder", report, diag);
         source.fitting = &work->fitting;
         source.network = report->result.network;

@@ -15,7 +15,8 @@ struct fitting {
     size_t count;
     size_t sample_channels; /* the first of theirs */
     const struct fit_options *options;
-    const char *load; /* channel that another detector of the set follows; NULL: none */
+    const char *load;   /* channel that cycle-power follows in the same set; NULL: none */
+    bool beside_analog; /* which looks at accelerations in the same set */
     size_t row_count, span;
     struct features features;
     float *rows;    /* [row_count][width of the features] all sessions one after the other */
