@@ -268,6 +268,42 @@ static void test_floors_are_what_sessions_differ_by(void **state)
         fail_msg("a floor of %g g", (double)moved[1]);
 }
 
+/* ---- which detector looks at what ---- */
+
+/* How many channels a detector of the draft leaves out for a reason. */
+static int left_out_for(struct draft *draft, size_t detector, const char *reason)
+{
+    int count = 0;
+    const cJSON *list =
+        cJSON_GetObjectItemCaseSensitive(draft_detector(draft, detector), "left_out");
+    const cJSON *entry;
+    cJSON_ArrayForEach(entry, list)
+    {
+        const cJSON *why = cJSON_GetObjectItemCaseSensitive(entry, "reason");
+        count += !strcmp(why->valuestring, reason);
+    }
+    return count;
+}
+
+/* What another detector of the set knows better is not the autoencoder's. */
+static void test_each_channel_has_its_detector(void **state)
+{
+    static const char *const set[] = {"analog", "cycle-power", "autoencoder", NULL};
+    static const char *const alone[] = {"autoencoder", NULL};
+    for (int i = 0; i < 2; i++) {
+        struct bench bench = bench_new();
+        bench.options.detectors = i == 0 ? set : alone;
+        bench.options.train.epochs = 1;
+        bench_fit(&bench);
+        size_t autoencoder = i == 0 ? 2 : 0;
+        assert_int_equal(left_out_for(bench.draft, autoencoder, "analog's matter"),
+                         i == 0 ? 21 : 0);
+        assert_int_equal(left_out_for(bench.draft, autoencoder, "cycle-power's matter"),
+                         i == 0 ? 8 : 0);
+        bench_free(&bench);
+    }
+}
+
 /* ---- faults ---- */
 
 /* The group that has the largest share of a window's score. */
@@ -350,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_cycles_with_a_spike_are_not_kept),
         cmocka_unit_test(test_long_rests_are_thinned),
         cmocka_unit_test(test_floors_are_what_sessions_differ_by),
+        cmocka_unit_test(test_each_channel_has_its_detector),
         cmocka_unit_test(test_faults_stand_out_and_are_told_by_their_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
