@@ -23,7 +23,7 @@ static size_t file_size;
 static struct recording *record(uint64_t session, const char *fault)
 {
     struct diag diag = DIAG_INIT;
-    struct recording *recording;
+    struct recording *recording = NULL;
     struct simulator_options options = {.robot_seed = 2, .session_seed = session};
     if (anomaly_parse(fault, &options.anomaly, &diag) < 0 ||
         simulator_record(&options, ROWS, &recording, &diag) < 0)
