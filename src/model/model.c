@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "model/derived_file.h"
 #include "model/model_file.h"
+#include "model/row_shape.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -225,43 +226,6 @@ static int load_derived(struct model *model, const struct safetensors *tensors, 
     return r;
 }
 
-/* A digest of what a row hangs on, and of nothing else: a model that was only calibrated anew, or
- * that knows more of what its rows do not show, has the same. */
-static int make_row_shape(struct model *model, struct diag *diag)
-{
-    const struct derivation *d = &model->derivation;
-    bool load = derivation_find(d, DERIVED_LOAD_SUM) != DERIVED_NONE ||
-                derivation_find(d, DERIVED_LOAD_EXCESS) != DERIVED_NONE;
-    bool by_step = load || d->rotations > 0;
-    size_t steps = by_step ? d->steps : 0, motions = d->count > 0 ? d->motions : 0;
-    const uint64_t places[] = {d->channels, d->count, d->count > 0 || by_step ? d->step_channel : 0,
-                               steps,       motions,  load ? d->load : 0,
-                               d->rotations};
-    const double numbers[] = {d->count > 0 ? model->period_s : 0, load ? d->load_spread : 0};
-    uint64_t kinds[DERIVED_MAX] = {0};
-    for (size_t i = 0; i < d->count; i++)
-        kinds[i] = (uint64_t)d->channel[i].kind;
-    const struct hash_part parts[] = {
-        {places, sizeof places},
-        {numbers, sizeof numbers},
-        {kinds, sizeof kinds},
-        {d->step, steps * sizeof *d->step},
-        {d->motion, motions * sizeof *d->motion},
-        {d->rest, motions * sizeof *d->rest},
-        {d->rest_level, motions * sizeof *d->rest_level},
-        {d->load_usual, load ? steps * sizeof *d->load_usual : 0},
-        {d->rotation, d->rotations * sizeof *d->rotation},
-        {d->reference, (steps + 1) * d->rotations * 4 * sizeof *d->reference},
-    };
-    char hex[HASH_HEX_SIZE];
-    int r = hash_sha256(parts, sizeof parts / sizeof parts[0], hex);
-    if (r < 0)
-        return diag_errno(diag, r, "derived");
-    hex[16] = '\0'; /* 64 bits of it */
-    model->row_shape = strtoull(hex, NULL, 16);
-    return 0;
-}
-
 static int load_header(struct model *model, struct diag *diag)
 {
     const char *name;
@@ -362,7 +326,7 @@ static int build(struct model *model, const struct safetensors *tensors, struct 
     if (r == 0)
         r = load_derived(model, tensors, diag);
     if (r == 0)
-        r = make_row_shape(model, diag);
+        r = row_shape_make(&model->derivation, model->period_s, &model->row_shape, diag);
     if (r == 0)
         r = complete_labels(model, diag);
     if (r == 0)
