@@ -43,9 +43,8 @@ static const struct cli_option options[] = {
     {"false-alarms-per-day", "N", "budget from which every row's threshold follows", "24",
      CLI_NUMBER, 0.001, 10000},
     {"events", "auto|runs|steps",
-     "what is one event: a run of labels, or a program step of a session-long "
-     "fault",
-     "auto", CLI_CHOICE},
+     "what is one event: a run of labels, or a program step of a session-long fault", "auto",
+     CLI_CHOICE},
     {"peers", "SCRIPT",
      "run as \"python3 SCRIPT DIR\" on the same split: tests/peers/peers.py has scikit-learn's "
      "detectors"},

@@ -21,9 +21,8 @@ static const struct cli_option options[] = {
     {"false-alarms-per-day", "N", "budget from which the threshold follows (default: the model's)",
      NULL, CLI_NUMBER, 0.001, 10000},
     {"events", "auto|runs|steps",
-     "what is one event: a run of labels, or a program step of a session-long "
-     "fault",
-     "auto", CLI_CHOICE},
+     "what is one event: a run of labels, or a program step of a session-long fault", "auto",
+     CLI_CHOICE},
     {"report", "DIR",
      "write DIR/report.html, a page with curves and scores over time, and DIR/report.json"},
     {"simulated", NULL,

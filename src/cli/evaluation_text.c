@@ -214,6 +214,15 @@ static void print_threshold(const struct evaluation_result *result, FILE *out)
     }
 }
 
+static void print_runs(const struct evaluation *evaluation, FILE *out)
+{
+    const struct evaluation_found *found = &evaluation->found_runs;
+    fprintf(out, "  runs of labels     %zu of %zu found", found->events, evaluation->runs);
+    if (found->events > 0)
+        fprintf(out, ", p50 %.1f s after their beginning", found->delay_p50_s);
+    fprintf(out, "\n");
+}
+
 static void print_events(const struct evaluation_result *result, FILE *out)
 {
     const struct evaluation *evaluation = &result->evaluation;
@@ -227,12 +236,7 @@ static void print_events(const struct evaluation_result *result, FILE *out)
         fprintf(out, "  delay              p50 %.2f s, p90 %.2f s\n", evaluation->delay_p50_s,
                 evaluation->delay_p90_s);
     if (evaluation->by_steps)
-        fprintf(out, "  runs of labels     %zu of %zu found", evaluation->found_runs.events,
-                evaluation->runs);
-    if (evaluation->by_steps && evaluation->found_runs.events > 0)
-        fprintf(out, ", p50 %.1f s after their beginning", evaluation->found_runs.delay_p50_s);
-    if (evaluation->by_steps)
-        fprintf(out, "\n");
+        print_runs(evaluation, out);
     if (evaluation->events > 0 && evaluation->alerts > 0)
         fprintf(out, "  event precision    %.4f: %zu of %zu alerts at an event\n",
                 evaluation->event_precision, evaluation->alerts_in_event, evaluation->alerts);

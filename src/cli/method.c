@@ -52,9 +52,8 @@ const struct cli_option method_options[] = {
     {"neighbours", "N", "nearest windows that knn expects the mean of", "1", CLI_INTEGER, 1, 64},
     {"filter", "K/N",
      "an alert needs K of the last N windows over the threshold; with K over --window a "
-     "glitch of one row cannot raise one (default: 3/5, and in train a longer one where glitches "
-     "ask "
-     "for it)"},
+     "glitch of one row cannot raise one (default: 3/5, and in train a longer one where "
+     "glitches ask for it)"},
     {"epochs", "N", "at most", "40", CLI_INTEGER, 1, 10000},
     {0}};
 

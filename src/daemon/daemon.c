@@ -89,7 +89,7 @@ static void on_result(void *user, const struct scorer_result *result)
         robot_note_trouble(robot, ROBOT_NONFINITE, now_ns);
     }
     if (ratio < 0) {
-        robot->alert.below = false; /* as alert_push does: the time until now was not all judged */
+        alert_unjudged(&robot->alert);
         return;
     }
     robot->counters.scored++;

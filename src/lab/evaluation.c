@@ -157,9 +157,9 @@ static void count_alerts(const struct scored *scored, struct evaluation *evaluat
 
 /* After a labelled row the windows that hold it, and the filter that holds these, still answer to
  * it, and so does the rest of its program step where steps are judged: what begins there is no
- * false alarm, and the time is not healthy. Returns the alarms: onsets
- * if the mask is of all conditions, else rows in which a condition of the mask becomes true.
- * ret_hours: healthy time; may be NULL. */
+ * false alarm, and the time is not healthy. Returns the alarms: onsets if the mask is of all
+ * conditions, else rows in which a condition of the mask becomes true. ret_hours: healthy time; may
+ * be NULL. */
 static size_t healthy_onsets(const struct scored *scored, unsigned mask, double *ret_hours)
 {
     const int64_t reach_ns =

@@ -81,7 +81,7 @@ struct evaluation {
     double event_precision; /* the share of the latter: depends on how much healthy time is there;
                                NAN without an alert */
     double healthy_hours;   /* evaluated, without a label, further than the filter's reach from one,
-                               and   where steps are judged not in the same program step after one */
+                               and where steps are judged not in the same program step after one */
     size_t false_alarms;    /* onsets there; closer than a second are one */
     double false_alarms_per_day;                   /* NAN without healthy time */
     double false_alarms_lower, false_alarms_upper; /* a day: one-sided Poisson limits at 95 % */

@@ -56,7 +56,8 @@ static bool is_acceleration(const char *name)
 
 /* An accelerometer's bias is new in each session. analog says nothing of less than what sessions
  * differ by; a squared error over all channels cannot. Simulated, in healthy sessions: three false
- * alarms of the autoencoder in 72 h with accelerations, two in 720 h without, and more found. */
+ * alarms of the autoencoder in 72 h of two robots with accelerations, two in 144 h of four without.
+ * It then finds a little less alone: 40 instead of 44 of 61 collisions. */
 static void leave_out_accelerations(const struct fitting *fitting, const char **reason)
 {
     const struct recording *first = fitting->sessions[0];

@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLOOR_RATE 0.5           /* deg/s */
-#define FLOOR_ACCELERATION 0.020 /* g */
-#define FLOOR_SPREAD 0.05        /* of other channels' spread */
-#define STANDARD_GRAVITY 9.80665
+#define FLOOR_RATE 0.5                             /* deg/s */
+#define FLOOR_ACCELERATION 0.020                   /* g */
+#define FLOOR_SPREAD 0.05                          /* of other channels' spread */
+#define FLOOR_FORCE (9.80665 * FLOOR_ACCELERATION) /* m/s^2 */
 #define SESSIONS_LEAST 3 /* that are trained on, to tell what sessions differ by */
 #define SESSION_SPREADS 3
 
@@ -24,9 +24,9 @@ static const struct {
     const char *unit;
     double floor;
 } floors[] = {{"deg/s", FLOOR_RATE},
-              {"rad/s", FLOOR_RATE *M_PI / 180},
+              {"rad/s", M_PI / 180 * FLOOR_RATE},
               {"g", FLOOR_ACCELERATION},
-              {"m/s^2", FLOOR_ACCELERATION *STANDARD_GRAVITY}};
+              {"m/s^2", FLOOR_FORCE}};
 #define UNITS (sizeof floors / sizeof floors[0])
 
 double fit_motion_floor(const char *name)
@@ -97,7 +97,7 @@ static int sums_add(struct sums *sums, const struct fit_source *source,
         const struct segment *segment = &source->segments->item[i];
         const struct recording *session = source->sessions[segment->session];
         size_t step = derivation_step_index(source->derivation, segment->step);
-        if (segment->part != SPLIT_TRAINING || step == DERIVED_NONE)
+        if (segment->split || segment->part != SPLIT_TRAINING || step == DERIVED_NONE)
             continue;
         size_t at = segment->session * sums->steps + step;
         for (size_t row = segment->first; row < segment->end; row++) {
@@ -112,44 +112,41 @@ static int sums_add(struct sums *sums, const struct fit_source *source,
     return 0;
 }
 
-static double mean_of(const struct sums *sums, size_t session, size_t step, size_t channel)
+/* Sessions are compared by the steps that all of them have. */
+static bool is_common(const struct sums *sums, const bool *trained, size_t step)
 {
-    size_t at = session * sums->steps + step;
-    return sums->value[at * sums->channels + channel] / (double)sums->rows[at];
-}
-
-/* In a step that all sessions have, the session's mean less that of all. Returns false otherwise.
- */
-static bool step_offset(const struct sums *sums, const size_t place[3], const bool *trained,
-                        double *ret_offset)
-{
-    double all = 0, count = 0;
     for (size_t s = 0; s < sums->sessions; s++) {
-        if (!trained[s])
-            continue;
-        if (sums->rows[s * sums->steps + place[1]] == 0)
+        if (trained[s] && sums->rows[s * sums->steps + step] == 0)
             return false;
-        all += mean_of(sums, s, place[1], place[2]);
-        count++;
     }
-    *ret_offset = mean_of(sums, place[0], place[1], place[2]) - all / count;
     return true;
 }
 
-/* Of the sessions' offsets in a channel, averaged over steps. */
-static double offset_variance(const struct sums *sums, const bool *trained, size_t channel)
+/* Where a session's readings of a channel lie: the mean over steps of their means in motion. */
+static double level_of(const struct sums *sums, const bool *trained, size_t session, size_t channel)
 {
-    double squares = 0, count = 0;
+    double sum = 0, steps = 0;
+    for (size_t step = 0; step < sums->steps; step++) {
+        size_t at = session * sums->steps + step;
+        if (!is_common(sums, trained, step))
+            continue;
+        sum += sums->value[at * sums->channels + channel] / (double)sums->rows[at];
+        steps++;
+    }
+    return steps > 0 ? sum / steps : 0;
+}
+
+static double level_variance(const struct sums *sums, const bool *trained, size_t channel)
+{
+    double mean = 0, count = 0, squares = 0;
     for (size_t s = 0; s < sums->sessions; s++) {
-        double sum = 0, steps = 0, offset;
-        for (size_t step = 0; trained[s] && step < sums->steps; step++) {
-            if (!step_offset(sums, (const size_t[]){s, step, channel}, trained, &offset))
-                continue;
-            sum += offset;
-            steps++;
-        }
-        squares += steps > 0 ? sum / steps * (sum / steps) : 0;
+        mean += trained[s] ? level_of(sums, trained, s, channel) : 0;
         count += trained[s];
+    }
+    mean /= count;
+    for (size_t s = 0; s < sums->sessions; s++) {
+        double off = trained[s] ? level_of(sums, trained, s, channel) - mean : 0;
+        squares += off * off;
     }
     return squares / (count - 1);
 }
@@ -164,7 +161,7 @@ static void raise_floors(const struct fit_source *source, const struct sums *sum
     for (size_t c = 0; c < motion->channels; c++) {
         if (strcmp(channel_unit(names[motion->channel[c]]), unit) != 0)
             continue;
-        variance += offset_variance(sums, trained, c);
+        variance += level_variance(sums, trained, c);
         count++;
     }
     float floor = count > 0 ? (float)(SESSION_SPREADS * sqrt(variance / count)) : 0;

@@ -107,7 +107,7 @@ void deriver_break(struct deriver *deriver)
 }
 
 /* Clipped, so that what a PC beside the arm draws for half a minute moves the sum by little. The
- * allowance is what a session may differ by. Measured on four simulated robots at a quarter of an
+ * allowance is what a session may differ by. Prototyped on four simulated robots at a quarter of an
  * alarm a day, friction +50 % found within two cycles, and .75 kg within 30 minutes: .85 and .62
  * with a clip of 1, .97 and .88 with 2, .93 and .88 with 3; with allowances of .5 and .8 instead of
  * .6 (at 2) .93 and .95, .82 and .60. */

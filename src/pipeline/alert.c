@@ -236,6 +236,11 @@ static enum alert_transition continue_episode(struct alert *alert, const struct 
     return ALERT_NONE;
 }
 
+void alert_unjudged(struct alert *alert)
+{
+    alert->below = false;
+}
+
 enum alert_transition alert_push(struct alert *alert, const struct score *score, bool muted)
 {
     assert(score->detectors == alert->detectors);
@@ -257,7 +262,7 @@ enum alert_transition alert_push(struct alert *alert, const struct score *score,
     p_value = fmin(1, p_value * (double)alert->detectors);
     double ratio = score_ratio(score, thresholds, NULL);
     if (ratio < 0) {
-        alert->below = false;
+        alert_unjudged(alert);
         return ALERT_NONE;
     }
     if (alert->episode.open)

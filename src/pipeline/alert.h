@@ -85,6 +85,9 @@ void alert_restart(struct alert *alert);
  * clear. */
 enum alert_transition alert_push(struct alert *alert, const struct score *score, bool muted);
 
+/* A window that nothing judged: the time around it was not quiet. alert_push does so by itself. */
+void alert_unjudged(struct alert *alert);
+
 /* True if a detector has just judged a window and k of its last n scores are over its threshold. */
 bool alert_triggered(const struct alert *alert, const struct score *score, size_t detector);
 
