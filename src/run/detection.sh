@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# ./run faults: what the default set of detectors finds, how soon, and what it costs in false alarms (simulated).
+# ./run detection: what the default set of detectors finds, how soon, and what it costs in false alarms (simulated).
 #
 # For each robot a model is trained and calibrated on sessions of its own; then healthy sessions and every fault of the simulator
 # are judged, all in sessions that neither has seen. A session is simulated, judged and removed. Prints one Markdown table.
@@ -169,4 +169,4 @@ done
 workers=()
 say "Simulated robots ${robots[*]}: 10 h of training, $calibration calibration sessions of 3 h, $healthy healthy ones of 3 h each"
 cat "$work"/*.alerts >"$work/alerts"
-cat "$work"/*.judged | python3 src/run/faults_summary.py "$work/alerts"
+cat "$work"/*.judged | python3 src/run/detection_summary.py "$work/alerts"

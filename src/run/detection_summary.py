@@ -1,4 +1,4 @@
-"""Makes the table of faults.sh: lines "fault robot session minutes <JSON of armwatch evaluate>" on stdin; raised alerts as lines
+"""Makes the table of detection.sh: lines "fault robot session minutes <JSON of armwatch evaluate>" on stdin; raised alerts as lines
 "fault <JSON>" in the file that is named."""
 import json, math, sys
 
