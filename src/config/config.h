@@ -49,6 +49,7 @@ struct config {
     struct {
         double false_alarms_per_day;
         double reassert_s;
+        double max_age_h;
     } alerts;
     struct {
         double max_gap_s, stale_periods, silent_s;

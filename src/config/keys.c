@@ -52,6 +52,8 @@ const struct config_key config_keys[] = {
      true},
     {"alerts.reassert_s", CONFIG_NUMBER, AT(alerts.reassert_s), "60", 1, 86400, NULL,
      "an open alert is published again this often", true},
+    {"alerts.max_age_h", CONFIG_NUMBER, AT(alerts.max_age_h), "24", 0.01, 8760, NULL,
+     "an alert message that could not be delivered for so long is given up and counted", true},
     {"input.max_gap_s", CONFIG_NUMBER, AT(input.max_gap_s), "0", 0, 3600, NULL,
      "a longer step between samples starts the history anew; 0: three sample periods of the model",
      false},

@@ -14,6 +14,7 @@
 #include "daemon/message.h"
 #include "daemon/notify.h"
 #include "daemon/publisher.h"
+#include "daemon/recovery.h"
 #include "daemon/saved_state.h"
 #include "daemon/scorer.h"
 #include "daemon/service.h"
@@ -44,6 +45,7 @@ struct daemon {
     struct control control;
     struct service service;
     struct silence silence;
+    struct recovery recovery;
     uv_signal_t on_term, on_int, on_hup;
     uv_timer_t tick, farewell, stop_guard;
     enum phase phase;
@@ -120,16 +122,14 @@ static void on_online(void *user)
     struct daemon *daemon = user;
     int64_t now_ns = clock_monotonic_ns();
     log_info("broker: connected");
-    if (daemon->phase != PHASE_RUNNING) { /* only what is left is to be told */
-        outbox_flush(daemon->publisher.outbox, daemon->client);
-        return;
-    }
+    publisher_tick(&daemon->publisher, true, now_ns);
+    if (daemon->phase != PHASE_RUNNING)
+        return; /* only what is left is to be told */
     silence_listen(&daemon->silence, true, now_ns);
     service_publish(&daemon->service, true, now_ns);
     /* The broker may have lost what it retained. */
     for (size_t i = 0; i < daemon->fleet.count; i++)
         publisher_state(&daemon->publisher, daemon->fleet.robot[i], true, now_ns);
-    outbox_flush(daemon->publisher.outbox, daemon->client);
 }
 
 static void on_offline(void *user, const char *reason)
@@ -166,7 +166,7 @@ static void on_ack(void *user, uint64_t token, int reason)
         log_error(
             "broker: a publish was refused (reason %d): has %s the right to write its topics?",
             reason, daemon->config->mqtt.client_id);
-    outbox_ack(daemon->publisher.outbox, token, reason);
+    outbox_ack(daemon->publisher.outbox, token, reason, clock_monotonic_ns());
     if (daemon->client)
         outbox_flush(daemon->publisher.outbox, daemon->client);
 }
@@ -241,6 +241,7 @@ static void on_tick(uv_timer_t *handle)
     int64_t now_ns = clock_monotonic_ns();
     for (size_t i = 0; i < daemon->fleet.count; i++)
         tick_robot(daemon, daemon->fleet.robot[i], now_ns);
+    publisher_tick(&daemon->publisher, false, now_ns);
     silence_tick(&daemon->silence, daemon->config->input.silent_s, now_ns);
     service_publish(&daemon->service, false, now_ns);
     feed_watchdog(daemon, now_ns);
@@ -297,6 +298,14 @@ static void on_client_stopped(void *user)
         close_handle(handles[i]);
 }
 
+static void on_journal_stopped(void *user)
+{
+    struct daemon *daemon = user;
+    struct mqtt_client *client = daemon->client;
+    daemon->client = NULL;
+    mqtt_client_stop(client, on_client_stopped, daemon);
+}
+
 /* Looks every 10 ms whether everything was told. */
 static void on_farewell(uv_timer_t *handle)
 {
@@ -308,9 +317,7 @@ static void on_farewell(uv_timer_t *handle)
     daemon->phase = PHASE_CLOSING;
     uv_timer_stop(&daemon->farewell);
     daemon->publisher.client = NULL;
-    struct mqtt_client *client = daemon->client;
-    daemon->client = NULL;
-    mqtt_client_stop(client, on_client_stopped, daemon);
+    recovery_stop(&daemon->recovery, on_journal_stopped, daemon);
 }
 
 /* A job in libuv's pool cannot be stopped: a name look-up can hang for long. Nothing is lost by not
@@ -381,7 +388,8 @@ static void wire(struct daemon *daemon)
     daemon->fleet.user = daemon;
     daemon->intake.config = daemon->service.config = daemon->config;
     daemon->intake.fleet = daemon->service.fleet = daemon->control.fleet = &daemon->fleet;
-    daemon->silence.fleet = &daemon->fleet;
+    daemon->silence.fleet = daemon->recovery.fleet = &daemon->fleet;
+    daemon->recovery.publisher = &daemon->publisher;
     daemon->silence.publisher = daemon->intake.publisher = &daemon->publisher;
     daemon->service.silence = &daemon->silence;
     daemon->service.intake = &daemon->intake;
@@ -428,6 +436,9 @@ static int start(struct daemon *daemon, struct diag *diag)
     if (r < 0)
         return diag_errno(diag, r, "start");
     daemon->fleet.scorer = daemon->scorer;
+    r = recovery_start(&daemon->recovery, &daemon->loop, daemon->config->state_directory);
+    if (r < 0)
+        return diag_errno(diag, r, "journal");
     start_handles(daemon);
     return start_client(daemon, diag);
 }
@@ -449,6 +460,8 @@ static void undo_start(struct daemon *daemon)
     if (daemon->client)
         mqtt_client_stop(daemon->client, NULL, NULL);
     daemon->client = daemon->publisher.client = NULL;
+    if (daemon->publisher.journal)
+        recovery_stop(&daemon->recovery, NULL, NULL);
     if (daemon->scorer) {
         scorer_stop(daemon->scorer, NULL, NULL);
         on_client_stopped(daemon);

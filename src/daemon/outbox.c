@@ -1,5 +1,7 @@
 #include "daemon/outbox.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -8,22 +10,74 @@
 struct entry {
     struct entry *next;
     struct mqtt_message message; /* its strings lie behind this struct */
+    size_t bytes;
+    struct outbox_kept kept; /* number 0: it is not */
     uint64_t token;
     bool sent;
 };
 
-struct outbox {
+struct list {
     struct entry *first, **end; /* in the order of arrival */
-    struct entry *unsent;       /* the first that was not sent */
-    size_t count;
-    uint64_t dropped, refused;
 };
 
-struct outbox *outbox_new(void)
+struct outbox {
+    struct list queue;    /* those that were sent come first */
+    struct entry *unsent; /* the first that was not sent */
+    struct list refused;  /* kept ones that the broker did not take */
+    int64_t retry_ns;     /* monotonic: when they are queued again */
+    int64_t ready;        /* number of the last that may be sent */
+    size_t count, bytes;
+    uint64_t dropped, expired, refusals;
+    void (*on_gone)(void *user, int64_t number);
+    void *user;
+};
+
+/* ---- lists */
+
+static void list_init(struct list *list)
+{
+    list->first = NULL;
+    list->end = &list->first;
+}
+
+static void list_append(struct list *list, struct entry *entry)
+{
+    entry->next = NULL;
+    *list->end = entry;
+    list->end = &entry->next;
+}
+
+static bool list_remove(struct list *list, struct entry *entry)
+{
+    for (struct entry **link = &list->first; *link; link = &(*link)->next) {
+        if (*link != entry)
+            continue;
+        *link = entry->next;
+        if (list->end == &entry->next)
+            list->end = link;
+        return true;
+    }
+    return false;
+}
+
+static void list_free(struct list *list)
+{
+    while (list->first) {
+        struct entry *next = list->first->next;
+        free(list->first);
+        list->first = next;
+    }
+}
+
+struct outbox *outbox_new(void (*on_gone)(void *user, int64_t number), void *user)
 {
     struct outbox *outbox = calloc(1, sizeof *outbox);
-    if (outbox)
-        outbox->end = &outbox->first;
+    if (!outbox)
+        return NULL;
+    list_init(&outbox->queue);
+    list_init(&outbox->refused);
+    outbox->on_gone = on_gone;
+    outbox->user = user;
     return outbox;
 }
 
@@ -31,13 +85,30 @@ void outbox_free(struct outbox *outbox)
 {
     if (!outbox)
         return;
-    while (outbox->first) {
-        struct entry *next = outbox->first->next;
-        free(outbox->first);
-        outbox->first = next;
-    }
+    list_free(&outbox->queue);
+    list_free(&outbox->refused);
     free(outbox);
 }
+
+static void unqueue(struct outbox *outbox, struct entry *entry)
+{
+    if (outbox->unsent == entry)
+        outbox->unsent = entry->next;
+    list_remove(&outbox->queue, entry);
+}
+
+static void discard(struct outbox *outbox, struct entry *entry)
+{
+    if (!list_remove(&outbox->refused, entry))
+        unqueue(outbox, entry);
+    outbox->count--;
+    outbox->bytes -= entry->bytes;
+    if (entry->kept.number && outbox->on_gone)
+        outbox->on_gone(outbox->user, entry->kept.number);
+    free(entry);
+}
+
+/* ---- in */
 
 static char *append(char *at, const void *data, size_t size, const void **ret_copy)
 {
@@ -56,11 +127,11 @@ static size_t text_size(const char *text)
 static struct entry *copy_message(const struct mqtt_message *message)
 {
     size_t topic = text_size(message->topic), type = text_size(message->content_type);
-    struct entry *entry =
-        malloc(sizeof *entry + topic + type + message->size + message->correlation_size);
+    size_t bytes = topic + type + message->size + message->correlation_size;
+    struct entry *entry = malloc(sizeof *entry + bytes);
     if (!entry)
         return NULL;
-    *entry = (struct entry){.message = *message};
+    *entry = (struct entry){.message = *message, .bytes = bytes};
     char *at = (char *)(entry + 1);
     at = append(at, message->topic, topic, (const void **)&entry->message.topic);
     at = append(at, message->content_type, type, (const void **)&entry->message.content_type);
@@ -68,28 +139,6 @@ static struct entry *copy_message(const struct mqtt_message *message)
     append(at, message->correlation, message->correlation_size, &entry->message.correlation);
     entry->message.response_topic = NULL;
     return entry;
-}
-
-/* Where the pointer to an entry stands; NULL if it is not in the list. */
-static struct entry **find_link(struct outbox *outbox, const struct entry *entry)
-{
-    for (struct entry **link = &outbox->first; *link; link = &(*link)->next) {
-        if (*link == entry)
-            return link;
-    }
-    return NULL;
-}
-
-static void remove_entry(struct outbox *outbox, struct entry *entry)
-{
-    struct entry **link = find_link(outbox, entry);
-    if (outbox->unsent == entry)
-        outbox->unsent = entry->next;
-    if (outbox->end == &entry->next)
-        outbox->end = link;
-    *link = entry->next;
-    outbox->count--;
-    free(entry);
 }
 
 static struct entry *find_unsent_retained(const struct outbox *outbox, const char *topic)
@@ -101,33 +150,63 @@ static struct entry *find_unsent_retained(const struct outbox *outbox, const cha
     return NULL;
 }
 
-int outbox_put(struct outbox *outbox, const struct mqtt_message *message)
+/* Those that are sent may be acknowledged at any moment: they stay. */
+static void make_room(struct outbox *outbox, size_t bytes)
 {
-    if (message->retained) {
-        struct entry *older = find_unsent_retained(outbox, message->topic);
-        if (older)
-            remove_entry(outbox, older);
-    }
-    if (outbox->count >= OUTBOX_MAX) {
+    while (outbox->count >= OUTBOX_MAX || outbox->bytes + bytes > OUTBOX_BYTES_MAX) {
+        struct entry *oldest = outbox->refused.first ? outbox->refused.first : outbox->unsent;
+        if (!oldest)
+            return;
         outbox->dropped++;
-        return -ENOBUFS;
+        discard(outbox, oldest);
     }
+}
+
+static int put(struct outbox *outbox, const struct mqtt_message *message,
+               const struct outbox_kept *kept)
+{
     struct entry *entry = copy_message(message);
     if (!entry) {
         outbox->dropped++;
         return -ENOMEM;
     }
-    *outbox->end = entry;
-    outbox->end = &entry->next;
+    make_room(outbox, entry->bytes);
+    entry->kept = *kept;
+    list_append(&outbox->queue, entry);
     if (!outbox->unsent)
         outbox->unsent = entry;
     outbox->count++;
+    outbox->bytes += entry->bytes;
     return 0;
+}
+
+int outbox_put(struct outbox *outbox, const struct mqtt_message *message)
+{
+    if (message->retained) {
+        struct entry *older = find_unsent_retained(outbox, message->topic);
+        if (older)
+            discard(outbox, older);
+    }
+    return put(outbox, message, &(struct outbox_kept){0});
+}
+
+int outbox_put_kept(struct outbox *outbox, const struct mqtt_message *message,
+                    const struct outbox_kept *kept)
+{
+    return put(outbox, message, kept);
+}
+
+/* ---- out */
+
+void outbox_ready(struct outbox *outbox, int64_t number)
+{
+    if (number > outbox->ready)
+        outbox->ready = number;
 }
 
 void outbox_flush(struct outbox *outbox, struct mqtt_client *client)
 {
-    while (outbox->unsent) {
+    while (outbox->unsent && outbox->unsent->kept.number <= outbox->ready) {
         struct entry *entry = outbox->unsent;
         int r = mqtt_client_publish(client, &entry->message, &entry->token);
         bool impossible = r == -EMSGSIZE || r == -EINVAL;
@@ -135,23 +214,85 @@ void outbox_flush(struct outbox *outbox, struct mqtt_client *client)
             return;
         outbox->unsent = entry->next;
         entry->sent = true;
-        if (impossible) {
-            outbox->refused++;
-            remove_entry(outbox, entry);
-        } else if (entry->message.qos == 0) {
-            remove_entry(outbox, entry);
-        }
+        if (impossible)
+            outbox->refusals++;
+        if (impossible || entry->message.qos == 0)
+            discard(outbox, entry);
     }
 }
 
-void outbox_ack(struct outbox *outbox, uint64_t token, int reason)
+static struct entry *find_sent(const struct outbox *outbox, uint64_t token)
 {
-    for (struct entry *entry = outbox->first; entry && entry->sent; entry = entry->next) {
-        if (entry->token != token)
-            continue;
-        outbox->refused += reason >= 128;
-        remove_entry(outbox, entry);
+    for (struct entry *entry = outbox->queue.first; entry && entry->sent; entry = entry->next) {
+        if (entry->token == token)
+            return entry;
+    }
+    return NULL;
+}
+
+void outbox_ack(struct outbox *outbox, uint64_t token, int reason, int64_t now_ns)
+{
+    struct entry *entry = find_sent(outbox, token);
+    if (!entry)
         return;
+    outbox->refusals += reason >= 128;
+    if (reason < 128 || entry->kept.number == 0) {
+        discard(outbox, entry);
+        return;
+    }
+    unqueue(outbox, entry);
+    entry->sent = false;
+    list_append(&outbox->refused, entry);
+    outbox->retry_ns = now_ns + (int64_t)(OUTBOX_RETRY_S * (double)CLOCK_NS_PER_S);
+}
+
+/* ---- time */
+
+/* Before those that were never sent: they are older. */
+static void queue_refused(struct outbox *outbox)
+{
+    struct entry **at = &outbox->queue.first;
+    while (*at != outbox->unsent)
+        at = &(*at)->next;
+    struct entry *behind = *at;
+    *at = outbox->refused.first;
+    *outbox->refused.end = behind;
+    if (!behind)
+        outbox->queue.end = outbox->refused.end;
+    outbox->unsent = outbox->refused.first;
+    list_init(&outbox->refused);
+}
+
+static double age_s(const struct entry *entry, int64_t now_ns)
+{
+    return entry->kept.age_s + (double)(now_ns - entry->kept.now_ns) / (double)CLOCK_NS_PER_S;
+}
+
+void outbox_tick(struct outbox *outbox, double max_age_s, bool now, int64_t now_ns)
+{
+    if (outbox->refused.first && (now || now_ns >= outbox->retry_ns))
+        queue_refused(outbox);
+    struct entry *next;
+    for (struct entry *entry = outbox->unsent; entry; entry = next) {
+        next = entry->next;
+        if (entry->kept.number == 0 || age_s(entry, now_ns) <= max_age_s)
+            continue;
+        outbox->expired++;
+        discard(outbox, entry);
+    }
+}
+
+void outbox_each_kept(const struct outbox *outbox,
+                      void (*each)(void *user, const struct mqtt_message *message,
+                                   const struct outbox_kept *kept),
+                      void *user)
+{
+    const struct list *const lists[] = {&outbox->refused, &outbox->queue};
+    for (size_t i = 0; i < 2; i++) {
+        for (const struct entry *entry = lists[i]->first; entry; entry = entry->next) {
+            if (entry->kept.number)
+                each(user, &entry->message, &entry->kept);
+        }
     }
 }
 
@@ -165,7 +306,12 @@ uint64_t outbox_dropped(const struct outbox *outbox)
     return outbox->dropped;
 }
 
+uint64_t outbox_expired(const struct outbox *outbox)
+{
+    return outbox->expired;
+}
+
 uint64_t outbox_refused(const struct outbox *outbox)
 {
-    return outbox->refused;
+    return outbox->refusals;
 }

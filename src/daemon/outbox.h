@@ -2,9 +2,11 @@
  * outbox: what must reach the broker: alerts, states, status, replies; in order, at QoS 1, until it
  * is acknowledged.
  *
- * Kept in memory and bounded. A retained topic has one message that waits at most: a newer one
- * takes its place. At most MQTT_INFLIGHT_MAX are with the library, which sends them again itself
- * after a reconnect. Thread: the loop.
+ * Bounded: when it is full, the oldest that was not sent goes, counted. A retained topic has one
+ * message that waits at most: a newer one takes its place. At most MQTT_INFLIGHT_MAX are with the
+ * library, which sends them again itself after a reconnect. Alerts are kept messages: they have a
+ * number in the journal, are sent when that is ready, stay when the broker refuses them, and are
+ * given up only for want of room or when they are too old. Thread: the loop.
  */
 #ifndef ARMWATCH_DAEMON_OUTBOX_H
 #define ARMWATCH_DAEMON_OUTBOX_H
@@ -14,26 +16,53 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OUTBOX_MAX 8192 /* messages */
+#define OUTBOX_MAX 8192             /* messages */
+#define OUTBOX_BYTES_MAX (16 << 20) /* topics and payloads */
+#define OUTBOX_RETRY_S 5.0          /* until a refused alert is sent again */
 
 struct outbox;
 
-/* NULL when memory is out. */
-struct outbox *outbox_new(void);
+/* on_gone (may be NULL): a kept message was acknowledged or given up. NULL when memory is out. */
+struct outbox *outbox_new(void (*on_gone)(void *user, int64_t number), void *user);
 void outbox_free(struct outbox *outbox);
 
-/* Copies the message and queues it. Errors: -ENOBUFS the outbox is full (counted); -ENOMEM. */
+/* Copies the message and queues it. Errors: -ENOMEM (counted as dropped). */
 int outbox_put(struct outbox *outbox, const struct mqtt_message *message);
 
-/* Sends what the client takes now: after outbox_put, on_online and on_ack. */
+/* One that is in the journal: number and time, by the wall clock, of its making. It is not sent
+ * before outbox_ready has named its number. now_ns: monotonic; age_s: at that time. */
+struct outbox_kept {
+    int64_t number;
+    int64_t created_ns;
+    double age_s;
+    int64_t now_ns;
+};
+int outbox_put_kept(struct outbox *outbox, const struct mqtt_message *message,
+                    const struct outbox_kept *kept);
+
+/* Kept messages up to this number may be sent from now on. */
+void outbox_ready(struct outbox *outbox, int64_t number);
+
+/* Sends what the client takes now: after outbox_put, outbox_ready, on_online and on_ack. */
 void outbox_flush(struct outbox *outbox, struct mqtt_client *client);
 
-/* The broker's answer to a message; an unknown token is none of ours. A refusal (reason >= 128)
- * drops the message, counted. */
-void outbox_ack(struct outbox *outbox, uint64_t token, int reason);
+/* The broker's answer to a message; an unknown token is none of ours. One that was refused (reason
+ * >= 128) is counted, and gone unless it is kept. */
+void outbox_ack(struct outbox *outbox, uint64_t token, int reason, int64_t now_ns);
+
+/* Time passes: refused ones are queued again, at once if `now` (the connection is new), and kept
+ * ones older than max_age_s are given up. now_ns: monotonic. */
+void outbox_tick(struct outbox *outbox, double max_age_s, bool now, int64_t now_ns);
+
+/* Every kept message, in order. */
+void outbox_each_kept(const struct outbox *outbox,
+                      void (*each)(void *user, const struct mqtt_message *message,
+                                   const struct outbox_kept *kept),
+                      void *user);
 
 size_t outbox_count(const struct outbox *outbox);     /* waiting or unacknowledged */
 uint64_t outbox_dropped(const struct outbox *outbox); /* for want of room */
-uint64_t outbox_refused(const struct outbox *outbox); /* by the broker */
+uint64_t outbox_expired(const struct outbox *outbox); /* too old */
+uint64_t outbox_refused(const struct outbox *outbox); /* answers of the broker */
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/episode_text.h"
 #include "daemon/message.h"
 
 #include <errno.h>
@@ -13,9 +14,16 @@
 #define CLOUDEVENT_TYPE "application/cloudevents+json"
 #define TOPIC_MAX 2048
 
+static void on_gone(void *user, int64_t number)
+{
+    struct publisher *publisher = user;
+    if (publisher->journal)
+        journal_remove(publisher->journal, number);
+}
+
 int publisher_init(struct publisher *publisher, const struct config *config)
 {
-    *publisher = (struct publisher){.config = config, .outbox = outbox_new()};
+    *publisher = (struct publisher){.config = config, .outbox = outbox_new(on_gone, publisher)};
     const char *root = config->topics.root, *instance = config->instance;
     if (!publisher->outbox || asprintf(&publisher->source, "armwatch/service/%s", instance) < 0 ||
         asprintf(&publisher->status_topic, "%s/service/%s/status", root, instance) < 0 ||
@@ -37,12 +45,48 @@ void publisher_deinit(struct publisher *publisher)
     *publisher = (struct publisher){0};
 }
 
+static void flush(struct publisher *publisher)
+{
+    if (publisher->client)
+        outbox_flush(publisher->outbox, publisher->client);
+}
+
 static void put(struct publisher *publisher, const struct mqtt_message *message)
 {
     if (outbox_put(publisher->outbox, message) < 0)
-        log_error("outbox: no room for a message on %s", message->topic);
-    if (publisher->client)
-        outbox_flush(publisher->outbox, publisher->client);
+        log_error("out of memory: a message on %s is lost", message->topic);
+    flush(publisher);
+}
+
+/* In the outbox first: a journal that fails at this very message asks for all of them. */
+static void put_kept(struct publisher *publisher, const struct mqtt_message *message)
+{
+    if (!publisher->journal) {
+        put(publisher, message);
+        return;
+    }
+    const struct outbox_kept kept = {.number = journal_next_number(publisher->journal),
+                                     .created_ns = clock_realtime_ns(),
+                                     .now_ns = clock_monotonic_ns()};
+    if (outbox_put_kept(publisher->outbox, message, &kept) < 0)
+        log_error("out of memory: a message on %s is lost", message->topic);
+    journal_add(publisher->journal, kept.number, message, kept.created_ns);
+    flush(publisher);
+}
+
+void publisher_ready(struct publisher *publisher, int64_t number)
+{
+    outbox_ready(publisher->outbox, number);
+    flush(publisher);
+}
+
+void publisher_tick(struct publisher *publisher, bool connected, int64_t now_ns)
+{
+    double max_age_s = publisher->config->alerts.max_age_h * 3600;
+    outbox_tick(publisher->outbox, max_age_s, connected, now_ns);
+    flush(publisher);
+    if (publisher->journal)
+        journal_write(publisher->journal); /* what was delivered meanwhile */
 }
 
 static void robot_topic(const struct publisher *publisher, const struct robot *robot,
@@ -95,6 +139,26 @@ static void new_episode(struct publisher *publisher, struct robot *robot, enum a
         snprintf(alert->id, sizeof alert->id, "%016llx", (unsigned long long)episode->started_ns);
 }
 
+void publisher_journal_episode(struct publisher *publisher, const struct robot *robot,
+                               enum alert_kind kind)
+{
+    char *text = robot_episode(robot, kind)->open ? episode_text(robot, kind) : NULL;
+    if (publisher->journal && text)
+        journal_episode(publisher->journal, robot->name, alert_kind_name(kind), text);
+    cJSON_free(text);
+}
+
+/* With the message that tells of it, in one transaction. */
+static void journal_alert(struct publisher *publisher, const struct robot *robot,
+                          enum alert_kind kind)
+{
+    publisher_journal_episode(publisher, robot, kind);
+    if (publisher->journal && !robot_episode(robot, kind)->open)
+        journal_episode(publisher->journal, robot->name, alert_kind_name(kind), NULL);
+    if (publisher->journal)
+        journal_write(publisher->journal);
+}
+
 void publisher_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
                      enum alert_transition transition, int64_t now_ns)
 {
@@ -120,7 +184,8 @@ void publisher_alert(struct publisher *publisher, struct robot *robot, enum aler
                                          .size = strlen(text),
                                          .qos = 1,
                                          .content_type = CLOUDEVENT_TYPE};
-    put(publisher, &message);
+    put_kept(publisher, &message);
+    journal_alert(publisher, robot, kind);
     cJSON_free(text);
     log_info("%s: %s alert %s %s (score %.3g, peak %.3g)", robot->name, alert_kind_name(kind),
              robot->alerts[kind].id, alert_transition_name(transition),

@@ -8,6 +8,7 @@
 #define ARMWATCH_DAEMON_PUBLISHER_H
 
 #include "config/config.h"
+#include "daemon/journal.h"
 #include "daemon/outbox.h"
 #include "daemon/robot.h"
 #include "mqtt/client.h"
@@ -20,7 +21,8 @@ struct publisher {
     const struct config *config; /* borrowed */
     struct mqtt_client *client;  /* borrowed; NULL before it is started */
     struct outbox *outbox;
-    char *source; /* armwatch/service/<instance>, without a configured root */
+    struct journal *journal; /* borrowed; NULL: alerts are not kept */
+    char *source;            /* armwatch/service/<instance>, without a configured root */
     char *status_topic;
     char *control_topic; /* the daemon's own; replies go to control_topic/reply */
     char *reply_topic;
@@ -39,6 +41,17 @@ void publisher_score(struct publisher *publisher, struct robot *robot, const str
  * for ALERT_NONE. */
 void publisher_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
                      enum alert_transition transition, int64_t now_ns);
+
+/* Writes into the journal how an open episode stands now; nothing if it is not open. */
+void publisher_journal_episode(struct publisher *publisher, const struct robot *robot,
+                               enum alert_kind kind);
+
+/* The journal lets alert messages up to this number go. */
+void publisher_ready(struct publisher *publisher, int64_t number);
+
+/* The connection is new: what a broker refused is tried again. Or: time has passed. now_ns:
+ * monotonic. */
+void publisher_tick(struct publisher *publisher, bool connected, int64_t now_ns);
 
 /* The state, if it differs from the one that was published last, or always. */
 void publisher_state(struct publisher *publisher, struct robot *robot, bool always, int64_t now_ns);

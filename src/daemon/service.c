@@ -12,9 +12,9 @@
 #define RECENT_NS (60 * CLOCK_NS_PER_S)
 
 static const char *const trouble_names[SERVICE_TROUBLES] = {
-    [SERVICE_SCORER] = "scorer", [SERVICE_OUTBOX] = "outbox", [SERVICE_REFUSED] = "refused",
-    [SERVICE_ROBOTS] = "robots", [SERVICE_MODEL] = "model",   [SERVICE_STATE] = "state",
-    [SERVICE_SILENT] = "silent",
+    [SERVICE_SCORER] = "scorer", [SERVICE_OUTBOX] = "outbox",   [SERVICE_REFUSED] = "refused",
+    [SERVICE_ROBOTS] = "robots", [SERVICE_MODEL] = "model",     [SERVICE_STATE] = "state",
+    [SERVICE_SILENT] = "silent", [SERVICE_JOURNAL] = "journal",
 };
 
 /* A counter that grew is trouble for the next minute. */
@@ -28,7 +28,7 @@ static unsigned find_troubles(struct service *service, int64_t now_ns)
     } counters[] = {
         {service->intake->unknown, &service->unknown_seen, SERVICE_ROBOTS},
         {outbox_refused(outbox), &service->refused_seen, SERVICE_REFUSED},
-        {outbox_dropped(outbox), &service->dropped_seen, SERVICE_OUTBOX},
+        {outbox_dropped(outbox) + outbox_expired(outbox), &service->dropped_seen, SERVICE_OUTBOX},
     };
     if (now_ns > service->trouble_until_ns)
         service->recent = 0;
@@ -40,7 +40,9 @@ static unsigned find_troubles(struct service *service, int64_t now_ns)
         service->trouble_until_ns = now_ns + RECENT_NS;
     }
     bool stalled = scorer_stalled_s(service->fleet->scorer) > SCORER_STALLED_S;
-    unsigned present = (service->saved->failed ? 1U << SERVICE_STATE : 0) |
+    const struct journal *journal = service->publisher->journal;
+    unsigned present = (journal && journal_failing(journal) ? 1U << SERVICE_JOURNAL : 0) |
+                       (service->saved->failed ? 1U << SERVICE_STATE : 0) |
                        (service->silence->together ? 1U << SERVICE_SILENT : 0) |
                        (stalled ? 1U << SERVICE_SCORER : 0);
     return service->troubles | service->recent | present;
@@ -54,6 +56,20 @@ static uint64_t open_alerts(const struct fleet *fleet)
             count += robot_episode(fleet->robot[i], (enum alert_kind)kind)->open;
     }
     return count;
+}
+
+/* What waits to be delivered, and what was not. */
+static void add_outbox(cJSON *root, const struct publisher *publisher)
+{
+    cJSON *object = cJSON_AddObjectToObject(root, "outbox");
+    cJSON_AddNumberToObject(object, "waiting", (double)outbox_count(publisher->outbox));
+    cJSON_AddNumberToObject(object, "dropped", (double)outbox_dropped(publisher->outbox));
+    cJSON_AddNumberToObject(object, "expired", (double)outbox_expired(publisher->outbox));
+    cJSON_AddNumberToObject(object, "refused", (double)outbox_refused(publisher->outbox));
+    if (!publisher->journal)
+        return;
+    cJSON_AddNumberToObject(object, "journal_errors", (double)journal_errors(publisher->journal));
+    cJSON_AddNumberToObject(object, "journal_late", (double)journal_late(publisher->journal));
 }
 
 cJSON *service_status(struct service *service, bool offline)
@@ -86,6 +102,7 @@ cJSON *service_status(struct service *service, bool offline)
     cJSON_AddNumberToObject(root, "rejected", (double)service->intake->rejected);
     cJSON_AddNumberToObject(root, "alerts", (double)service->publisher->alerts);
     cJSON_AddNumberToObject(root, "open_alerts", (double)open_alerts(service->fleet));
+    add_outbox(root, service->publisher);
     cJSON_AddNumberToObject(root, "uptime",
                             (double)((now_ns - service->started_ns) / CLOCK_NS_PER_S));
     return root;

@@ -25,6 +25,7 @@ enum service_trouble {
     SERVICE_ROBOTS,  /* robots beyond robots.max, or without a model */
     SERVICE_MODEL,   /* a saved model could not be loaded at the start */
     SERVICE_STATE,   /* the state could not be saved */
+    SERVICE_JOURNAL, /* alerts are sent, but cannot be kept on the disk */
     SERVICE_SILENT,  /* more than half of the robots fell silent together */
     SERVICE_TROUBLES
 };

@@ -23,6 +23,7 @@ LAYERS = {
 # A header of a library: the files or layers that may include it. The others go through these.
 HOMES = {
     "cjson/cJSON.h": ["base/json.h"],
+    "sqlite3.h": ["daemon/journal_file.c"],
     "openssl/evp.h": ["base/hash.c"],
     "cblas.h": ["nn/blas.c"],
     "mosquitto.h": ["mqtt/"],

@@ -37,7 +37,7 @@ static void expect_taken(const char *expected)
 static void test_in_order_until_acknowledged(void **state)
 {
     fake_client_reset();
-    struct outbox *outbox = outbox_new();
+    struct outbox *outbox = outbox_new(NULL, NULL);
     put(outbox, "a");
     put(outbox, "b");
     put(outbox, "c");
@@ -48,17 +48,17 @@ static void test_in_order_until_acknowledged(void **state)
     flush(outbox);
     expect_taken("ab");
     fake_client.room = 5;
-    outbox_ack(outbox, fake_client.message[1].token, 0); /* out of order */
+    outbox_ack(outbox, fake_client.message[1].token, 0, 0); /* out of order */
     flush(outbox);
     expect_taken("abc");
     put(outbox, "d");
     flush(outbox);
     expect_taken("abcd");
     assert_int_equal(outbox_count(outbox), 3);
-    outbox_ack(outbox, 999, 0); /* of somebody else */
+    outbox_ack(outbox, 999, 0, 0); /* of somebody else */
     assert_int_equal(outbox_count(outbox), 3);
     for (size_t i = 0; i < 4; i++)
-        outbox_ack(outbox, fake_client.message[i].token, 0);
+        outbox_ack(outbox, fake_client.message[i].token, 0, 0);
     assert_int_equal(outbox_count(outbox), 0);
     put(outbox, "e"); /* the list is whole again */
     flush(outbox);
@@ -72,7 +72,7 @@ static void test_offline_keeps_everything(void **state)
     static const int passing[] = {-ENOTCONN, -EAGAIN, -ENOMEM, -EIO};
     for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++) {
         fake_client_reset();
-        struct outbox *outbox = outbox_new();
+        struct outbox *outbox = outbox_new(NULL, NULL);
         put(outbox, "a");
         put(outbox, "b");
         fake_client.error = passing[i];
@@ -91,7 +91,7 @@ static void test_what_can_never_be_sent_is_dropped(void **state)
     static const int impossible[] = {-EMSGSIZE, -EINVAL};
     for (size_t i = 0; i < sizeof impossible / sizeof impossible[0]; i++) {
         fake_client_reset();
-        struct outbox *outbox = outbox_new();
+        struct outbox *outbox = outbox_new(NULL, NULL);
         put(outbox, "a");
         fake_client.error = impossible[i];
         flush(outbox);
@@ -104,12 +104,13 @@ static void test_what_can_never_be_sent_is_dropped(void **state)
 static void test_refused_by_the_broker(void **state)
 {
     fake_client_reset();
-    struct outbox *outbox = outbox_new();
+    struct outbox *outbox = outbox_new(NULL, NULL);
     put(outbox, "a");
     put(outbox, "b");
     flush(outbox);
-    outbox_ack(outbox, fake_client.message[0].token, 135);
-    outbox_ack(outbox, fake_client.message[1].token, 16); /* nobody listens: that is no refusal */
+    outbox_ack(outbox, fake_client.message[0].token, 135, 0);
+    outbox_ack(outbox, fake_client.message[1].token, 16,
+               0); /* nobody listens: that is no refusal */
     assert_int_equal(outbox_refused(outbox), 1);
     assert_int_equal(outbox_count(outbox), 0);
     outbox_free(outbox);
@@ -118,7 +119,7 @@ static void test_refused_by_the_broker(void **state)
 static void test_retained_topics_have_one_waiting(void **state)
 {
     fake_client_reset();
-    struct outbox *outbox = outbox_new();
+    struct outbox *outbox = outbox_new(NULL, NULL);
     put_as(outbox, "state/1", "1", 1, true);
     put_as(outbox, "state/2", "2", 1, true);
     put(outbox, "a");
@@ -141,7 +142,7 @@ static void test_retained_topics_have_one_waiting(void **state)
 static void test_qos_0_needs_no_answer(void **state)
 {
     fake_client_reset();
-    struct outbox *outbox = outbox_new();
+    struct outbox *outbox = outbox_new(NULL, NULL);
     put_as(outbox, "x", "a", 0, false);
     put(outbox, "b");
     flush(outbox);
@@ -150,22 +151,179 @@ static void test_qos_0_needs_no_answer(void **state)
     outbox_free(outbox);
 }
 
+/* The oldest that was not sent goes; what is with the client stays. */
 static void test_bounded(void **state)
 {
-    struct outbox *outbox = outbox_new();
-    const struct mqtt_message message = {.topic = "t", .payload = "x", .size = 1, .qos = 1};
-    for (size_t i = 0; i < OUTBOX_MAX; i++)
-        assert_int_equal(outbox_put(outbox, &message), 0);
-    assert_int_equal(outbox_put(outbox, &message), -ENOBUFS);
-    assert_int_equal(outbox_dropped(outbox), 1);
+    fake_client_reset();
+    struct outbox *outbox = outbox_new(NULL, NULL);
+    put(outbox, "a");
+    flush(outbox);
+    char payload[16];
+    for (size_t i = 1; i < OUTBOX_MAX + 3; i++) {
+        snprintf(payload, sizeof payload, "%zu ", i);
+        put(outbox, payload);
+    }
+    assert_int_equal(outbox_dropped(outbox), 3);
     assert_int_equal(outbox_count(outbox), OUTBOX_MAX);
+    fake_client.room = 2;
+    flush(outbox);
+    expect_taken("a4 5 ");
+    outbox_free(outbox);
+}
+
+static void test_bounded_in_bytes(void **state)
+{
+    fake_client_reset();
+    struct outbox *outbox = outbox_new(NULL, NULL);
+    size_t size = 1 << 16;
+    char *payload = test_calloc(1, size);
+    const struct mqtt_message message = {.topic = "t", .payload = payload, .size = size, .qos = 1};
+    for (size_t i = 0; i < OUTBOX_BYTES_MAX / size + 10; i++)
+        assert_int_equal(outbox_put(outbox, &message), 0);
+    assert_true(outbox_count(outbox) * size <= OUTBOX_BYTES_MAX);
+    assert_true((outbox_count(outbox) + 2) * size > OUTBOX_BYTES_MAX);
+    assert_int_equal(outbox_dropped(outbox) + outbox_count(outbox), OUTBOX_BYTES_MAX / size + 10);
+    test_free(payload);
+    outbox_free(outbox);
+}
+
+/* ---- kept messages */
+
+#define S INT64_C(1000000000)
+
+static char gone[64];
+
+static void on_gone(void *user, int64_t number)
+{
+    char text[8];
+    assert_ptr_equal(user, gone);
+    snprintf(text, sizeof text, "%lld ", (long long)number);
+    strcat(gone, text);
+}
+
+static struct outbox *new_kept(void)
+{
+    fake_client_reset();
+    gone[0] = '\0';
+    return outbox_new(on_gone, gone);
+}
+
+static void put_kept(struct outbox *outbox, const char *payload, int64_t number, double age_s)
+{
+    const struct mqtt_message message = {
+        .topic = "alert", .payload = payload, .size = strlen(payload), .qos = 1};
+    const struct outbox_kept kept = {.number = number, .created_ns = 77 * number, .age_s = age_s};
+    assert_int_equal(outbox_put_kept(outbox, &message, &kept), 0);
+}
+
+static void test_kept_ones_wait_until_they_are_ready(void **state)
+{
+    struct outbox *outbox = new_kept();
+    put(outbox, "a");
+    put_kept(outbox, "b", 1, 0);
+    put(outbox, "c"); /* the state that follows from the alert is not told before it */
+    put_kept(outbox, "d", 2, 0);
+    flush(outbox);
+    expect_taken("a");
+    outbox_ready(outbox, 1);
+    flush(outbox);
+    expect_taken("abc");
+    outbox_ready(outbox, 2);
+    outbox_ready(outbox, 1); /* late news */
+    flush(outbox);
+    expect_taken("abcd");
+    outbox_ack(outbox, fake_client.message[3].token, 0, 0);
+    outbox_ack(outbox, fake_client.message[0].token, 0, 0);
+    outbox_ack(outbox, fake_client.message[1].token, 16, 0);
+    assert_string_equal(gone, "2 1 ");
+    outbox_free(outbox);
+    assert_string_equal(gone, "2 1 "); /* a stop is no delivery */
+}
+
+static void test_kept_ones_outlast_a_refusal(void **state)
+{
+    struct outbox *outbox = new_kept();
+    outbox_ready(outbox, 9);
+    put_kept(outbox, "a", 1, 0);
+    put(outbox, "b");
+    put_kept(outbox, "c", 2, 0);
+    flush(outbox);
+    for (size_t i = 0; i < 3; i++)
+        outbox_ack(outbox, fake_client.message[i].token, 135, 10 * S);
+    assert_int_equal(outbox_refused(outbox), 3);
+    assert_int_equal(outbox_count(outbox), 2);
+    fake_client.room = 0;
+    put(outbox, "d");
+    flush(outbox);
+    outbox_tick(outbox, 3600, false, 14 * S); /* not yet */
+    fake_client.room = 1;
+    flush(outbox);
+    expect_taken("abcd"); /* they hold nothing else up */
+    put(outbox, "e");
+    outbox_tick(outbox, 3600, false, 15 * S);
+    fake_client.room = 9;
+    flush(outbox);
+    expect_taken("abcdace");
+    outbox_ack(outbox, fake_client.message[4].token, 135, 16 * S);
+    outbox_tick(outbox, 3600, true, 16 * S); /* another connection */
+    flush(outbox);
+    expect_taken("abcdacea");
+    put(outbox, "f"); /* the list is whole */
+    flush(outbox);
+    expect_taken("abcdaceaf");
+    assert_string_equal(gone, "");
+    outbox_free(outbox);
+}
+
+static void test_kept_ones_grow_old(void **state)
+{
+    struct outbox *outbox = new_kept();
+    outbox_ready(outbox, 9);
+    put_kept(outbox, "a", 1, 50);
+    put(outbox, "b");
+    put_kept(outbox, "c", 2, 0);
+    outbox_tick(outbox, 60, false, 10 * S);
+    assert_int_equal(outbox_expired(outbox), 0);
+    outbox_tick(outbox, 60, false, 11 * S);
+    assert_int_equal(outbox_expired(outbox), 1);
+    assert_string_equal(gone, "1 ");
+    outbox_tick(outbox, 60, false, 59 * S);
+    flush(outbox);
+    expect_taken("bc");
+    outbox_tick(outbox, 60, false, 100 * S); /* that it is sent may become known at any moment */
+    assert_int_equal(outbox_count(outbox), 2);
+    outbox_free(outbox);
+}
+
+static void note_kept(void *user, const struct mqtt_message *message,
+                      const struct outbox_kept *kept)
+{
+    char line[32];
+    snprintf(line, sizeof line, "%.*s%lld/%lld ", (int)message->size,
+             (const char *)message->payload, (long long)kept->number, (long long)kept->created_ns);
+    strcat(user, line);
+}
+
+static void test_every_kept_one_is_told(void **state)
+{
+    struct outbox *outbox = new_kept();
+    char told[64] = "";
+    outbox_ready(outbox, 2);
+    put_kept(outbox, "a", 1, 0);
+    put(outbox, "b");
+    put_kept(outbox, "c", 2, 0);
+    put_kept(outbox, "d", 3, 0);
+    flush(outbox);
+    outbox_ack(outbox, fake_client.message[2].token, 135, 0);
+    outbox_each_kept(outbox, note_kept, told);
+    assert_string_equal(told, "c2/154 a1/77 d3/231 ");
     outbox_free(outbox);
 }
 
 static void test_everything_is_copied(void **state)
 {
     fake_client_reset();
-    struct outbox *outbox = outbox_new();
+    struct outbox *outbox = outbox_new(NULL, NULL);
     char topic[] = "topic", payload[] = "payload", correlation[] = "1\0002", type[] = "type";
     const struct mqtt_message message = {.topic = topic,
                                          .payload = payload,
@@ -196,6 +354,11 @@ int main(void)
         cmocka_unit_test(test_retained_topics_have_one_waiting),
         cmocka_unit_test(test_qos_0_needs_no_answer),
         cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_bounded_in_bytes),
+        cmocka_unit_test(test_kept_ones_wait_until_they_are_ready),
+        cmocka_unit_test(test_kept_ones_outlast_a_refusal),
+        cmocka_unit_test(test_kept_ones_grow_old),
+        cmocka_unit_test(test_every_kept_one_is_told),
         cmocka_unit_test(test_everything_is_copied),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

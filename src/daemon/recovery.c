@@ -1,0 +1,109 @@
+#include "daemon/recovery.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/episode_text.h"
+
+#include <stdlib.h>
+
+/* ---- while it runs */
+
+static void on_ready(void *user, int64_t number)
+{
+    struct recovery *recovery = user;
+    publisher_ready(recovery->publisher, number);
+}
+
+static void give_message(void *user, const struct mqtt_message *message,
+                         const struct outbox_kept *kept)
+{
+    struct recovery *recovery = user;
+    journal_add(recovery->publisher->journal, kept->number, message, kept->created_ns);
+}
+
+static void on_refill(void *user)
+{
+    struct recovery *recovery = user;
+    for (size_t i = 0; i < recovery->fleet->count; i++) {
+        for (int kind = 0; kind < ALERT_KINDS; kind++)
+            publisher_journal_episode(recovery->publisher, recovery->fleet->robot[i],
+                                      (enum alert_kind)kind);
+    }
+    outbox_each_kept(recovery->publisher->outbox, give_message, recovery);
+}
+
+static const struct journal_handlers journal_handlers = {.on_ready = on_ready,
+                                                         .on_refill = on_refill};
+
+/* ---- after a restart */
+
+static void take_message(struct recovery *recovery, const struct journal_op *op)
+{
+    const struct mqtt_message message = {.topic = op->topic,
+                                         .payload = op->payload,
+                                         .size = op->size,
+                                         .qos = 1,
+                                         .content_type = op->content_type};
+    /* A clock that was set back makes nothing young again, nor old. */
+    double age_s = (double)(clock_realtime_ns() - op->created_ns) / (double)CLOCK_NS_PER_S;
+    const struct outbox_kept kept = {.number = op->number,
+                                     .created_ns = op->created_ns,
+                                     .age_s = age_s > 0 ? age_s : 0,
+                                     .now_ns = clock_monotonic_ns()};
+    if (outbox_put_kept(recovery->publisher->outbox, &message, &kept) < 0)
+        log_error("journal: out of memory: a message on %s waits for the next start", op->topic);
+}
+
+static struct robot *find_robot(struct recovery *recovery, const char *name, struct diag *diag)
+{
+    if (!name_valid(name)) {
+        diag_set(diag, "\"%.64s\" is no name of a robot", name);
+        return NULL;
+    }
+    struct robot *robot = fleet_find(recovery->fleet, name);
+    return robot ? robot : fleet_add(recovery->fleet, name, diag);
+}
+
+/* It has been heard before the restart, so its silence counts from now on. */
+static void take_episode(struct recovery *recovery, const struct journal_op *op)
+{
+    struct diag diag = DIAG_INIT;
+    struct robot *robot = find_robot(recovery, op->robot, &diag);
+    if (!robot || episode_restore(robot, op->alert_kind, op->text, &diag) < 0) {
+        log_warning("journal: the open %.20s alert of %.64s ends here, untold: %s", op->alert_kind,
+                    op->robot, diag.text);
+        journal_episode(recovery->publisher->journal, op->robot, op->alert_kind, NULL);
+        return;
+    }
+    robot->last_arrival_ns = clock_monotonic_ns();
+    log_info("%s: the open %s alert goes on", robot->name, op->alert_kind);
+}
+
+static void on_found(void *user, const struct journal_op *op)
+{
+    if (op->kind == JOURNAL_EPISODE)
+        take_episode(user, op);
+    else
+        take_message(user, op);
+}
+
+int recovery_start(struct recovery *recovery, uv_loop_t *loop, const char *state_directory)
+{
+    struct publisher *publisher = recovery->publisher;
+    int r = journal_start(loop, state_directory, &journal_handlers, recovery, &publisher->journal);
+    if (r < 0)
+        return r;
+    journal_read(publisher->journal, on_found, recovery);
+    size_t waiting = outbox_count(publisher->outbox);
+    if (waiting > 0)
+        log_info("journal: %zu alert messages of the run before are still to be delivered",
+                 waiting);
+    return 0;
+}
+
+void recovery_stop(struct recovery *recovery, void (*on_stopped)(void *user), void *user)
+{
+    struct journal *journal = recovery->publisher->journal;
+    recovery->publisher->journal = NULL;
+    journal_stop(journal, on_stopped, user);
+}

@@ -1,0 +1,26 @@
+/*
+ * recovery: what is alike before and after a restart: alerts on their way, and open episodes.
+ *
+ * It ties the journal to the outbox and the robots. Thread: the loop.
+ */
+#ifndef ARMWATCH_DAEMON_RECOVERY_H
+#define ARMWATCH_DAEMON_RECOVERY_H
+
+#include "daemon/fleet.h"
+#include "daemon/journal.h"
+#include "daemon/publisher.h"
+
+struct recovery {
+    struct fleet *fleet;         /* borrowed */
+    struct publisher *publisher; /* borrowed; it gets the journal */
+};
+
+/* Starts the journal and takes up what the run before has left: its messages are queued before any
+ * other, and a robot with an open episode is there from the start, in that episode. Errors:
+ * -ENOMEM. */
+int recovery_start(struct recovery *recovery, uv_loop_t *loop, const char *state_directory);
+
+/* Ends the journal; then on_stopped (may be NULL) from the loop. */
+void recovery_stop(struct recovery *recovery, void (*on_stopped)(void *user), void *user);
+
+#endif
