@@ -257,6 +257,11 @@ void broker_thaw(struct broker *broker)
     broker_signal(broker, SIGCONT);
 }
 
+void broker_reload(struct broker *broker)
+{
+    broker_signal(broker, SIGHUP);
+}
+
 bool broker_shell(struct broker *broker, const char *command)
 {
     char *text = NULL;

@@ -34,6 +34,7 @@ void broker_stop(struct broker *broker); /* SIGTERM, until it has ended */
 void broker_kill(struct broker *broker); /* SIGKILL, until it has ended */
 void broker_freeze(struct broker *broker);
 void broker_thaw(struct broker *broker);
+void broker_reload(struct broker *broker); /* SIGHUP: its password and ACL files are read again */
 
 int broker_port(const struct broker *broker);
 const char *broker_url(const struct broker *broker);
