@@ -64,6 +64,7 @@ needed_packages=(
     mosquitto openssl
 )
 lint_packages=(clang-format)
+test_packages=(mosquitto-clients)
 
 # missing_packages PACKAGE...
 missing_packages() {

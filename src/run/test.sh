@@ -15,7 +15,7 @@ done
 if [ ${#suites[@]} -eq 0 ]; then
     suites=(--suite lint --suite unit --suite integration)
 fi
-ensure_packages "${lint_packages[@]}"
+ensure_packages "${lint_packages[@]}" "${test_packages[@]}"
 ensure_build "${options[@]}"
 
 log=$build_dir/meson-logs/testlog.json

@@ -176,21 +176,40 @@ void cell_robot_init(struct cell_robot *robot, const char *name, size_t channels
     toy_arm_init(&robot->arm, channels, seed);
 }
 
-uint64_t cell_send(struct cell *cell, struct cell_robot *robot, double anomaly)
+#define ROW_TEXT_MAX 512
+
+static size_t format_next_row(struct cell_robot *robot, double anomaly, char text[ROW_TEXT_MAX])
 {
-    char time[CLOCK_RFC3339_MAX], text[512];
+    char time[CLOCK_RFC3339_MAX];
     float values[TOY_ARM_CHANNELS];
     uint64_t seq = robot->arm.row;
     clock_format_rfc3339(toy_arm_time_ns(robot->arm.row), time);
     toy_arm_next(&robot->arm, anomaly, values);
-    int size = snprintf(text, sizeof text, "{\"time\":\"%s\",\"seq\":%llu,\"values\":[", time,
+    int size = snprintf(text, ROW_TEXT_MAX, "{\"time\":\"%s\",\"seq\":%llu,\"values\":[", time,
                         (unsigned long long)seq);
     for (size_t c = 0; c < robot->arm.channels; c++)
-        size += snprintf(text + size, sizeof text - (size_t)size, "%s%.9g", c ? "," : "",
+        size += snprintf(text + size, ROW_TEXT_MAX - (size_t)size, "%s%.9g", c ? "," : "",
                          (double)values[c]);
-    size += snprintf(text + size, sizeof text - (size_t)size, "]}");
-    cell_publish(cell, cell_topic(robot->name, "sample"), text, (size_t)size);
+    size += snprintf(text + size, ROW_TEXT_MAX - (size_t)size, "]}");
+    return (size_t)size;
+}
+
+uint64_t cell_send(struct cell *cell, struct cell_robot *robot, double anomaly)
+{
+    char text[ROW_TEXT_MAX];
+    uint64_t seq = robot->arm.row;
+    size_t size = format_next_row(robot, anomaly, text);
+    cell_publish(cell, cell_topic(robot->name, "sample"), text, size);
     return seq;
+}
+
+void cell_send_if_possible(struct cell *cell, struct cell_robot *robot, double anomaly)
+{
+    char text[ROW_TEXT_MAX];
+    const struct mqtt_message message = {.topic = cell_topic(robot->name, "sample"),
+                                         .payload = text,
+                                         .size = format_next_row(robot, anomaly, text)};
+    mqtt_client_publish(cell->sender->client, &message, NULL);
 }
 
 static bool was_scored(const struct cell *cell, const char *robot, uint64_t seq)

@@ -79,6 +79,8 @@ void cell_robot_init(struct cell_robot *robot, const char *name, size_t channels
 /* Publishes the next row as {"time", "seq", "values"} on the robot's default topic. Returns its
  * sequence number. */
 uint64_t cell_send(struct cell *cell, struct cell_robot *robot, double anomaly);
+/* The same, but what cannot be sent now is lost. */
+void cell_send_if_possible(struct cell *cell, struct cell_robot *robot, double anomaly);
 /* Sends that many rows, a few at a time, and waits until the last one was scored (scores.rate_hz
  * -1). */
 void cell_run(struct cell *cell, struct cell_robot *robot, size_t rows, double anomaly);
