@@ -411,3 +411,22 @@ bool json_has_text(const cJSON *array, const char *text)
     }
     return false;
 }
+
+size_t cell_count_alerts(const struct cell *cell, const char *topic, const char *type)
+{
+    size_t distinct = 0, count = cell_count(cell, topic);
+    char full[64];
+    snprintf(full, sizeof full, "armwatch.alert.%s", type);
+    for (size_t i = 0; i < count; i++) {
+        cJSON *one = cell_json(cell, topic, i);
+        bool known = strcmp(json_text(one, "type"), full) != 0;
+        for (size_t j = 0; j < i && !known; j++) {
+            cJSON *other = cell_json(cell, topic, j);
+            known = !strcmp(json_text(one, "id"), json_text(other, "id"));
+            cJSON_Delete(other);
+        }
+        distinct += !known;
+        cJSON_Delete(one);
+    }
+    return distinct;
+}

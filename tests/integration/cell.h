@@ -94,6 +94,9 @@ void cell_stream_stop(struct cell *cell);
 /* Messages that the watcher has heard on a topic; NULL or 0 if there are none. */
 const struct peer_message *cell_last(const struct cell *cell, const char *topic);
 size_t cell_count(const struct cell *cell, const char *topic);
+/* Alert messages of a type, "raised", on a topic; one that was delivered twice, with the same id,
+ * counts once. */
+size_t cell_count_alerts(const struct cell *cell, const char *topic, const char *type);
 /* The nth (from 0) message on a topic as JSON, to be deleted by the caller; fails if there is none.
  */
 cJSON *cell_json(const struct cell *cell, const char *topic, size_t nth);

@@ -28,18 +28,6 @@ static void wait_for_watcher(struct cell *cell)
     harness_subscribe(cell->harness, cell->watcher, "armwatch/robot/+/alert", 1);
 }
 
-static size_t count_types(const struct cell *cell, const char *type)
-{
-    size_t count = 0;
-    char text[64];
-    snprintf(text, sizeof text, "\"armwatch.alert.%s\"", type);
-    for (size_t i = 0; i < cell->watcher->message_count; i++) {
-        const struct peer_message *message = &cell->watcher->messages[i];
-        count += !strcmp(message->topic, ALERT) && strstr(message->payload, text);
-    }
-    return count;
-}
-
 /* What somebody who subscribes now is told at once. */
 static void assert_retained(struct cell *cell, const char *topic, const char *text)
 {
@@ -62,7 +50,7 @@ static void lose_broker_and_find_it(struct cell *cell, void (*end)(struct broker
     cell_start(cell);
     cell_run(cell, &robot, 10, 0);
     cell_run(cell, &robot, 10, GROSS);
-    cell_wait(cell, count_types(cell, "raised") == 1, 3000);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "raised") == 1, 3000);
     end(cell->harness->broker);
     broker_start(cell->harness->broker, NULL);
     size_t online = cell_count(cell, CELL_STATUS);
@@ -72,8 +60,8 @@ static void lose_broker_and_find_it(struct cell *cell, void (*end)(struct broker
     assert_retained(cell, STATE, "\"severity\":\"critical\"");
     cell_run(cell, &robot, 10, GROSS); /* subscribed again */
     cell_run(cell, &robot, 60, 0);
-    cell_wait(cell, count_types(cell, "cleared") == 1, 3000);
-    assert_int_equal(count_types(cell, "raised"), 1);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "cleared") == 1, 3000);
+    assert_int_equal(cell_count_alerts(cell, ALERT, "raised"), 1);
     cJSON *reply = cell_command(cell, "\"command\":\"status\"");
     assert_true(cJSON_IsTrue(json_at(reply, "ok")));
     cJSON_Delete(reply);
@@ -109,9 +97,9 @@ static void test_alert_raised_while_offline(void **state)
     daemon_process_signal(cell->daemon, SIGSTOP); /* until somebody listens */
     broker_start(cell->harness->broker, NULL);
     wait_for_watcher(cell);
-    assert_int_equal(count_types(cell, "raised"), 0);
+    assert_int_equal(cell_count_alerts(cell, ALERT, "raised"), 0);
     daemon_process_signal(cell->daemon, SIGCONT);
-    cell_wait(cell, count_types(cell, "raised") > 0, 10000);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "raised") > 0, 10000);
     cJSON *first = cell_json(cell, ALERT, 0);
     assert_string_equal(strrchr(json_text(first, "id"), '/'), "/1");
     for (size_t i = 1; i < cell_count(cell, ALERT); i++) { /* at least once: the same again */
@@ -140,7 +128,7 @@ static void test_alert_raised_while_broker_is_frozen(void **state)
     cell_wait(cell, daemon_process_logged(cell->daemon, "raised") == 1, 5000);
     wait_ms(&cell->harness->loop, 1500);
     broker_thaw(cell->harness->broker);
-    cell_wait(cell, count_types(cell, "raised") == 1, 5000);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "raised") == 1, 5000);
     cell_wait(cell, cell_last_says(cell, STATE, "state", "stale"), 5000);
     cell_stop(cell);
 }
@@ -258,12 +246,12 @@ static void whole_path(struct cell *cell)
     cell_start(cell);
     cell_run(cell, &robot, 20, 0);
     cell_run(cell, &robot, 10, GROSS);
-    cell_wait(cell, count_types(cell, "raised") == 1, 3000);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "raised") == 1, 3000);
     cJSON *reply = cell_command(cell, "\"command\":\"reload\",\"model\":\"cell-v2\"");
     assert_true(cJSON_IsTrue(json_at(reply, "ok")));
     cJSON_Delete(reply);
     cell_run(cell, &robot, 60, 0);
-    cell_wait(cell, count_types(cell, "cleared") == 1, 3000);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "cleared") == 1, 3000);
     cell_wait(cell, cell_last_says(cell, STATE, "state", "ok"), 3000);
 }
 

@@ -18,27 +18,6 @@
 #define ALERT "armwatch/robot/kuka1/alert"
 #define STATE "armwatch/robot/kuka1/state"
 
-/* Messages on the alert topic of one type, those with an id that was there before left out: what is
- * delivered twice counts once. */
-static size_t count_types(const struct cell *cell, const char *type)
-{
-    size_t distinct = 0, count = cell_count(cell, ALERT);
-    char full[64];
-    snprintf(full, sizeof full, "armwatch.alert.%s", type);
-    for (size_t i = 0; i < count; i++) {
-        cJSON *one = cell_json(cell, ALERT, i);
-        bool known = strcmp(json_text(one, "type"), full) != 0;
-        for (size_t j = 0; j < i && !known; j++) {
-            cJSON *other = cell_json(cell, ALERT, j);
-            known = !strcmp(json_text(one, "id"), json_text(other, "id"));
-            cJSON_Delete(other);
-        }
-        distinct += !known;
-        cJSON_Delete(one);
-    }
-    return distinct;
-}
-
 /* Every message so far is about one alert, and no id has two contents. */
 static void assert_one_alert(const struct cell *cell)
 {
@@ -78,19 +57,19 @@ static void test_killed_in_an_episode(void **state)
     struct cell_robot robot;
     begin(cell, &robot, 500);
     cell_run(cell, &robot, 10, GROSS);
-    cell_wait(cell, count_types(cell, "raised") == 1, 3000);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "raised") == 1, 3000);
     for (int kill = 0; kill < 3; kill++) {
         daemon_process_kill(cell->daemon);
         wait_offline(cell);
         cell_start(cell);
-        cell_wait(cell, count_types(cell, "updated") == (size_t)kill + 1, 3000);
+        cell_wait(cell, cell_count_alerts(cell, ALERT, "updated") == (size_t)kill + 1, 3000);
         cell_run(cell, &robot, 10, GROSS);
         cell_wait(cell, cell_last_says(cell, STATE, "state", "alert"), 3000);
     }
-    assert_int_equal(count_types(cell, "raised"), 1);
-    assert_int_equal(count_types(cell, "cleared"), 0);
+    assert_int_equal(cell_count_alerts(cell, ALERT, "raised"), 1);
+    assert_int_equal(cell_count_alerts(cell, ALERT, "cleared"), 0);
     cell_run(cell, &robot, 60, 0);
-    cell_wait(cell, count_types(cell, "cleared") == 1, 3000);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "cleared") == 1, 3000);
     assert_one_alert(cell);
     cell_wait(cell, cell_last_says(cell, STATE, "state", "ok"), 3000);
     daemon_process_kill(cell->daemon); /* and what is over stays so */
@@ -98,7 +77,7 @@ static void test_killed_in_an_episode(void **state)
     cell_start(cell);
     cell_run(cell, &robot, 20, 0);
     cell_wait(cell, cell_last_says(cell, STATE, "state", "ok"), 3000);
-    assert_int_equal(count_types(cell, "cleared"), 1);
+    assert_int_equal(cell_count_alerts(cell, ALERT, "cleared"), 1);
     cell_stop(cell);
 }
 
@@ -117,12 +96,13 @@ static void test_killed_and_the_robot_is_gone(void **state)
     struct cell_robot robot;
     begin(cell, &robot, 501);
     cell_run(cell, &robot, 10, GROSS);
-    cell_wait(cell, count_types(cell, "raised") == 1, 3000);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "raised") == 1, 3000);
     cell_configure(cell, "input.silent_s", "1");
     daemon_process_kill(cell->daemon);
     wait_offline(cell);
     cell_start(cell);
-    cell_wait(cell, count_types(cell, "raised") == 2, 6000); /* the second is `silent` */
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "raised") == 2,
+              6000); /* the second is `silent` */
     cJSON *last = cell_last_json(cell, ALERT);
     assert_string_equal(json_text(last, "data.kind"), "silent");
     cJSON_Delete(last);
@@ -150,15 +130,15 @@ static void test_killed_with_undelivered_alerts(void **state)
     harness_subscribe(cell->harness, cell->watcher, "armwatch/robot/+/alert", 1);
     assert_int_equal(cell_count(cell, ALERT), 0);
     cell_start(cell);
-    cell_wait(cell, count_types(cell, "raised") == 1, 5000);
-    cell_wait(cell, count_types(cell, "updated") == 1, 5000);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "raised") == 1, 5000);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "updated") == 1, 5000);
     assert_one_alert(cell);
     assert_int_equal(daemon_process_logged(cell->daemon, "1 alert messages of the run before"), 1);
     cell_stop(cell);
     wait_offline(cell);
     cell_start(cell); /* what was delivered is not told again */
-    cell_wait(cell, count_types(cell, "updated") == 2, 5000);
-    assert_int_equal(count_types(cell, "raised"), 1);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "updated") == 2, 5000);
+    assert_int_equal(cell_count_alerts(cell, ALERT, "raised"), 1);
     cell_stop(cell);
 }
 
@@ -200,7 +180,7 @@ static void test_journal_cannot_be_written(void **state)
     assert_true(status_has(cell, "journal"));
     cell_run(cell, &robot, 20, 0);
     cell_run(cell, &robot, 10, GROSS);
-    cell_wait(cell, count_types(cell, "raised") == 1, 3000);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "raised") == 1, 3000);
     assert_int_equal(rmdir(path), 0);
     cell_wait(cell, cell_last_says(cell, CELL_STATUS, "state", "online"), 5000);
     assert_true(in_outbox(cell, "journal_errors") >= 1);
@@ -209,9 +189,9 @@ static void test_journal_cannot_be_written(void **state)
     cell_start(cell);
     cell_run(cell, &robot, 10, GROSS);
     cell_run(cell, &robot, 60, 0);
-    cell_wait(cell, count_types(cell, "cleared") == 1, 3000);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "cleared") == 1, 3000);
     assert_one_alert(cell);
-    assert_int_equal(count_types(cell, "raised"), 1);
+    assert_int_equal(cell_count_alerts(cell, ALERT, "raised"), 1);
     cell_stop(cell);
 }
 
@@ -241,8 +221,8 @@ static void test_denied_alerts_stay(void **state)
     assert_int_equal(cell_count(cell, ALERT), 0);
     broker_write(cell->harness->broker, "acl", open);
     broker_reload(cell->harness->broker);
-    cell_wait(cell, count_types(cell, "cleared") == 1, 15000);
-    assert_int_equal(count_types(cell, "raised"), 1);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "cleared") == 1, 15000);
+    assert_int_equal(cell_count_alerts(cell, ALERT, "raised"), 1);
     assert_one_alert(cell);
     cJSON *first = cell_json(cell, ALERT, 0);
     assert_string_equal(json_text(first, "data.state"), "raised"); /* in order */
