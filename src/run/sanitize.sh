@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# ./run sanitize: the suites with other eyes: address and undefined behaviour, threads, valgrind.
+set -euo pipefail
+source src/run/common.sh
+
+kinds=()
+suites=()
+for argument in "$@"; do
+    case $argument in
+    address | thread | valgrind) kinds+=("$argument") ;;
+    unit | integration) suites+=(--suite "$argument") ;;
+    *) usage_error "sanitize: \"$argument\" is neither address, thread, valgrind, unit nor integration" ;;
+    esac
+done
+[ ${#kinds[@]} -gt 0 ] || kinds=(address thread valgrind)
+
+ensure_packages "${test_packages[@]}"
+failed=0
+
+# run_suites DIRECTORY [MESON TEST OPTION...]
+run_suites() {
+    local directory=$1
+    shift
+    rm -f "$directory/meson-logs/testlog.json"
+    meson test -C "$directory" --no-rebuild --print-errorlogs --timeout-multiplier 10 "$@" </dev/null >"$directory/tests.log" || true
+    python3 src/run/test_summary.py "$directory/meson-logs/testlog.json" || failed=1
+}
+
+sanitized() {
+    local kind=$1 options=$2
+    build_dir=build-$kind
+    ensure_build "-Db_sanitize=$options" -Db_lundef=false
+    [ ${#suites[@]} -gt 0 ] || suites=(--suite unit --suite integration)
+    run_suites "$build_dir" "${suites[@]}"
+}
+
+# The unit suite only: what runs in real time is too slow there. BLAS takes kernels that valgrind knows.
+under_valgrind() {
+    local program name passed=0 wrong=0
+    ensure_packages valgrind
+    build_dir=build
+    ensure_build
+    mkdir -p build/valgrind
+    for program in build/tests/unit/test_*; do
+        name=${program##*/}
+        [[ -x $program && ! -d $program && $name != test_must_fail ]] || continue
+        if ARMWATCH=build/src/cli/armwatch OPENBLAS_CORETYPE=Haswell valgrind -q --error-exitcode=99 --leak-check=full \
+            --errors-for-leak-kinds=definite "$program" >"build/valgrind/$name.log" 2>&1 </dev/null; then
+            passed=$((passed + 1))
+        else
+            wrong=$((wrong + 1))
+            say "  failed      $name (build/valgrind/$name.log)"
+        fi
+    done
+    say "$passed passed, $wrong failed"
+    [ "$wrong" -eq 0 ] || failed=1
+}
+
+for kind in "${kinds[@]}"; do
+    say "${bold}$kind$plain"
+    case $kind in
+    address) sanitized address address,undefined ;;
+    thread) sanitized thread thread ;;
+    valgrind) under_valgrind ;;
+    esac
+done
+exit "$failed"
