@@ -213,6 +213,8 @@ static void tick_robot(struct daemon *daemon, struct robot *robot, int64_t now_n
     double limit_s = daemon->config->input.stale_periods * robot->model->period_s;
     double quiet_s = (double)(now_ns - robot->last_arrival_ns) / 1e9;
     robot->stale = quiet_s > (limit_s > 1 ? limit_s : 1);
+    if (robot->stale)
+        robot_heard_nothing(robot, now_ns);
     /* Without a broker the message that waits says it all; hours of repetitions would fill the
      * outbox and leave no room for the next alert. */
     for (int kind = 0; kind < ALERT_KINDS && mqtt_client_online(daemon->client); kind++) {

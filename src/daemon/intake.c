@@ -65,6 +65,21 @@ static bool power_of_two(uint64_t count)
     return (count & (count - 1)) == 0;
 }
 
+/* How a row came. */
+struct arrival {
+    bool dated;    /* its time is the source's */
+    bool numbered; /* it and the row before have a seq */
+    bool restarted;
+    uint64_t missing; /* between the two */
+};
+
+/* A sign of life, if no row. */
+static void hear(struct intake *intake, struct robot *robot, int64_t now_ns)
+{
+    robot_heard(robot, now_ns);
+    silence_end(intake->publisher, robot, now_ns);
+}
+
 /* Logged at the 1st, 2nd, 4th, 8th ... time: a source that is wrong is wrong ten times a second. */
 static void refuse(struct intake *intake, struct robot *robot, enum sample_refusal refusal,
                    const char *why, int64_t now_ns)
@@ -72,7 +87,7 @@ static void refuse(struct intake *intake, struct robot *robot, enum sample_refus
     uint64_t count = ++robot->counters.rejected[refusal];
     intake->rejected++;
     robot_note_trouble(robot, ROBOT_REJECTED, now_ns);
-    robot_count_window(robot, false, now_ns);
+    hear(intake, robot, now_ns);
     track_break(&robot->track);
     if (power_of_two(count))
         log_warning("%s: sample refused (%s, %llu so far): %s", robot->name,
@@ -150,6 +165,39 @@ static bool judge_standstill(struct intake *intake, struct robot *robot,
     return row.verdict != FLAT_NONE;
 }
 
+static void hear_row(struct intake *intake, struct robot *robot, const struct arrival *arrival,
+                     int64_t now_ns)
+{
+    uint64_t missing = arrival->missing;
+    /* By times alone a pause cannot be told from a clock that was set forward, and without times a
+     * loss not from a delay. */
+    if (!arrival->numbered && arrival->restarted) {
+        uint64_t passed = robot_periods_since_row(robot, now_ns);
+        missing = missing < passed ? missing : passed;
+    }
+    if (!arrival->numbered && !arrival->dated)
+        missing = 0;
+    bool told = robot->stale; /* a pause that was told as such is no trouble afterwards */
+    missing = robot_heard_row(robot, missing, now_ns);
+    robot->counters.missing += missing;
+    if (!told)
+        robot_note_missing(robot, missing, now_ns);
+    silence_end(intake->publisher, robot, now_ns);
+    robot->arrivals++;
+}
+
+/* A message that tells nothing new. */
+static void drop(struct robot *robot, enum robot_trouble trouble, int64_t now_ns)
+{
+    robot_note_trouble(robot, trouble, now_ns);
+    if (trouble == ROBOT_DUPLICATES) {
+        robot->counters.duplicates++;
+        robot_heard_copy(robot, now_ns);
+    } else {
+        robot->counters.late++; /* its window was counted when it was overtaken */
+    }
+}
+
 /* The row stands in the history already; this decides whether it counts. */
 static void take_sample(struct intake *intake, struct robot *robot, struct sample *sample,
                         int64_t now_ns)
@@ -158,10 +206,12 @@ static void take_sample(struct intake *intake, struct robot *robot, struct sampl
     if (robot->gated) {
         robot->counters.gated++;
         robot->stopped = false; /* it was not looked at */
-        robot_count_window(robot, false, now_ns);
+        hear(intake, robot, now_ns);
         track_break(&robot->track);
         return;
     }
+    struct arrival arrival = {.dated = sample->has_time,
+                              .numbered = sample->has_seq && robot->track.history.last_has_seq};
     if (!sample->has_time) {
         sample->time_ns = clock_realtime_ns();
         sample->has_time = true;
@@ -169,12 +219,13 @@ static void take_sample(struct intake *intake, struct robot *robot, struct sampl
     bool first = !robot->track.history.started;
     switch (track_push(&robot->track, sample)) {
     case HISTORY_DUPLICATE:
-        robot->counters.duplicates++;
+        drop(robot, ROBOT_DUPLICATES, now_ns);
         return;
     case HISTORY_LATE:
-        robot->counters.late++;
+        drop(robot, ROBOT_LATE, now_ns);
         return;
     case HISTORY_RESTARTED:
+        arrival.restarted = true;
         robot->counters.gaps += !first;
         robot->epoch++;
         robot->scored = false;
@@ -182,7 +233,8 @@ static void take_sample(struct intake *intake, struct robot *robot, struct sampl
     case HISTORY_APPENDED:
         break;
     }
-    robot->arrivals++;
+    arrival.missing = robot->track.history.missing;
+    hear_row(intake, robot, &arrival, now_ns);
     if (judge_standstill(intake, robot, sample, now_ns))
         robot_count_window(robot, false, now_ns);
     else
@@ -211,9 +263,6 @@ static void take_message(struct intake *intake, struct robot *robot,
         return;
     }
     robot_note_received(robot, now_ns);
-    robot->last_arrival_ns = now_ns;
-    robot->stale = false;
-    silence_end(intake->publisher, robot, now_ns);
     struct sample sample;
     struct diag diag = DIAG_INIT;
     enum sample_refusal refusal =

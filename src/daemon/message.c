@@ -228,19 +228,13 @@ static cJSON *counters_tree(const struct robot_counters *counters)
     const struct {
         const char *name;
         uint64_t value;
-    } single[] = {{"received", counters->received},
-                  {"retained", counters->retained},
-                  {"duplicates", counters->duplicates},
-                  {"late", counters->late},
-                  {"gaps", counters->gaps},
-                  {"gated", counters->gated},
-                  {"windows", counters->windows},
-                  {"scored", counters->scored},
-                  {"overload", counters->overload},
-                  {"nonfinite", counters->nonfinite},
-                  {"faulty", counters->faulty},
-                  {"stopped", counters->stopped},
-                  {"alerts", counters->alerts}};
+    } single[] = {{"received", counters->received},     {"retained", counters->retained},
+                  {"duplicates", counters->duplicates}, {"late", counters->late},
+                  {"missing", counters->missing},       {"gaps", counters->gaps},
+                  {"gated", counters->gated},           {"windows", counters->windows},
+                  {"scored", counters->scored},         {"overload", counters->overload},
+                  {"nonfinite", counters->nonfinite},   {"faulty", counters->faulty},
+                  {"stopped", counters->stopped},       {"alerts", counters->alerts}};
     cJSON *root = cJSON_CreateObject();
     for (size_t i = 0; i < sizeof single / sizeof single[0]; i++)
         cJSON_AddNumberToObject(root, single[i].name, (double)single[i].value);

@@ -16,7 +16,10 @@ const char *robot_state_name(enum robot_state state)
 
 const char *robot_trouble_name(enum robot_trouble trouble)
 {
-    static const char *const names[ROBOT_TROUBLES] = {"rejected", "overload", "nonfinite"};
+    static const char *const names[ROBOT_TROUBLES] = {
+        [ROBOT_REJECTED] = "rejected", [ROBOT_DUPLICATES] = "duplicates",
+        [ROBOT_LATE] = "late",         [ROBOT_MISSING] = "missing",
+        [ROBOT_OVERLOAD] = "overload", [ROBOT_NONFINITE] = "nonfinite"};
     return names[trouble];
 }
 
@@ -82,7 +85,7 @@ bool robot_has_open_episode(const struct robot *robot)
     return open;
 }
 
-void robot_count_window(struct robot *robot, bool evaluated, int64_t now_ns)
+static void count_windows(struct robot *robot, uint64_t due, uint64_t evaluated, int64_t now_ns)
 {
     int64_t minute = now_ns / (60 * CLOCK_NS_PER_S);
     size_t at = (size_t)(minute % ROBOT_COVERAGE_MINUTES);
@@ -90,8 +93,74 @@ void robot_count_window(struct robot *robot, bool evaluated, int64_t now_ns)
         robot->coverage[at].minute = minute;
         robot->coverage[at].expected = robot->coverage[at].evaluated = 0;
     }
-    robot->coverage[at].expected++;
+    robot->coverage[at].expected += due;
     robot->coverage[at].evaluated += evaluated;
+}
+
+void robot_count_window(struct robot *robot, bool evaluated, int64_t now_ns)
+{
+    count_windows(robot, 1, evaluated, now_ns);
+}
+
+/* How many periods a time is, at most those that coverage remembers. */
+static uint64_t periods(const struct robot *robot, int64_t time_ns)
+{
+    double longest_s = ROBOT_COVERAGE_MINUTES * 60, time_s = (double)time_ns / 1e9;
+    return (uint64_t)((time_s < longest_s ? time_s : longest_s) / robot->model->period_s);
+}
+
+static void count_unjudged(struct robot *robot, uint64_t count, int64_t now_ns)
+{
+    count_windows(robot, count, 0, now_ns);
+    robot->due.since_row += count;
+    robot->due.since_arrival += count;
+}
+
+static void arrive(struct robot *robot, int64_t now_ns)
+{
+    robot->last_arrival_ns = now_ns;
+    robot->stale = false;
+    robot->due.since_arrival = robot->due.copies = 0;
+}
+
+void robot_heard(struct robot *robot, int64_t now_ns)
+{
+    count_unjudged(robot, 1, now_ns);
+    robot->due.messages++;
+    arrive(robot, now_ns);
+}
+
+void robot_heard_copy(struct robot *robot, int64_t now_ns)
+{
+    if (robot->due.copies++ > robot->due.since_arrival)
+        count_unjudged(robot, 1, now_ns);
+}
+
+uint64_t robot_heard_row(struct robot *robot, uint64_t missing, int64_t now_ns)
+{
+    uint64_t most = periods(robot, INT64_MAX);
+    missing = missing < most ? missing : most; /* more is a counter that was set */
+    if (missing > robot->due.since_row)
+        count_windows(robot, missing - robot->due.since_row, 0, now_ns);
+    missing -= robot->due.messages < missing ? robot->due.messages : missing;
+    robot->due.row_ns = now_ns;
+    robot->due.since_row = robot->due.messages = 0;
+    arrive(robot, now_ns);
+    return missing;
+}
+
+uint64_t robot_periods_since_row(const struct robot *robot, int64_t now_ns)
+{
+    return robot->due.row_ns ? periods(robot, now_ns - robot->due.row_ns) : 0;
+}
+
+void robot_heard_nothing(struct robot *robot, int64_t now_ns)
+{
+    if (robot->last_arrival_ns == 0)
+        return;
+    uint64_t due = periods(robot, now_ns - robot->last_arrival_ns);
+    if (due > robot->due.since_arrival)
+        count_unjudged(robot, due - robot->due.since_arrival, now_ns);
 }
 
 double robot_coverage_1h(const struct robot *robot, int64_t now_ns)
@@ -135,12 +204,18 @@ void robot_note_trouble(struct robot *robot, enum robot_trouble trouble, int64_t
     robot->recent.count[trouble][0]++;
 }
 
+void robot_note_missing(struct robot *robot, uint64_t count, int64_t now_ns)
+{
+    turn_slots(robot, now_ns);
+    robot->recent.count[ROBOT_MISSING][0] += count;
+}
+
 bool robot_has_trouble(struct robot *robot, enum robot_trouble trouble, int64_t now_ns)
 {
     turn_slots(robot, now_ns);
-    uint64_t count = (uint64_t)robot->recent.count[trouble][0] + robot->recent.count[trouble][1];
-    uint64_t received = (uint64_t)robot->recent.received[0] + robot->recent.received[1];
-    return trouble == ROBOT_REJECTED ? count * 100 > received : count > 0;
+    uint64_t count = robot->recent.count[trouble][0] + robot->recent.count[trouble][1];
+    uint64_t received = robot->recent.received[0] + robot->recent.received[1];
+    return trouble < ROBOT_SHARES ? count * 100 > received : count > 0;
 }
 
 unsigned robot_states(struct robot *robot, int64_t now_ns)

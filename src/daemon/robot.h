@@ -34,11 +34,16 @@ enum robot_state {
 };
 const char *robot_state_name(enum robot_state state);
 
-/* Why a robot is degraded; each is the counter of its kind over the present and the last 10 s. */
+/* Why a robot is degraded; each is the counter of its kind over the present and the last 10 s. The
+ * first ones are trouble from over 1 % of its messages on. */
 enum robot_trouble {
-    ROBOT_REJECTED,  /* over 1 % of its samples were refused */
-    ROBOT_OVERLOAD,  /* a window found no room */
-    ROBOT_NONFINITE, /* a score overflowed */
+    ROBOT_REJECTED,                /* samples were refused */
+    ROBOT_DUPLICATES,              /* messages repeat the one before */
+    ROBOT_LATE,                    /* samples came behind a newer one */
+    ROBOT_MISSING,                 /* samples did not come, by their numbers or times */
+    ROBOT_SHARES,                  /* from here on a single one is trouble */
+    ROBOT_OVERLOAD = ROBOT_SHARES, /* a window found no room */
+    ROBOT_NONFINITE,               /* a score overflowed */
     ROBOT_TROUBLES
 };
 const char *robot_trouble_name(enum robot_trouble trouble);
@@ -49,6 +54,7 @@ struct robot_counters {
     uint64_t received; /* messages on its topic */
     uint64_t rejected[SAMPLE_REFUSALS];
     uint64_t retained, duplicates, late, gaps, gated;
+    uint64_t missing;  /* that did not come, or not in their turn */
     uint64_t windows;  /* sent to the scorer */
     uint64_t scored;   /* came back with a score */
     uint64_t overload; /* found no room */
@@ -84,7 +90,13 @@ struct robot {
     bool scored; /* at least one window since the last restart of its history */
     bool stale;
     bool unknown_channel_seen;
-    int64_t last_arrival_ns; /* monotonic; 0: none yet */
+    int64_t last_arrival_ns; /* monotonic, of a message that may be new; 0: none yet */
+    struct {
+        int64_t row_ns;                 /* monotonic, of the newest row; 0: none yet */
+        uint64_t since_row;             /* windows since then that could not be judged */
+        uint64_t messages;              /* of these: for a message that was no row */
+        uint64_t since_arrival, copies; /* since last_arrival_ns */
+    } due;
     int64_t last_score_message_ns;
     double score; /* newest ratio; negative: none */
     struct score last_score;
@@ -98,11 +110,11 @@ struct robot {
 
     struct {
         int64_t minute;
-        uint32_t expected, evaluated;
+        uint64_t expected, evaluated;
     } coverage[ROBOT_COVERAGE_MINUTES];
     struct {
         int64_t slot;                                   /* of 10 s */
-        uint32_t received[2], count[ROBOT_TROUBLES][2]; /* [0] present slot, [1] the one before */
+        uint64_t received[2], count[ROBOT_TROUBLES][2]; /* [0] present slot, [1] the one before */
     } recent;
 };
 
@@ -120,11 +132,28 @@ bool robot_has_open_episode(const struct robot *robot);
 
 /* One window was due, and was or was not evaluated. now_ns: monotonic. */
 void robot_count_window(struct robot *robot, bool evaluated, int64_t now_ns);
+
+/* What arrives, and what does not, asks for windows that nobody can judge. Each is counted once,
+ * however it shows: by a message, by the numbers or the times of the rows around it, by the clock.
+ */
+/* A sample that is in no window: refused, or not to be judged. */
+void robot_heard(struct robot *robot, int64_t now_ns);
+/* The newest row again: no sign of life. The first copy was judged with the row itself; where more
+ * follow, each stands where a new sample was due. */
+void robot_heard_copy(struct robot *robot, int64_t now_ns);
+/* A new row, `missing` ones before it. Returns how many of them no message was refused for. */
+uint64_t robot_heard_row(struct robot *robot, uint64_t missing, int64_t now_ns);
+/* Sample periods since the newest row came; an hour's at most. */
+uint64_t robot_periods_since_row(const struct robot *robot, int64_t now_ns);
+/* Nothing new for longer than the robot may be quiet. */
+void robot_heard_nothing(struct robot *robot, int64_t now_ns);
+
 /* Share of the last hour's windows that were evaluated; 1 if none was due. */
 double robot_coverage_1h(const struct robot *robot, int64_t now_ns);
 
 void robot_note_received(struct robot *robot, int64_t now_ns);
 void robot_note_trouble(struct robot *robot, enum robot_trouble trouble, int64_t now_ns);
+void robot_note_missing(struct robot *robot, uint64_t count, int64_t now_ns);
 bool robot_has_trouble(struct robot *robot, enum robot_trouble trouble, int64_t now_ns);
 
 /* The states that apply now as a set of bits (1 << state); ROBOT_OK if no other does. */

@@ -120,6 +120,20 @@ static enum step classify(const struct history *history, const struct sample *sa
     return forward && (step_ns > longest || step_ns < -HISTORY_LATE_MAX_NS) ? STEP_RESTART : step;
 }
 
+/* Of a forward step. A clock or a counter that was set back tells of no number. */
+static uint64_t count_missing(const struct history *history, const struct sample *sample)
+{
+    if (!history->started)
+        return 0;
+    if (sample->has_seq && history->last_has_seq)
+        return sample->seq > history->last_seq ? sample->seq - history->last_seq - 1 : 0;
+    int64_t step_ns = sample->time_ns - history->last_time_ns;
+    if (step_ns <= history->period_ns * 3 / 2)
+        return 0;
+    bool up = step_ns % history->period_ns >= history->period_ns / 2;
+    return (uint64_t)(step_ns / history->period_ns + up - 1);
+}
+
 enum history_outcome history_push(struct history *history, const struct sample *sample)
 {
     assert(sample->has_time && history->end < history->capacity);
@@ -128,6 +142,7 @@ enum history_outcome history_push(struct history *history, const struct sample *
         return HISTORY_DUPLICATE;
     if (step == STEP_LATE)
         return HISTORY_LATE;
+    history->missing = count_missing(history, sample);
     history->follows = step == STEP_NEXT && !history->broken;
     history->broken = false;
     history->run = step == STEP_NEXT ? history->run + 1 : 1;

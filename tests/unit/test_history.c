@@ -58,6 +58,35 @@ static void test_missing_by_time(void **state)
     history_deinit(&history);
 }
 
+static void expect_missing(struct history *history, int64_t time_ms, int64_t seq, uint64_t missing)
+{
+    push(history, time_ms, seq);
+    assert_int_equal(history->missing, missing);
+}
+
+static void test_how_many_are_missing(void **state)
+{
+    struct history history = make(3, 0);
+    expect_missing(&history, 10000, -1, 0);
+    expect_missing(&history, 10150, -1, 0);
+    expect_missing(&history, 10301, -1, 1);
+    expect_missing(&history, 10551, -1, 2); /* two and a half periods */
+    expect_missing(&history, 11551, -1, 9);
+    expect_missing(&history, 9000, -1, 0); /* set back */
+    expect_missing(&history, INT64_MAX / MS, -1, (INT64_MAX / MS - 9000 + 50) / 100 - 1);
+    history_deinit(&history);
+
+    history = make(3, 0); /* by the numbers, whatever the times are */
+    expect_missing(&history, 10000, 5, 0);
+    expect_missing(&history, 10100, 9, 3);
+    expect_missing(&history, 19100, 10, 0);
+    expect_missing(&history, 19200, 4010, 3999);
+    expect_missing(&history, 19300, 0, 0); /* counts anew */
+    expect_missing(&history, 20300, -1, 9);
+    expect_missing(&history, 20400, 99, 0);
+    history_deinit(&history);
+}
+
 /* With sequence numbers, jitter in time is none of the history's business. */
 static void test_missing_by_seq(void **state)
 {
@@ -299,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_run_grows_to_the_span),
         cmocka_unit_test(test_missing_by_time),
+        cmocka_unit_test(test_how_many_are_missing),
         cmocka_unit_test(test_missing_by_seq),
         cmocka_unit_test(test_duplicates_and_late_rows_change_nothing),
         cmocka_unit_test(test_a_clock_or_a_counter_that_was_set_back),

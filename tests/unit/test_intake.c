@@ -137,10 +137,83 @@ static void test_counters_add_up_to_the_input(void **state)
     assert_int_equal(c->received, 7);
     assert_int_equal(c->duplicates, 1);
     assert_int_equal(c->late, 1);
+    assert_int_equal(c->missing, 1); /* that it came late was not known yet */
     assert_int_equal(c->gated, 1);
     assert_int_equal(c->retained, 1);
     assert_int_equal(c->rejected[SAMPLE_EMPTY], 1);
     assert_int_equal(robot()->arrivals, 2);
+}
+
+static double coverage(void)
+{
+    return robot_coverage_1h(robot(), clock_monotonic_ns());
+}
+
+/* Nobody may think that what did not come was judged. */
+static void test_lost_samples_are_not_covered(void **state)
+{
+    for (unsigned i = 0; i < 100; i++)
+        plant_sample(&plant, "r", i, 1);
+    for (unsigned i = 4000; i < 4100; i++)
+        plant_sample(&plant, "r", i, 1);
+    assert_int_equal(robot()->counters.missing, 3900);
+    assert_int_equal(robot()->counters.gaps, 1);
+    /* The plant counts what was not judged, 3 rows at each start, but no results. */
+    plant_wait_results(&plant, 2 * 97);
+    assert_true(coverage() == 0);
+    uint64_t due = 0;
+    for (size_t i = 0; i < ROBOT_COVERAGE_MINUTES; i++)
+        due += robot()->coverage[i].expected;
+    assert_int_equal(due, 3900 + 2 * 3);
+    assert_true(robot_has_trouble(robot(), ROBOT_MISSING, clock_monotonic_ns()));
+}
+
+static void test_a_pause_that_was_stale_is_no_trouble(void **state)
+{
+    plant_sample(&plant, "r", 0, 1);
+    robot()->stale = true;
+    plant_sample(&plant, "r", 40, 1);
+    assert_false(robot()->stale);
+    assert_int_equal(robot()->counters.missing, 39);
+    assert_false(robot_has_trouble(robot(), ROBOT_MISSING, clock_monotonic_ns()));
+}
+
+static void publish_at(double time)
+{
+    char text[80];
+    snprintf(text, sizeof text, "{\"time\":%.3f,\"values\":[1,1,1]}", time);
+    plant_publish(&plant, "r", text);
+}
+
+/* Without numbers: short steps tell what is missing; a long one may be a clock that was set, and
+ * the loop's own has not seen so much time pass. */
+static void test_missing_by_time(void **state)
+{
+    publish_at(1763917200);
+    publish_at(1763917200.1);
+    publish_at(1763917200.4);
+    assert_int_equal(robot()->counters.missing, 2);
+    publish_at(1863917200);
+    publish_at(1763917200);
+    assert_in_range(robot()->counters.missing, 2, 2 + 600);
+}
+
+static void test_a_source_that_repeats_itself(void **state)
+{
+    for (unsigned i = 0; i < 60; i++)
+        plant_sample(&plant, "r", i, 1);
+    int64_t heard_ns = robot()->last_arrival_ns;
+    for (unsigned i = 0; i < 500; i++)
+        plant_sample(&plant, "r", 59, 1);
+    plant_wait_results(&plant, 57);
+    assert_int_equal(robot()->last_arrival_ns, heard_ns);
+    assert_int_equal(robot()->counters.duplicates, 500);
+    assert_true(robot_has_trouble(robot(), ROBOT_DUPLICATES, clock_monotonic_ns()));
+    plant_sample(&plant, "r", 58, 1); /* nor is an old one */
+    assert_int_equal(robot()->last_arrival_ns, heard_ns);
+    assert_false(robot_has_trouble(robot(), ROBOT_LATE, clock_monotonic_ns()));
+    plant_publish(&plant, "r", "x"); /* but whoever sends nonsense is there */
+    assert_true(robot()->last_arrival_ns > heard_ns);
 }
 
 static void publish_mode(unsigned seq, const char *mode)
@@ -315,6 +388,10 @@ int main(void)
         TEST(test_windows_from_the_fourth_row_on, setup),
         TEST(test_a_refused_sample_is_in_no_window, setup),
         TEST(test_counters_add_up_to_the_input, setup),
+        TEST(test_lost_samples_are_not_covered, setup),
+        TEST(test_a_pause_that_was_stale_is_no_trouble, setup),
+        TEST(test_missing_by_time, setup),
+        TEST(test_a_source_that_repeats_itself, setup),
         TEST(test_the_gate, setup),
         TEST(test_a_gap_begins_a_new_epoch, setup),
         TEST(test_bare_arrays, setup),

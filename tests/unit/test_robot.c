@@ -57,6 +57,118 @@ static void test_rejected_is_over_one_in_a_hundred(void **state)
     model_unref(model);
 }
 
+static void test_shares_of_what_came(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){0});
+    for (int t = 0; t < ROBOT_SHARES; t++) {
+        struct robot *robot = make(model);
+        for (int i = 0; i < 200; i++)
+            robot_note_received(robot, START);
+        for (int i = 0; i < 2; i++)
+            robot_note_trouble(robot, (enum robot_trouble)t, START);
+        assert_int_equal(robot_states(robot, START), 1U << ROBOT_WARMING);
+        robot_note_trouble(robot, (enum robot_trouble)t, START);
+        assert_int_equal(robot_states(robot, START), 1U << ROBOT_WARMING | 1U << ROBOT_DEGRADED);
+        robot_free(robot);
+    }
+    struct robot *robot = make(model);
+    for (int i = 0; i < 200; i++)
+        robot_note_received(robot, START);
+    robot_note_missing(robot, 2, START);
+    assert_false(robot_has_trouble(robot, ROBOT_MISSING, START));
+    robot_note_missing(robot, 5000000000, START);
+    assert_true(robot_has_trouble(robot, ROBOT_MISSING, START));
+    robot_free(robot);
+    model_unref(model);
+}
+
+/* Windows that were due so far, none of which was evaluated. */
+static uint64_t due(const struct robot *robot)
+{
+    uint64_t due = 0;
+    for (size_t i = 0; i < ROBOT_COVERAGE_MINUTES; i++)
+        due += robot->coverage[i].expected;
+    return due;
+}
+
+#define PERIOD (SECOND / 10)
+
+static void test_missing_rows_are_due(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){0});
+    struct robot *robot = make(model);
+    assert_int_equal(robot_heard_row(robot, 0, START), 0);
+    assert_int_equal(due(robot), 0); /* its own window is judged or not */
+    assert_int_equal(robot_heard_row(robot, 7, START + PERIOD), 7);
+    assert_int_equal(due(robot), 7);
+    /* Two that were refused have numbers, which are missing between the rows. */
+    robot_heard(robot, START + 2 * PERIOD);
+    robot_heard(robot, START + 3 * PERIOD);
+    assert_int_equal(due(robot), 9);
+    assert_int_equal(robot_heard_row(robot, 5, START + 7 * PERIOD), 3);
+    assert_int_equal(due(robot), 12);
+    robot_heard(robot, START + 8 * PERIOD);
+    assert_int_equal(robot_heard_row(robot, 0, START + 9 * PERIOD), 0);
+    assert_int_equal(due(robot), 13);
+    /* A counter that was set: an hour is all that coverage knows of. */
+    assert_int_equal(robot_heard_row(robot, UINT64_MAX - 1, START + 10 * PERIOD), 36000);
+    assert_int_equal(due(robot), 36013);
+    robot_free(robot);
+    model_unref(model);
+}
+
+static void test_silence_is_due(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){0});
+    struct robot *robot = make(model);
+    robot_heard_nothing(robot, START); /* not heard yet: nothing is due */
+    assert_int_equal(due(robot), 0);
+    robot_heard_row(robot, 0, START);
+    robot_heard_nothing(robot, START + 20 * PERIOD);
+    robot_heard_nothing(robot, START + 20 * PERIOD + PERIOD / 2);
+    assert_int_equal(due(robot), 20);
+    robot_heard_nothing(robot, START + 50 * PERIOD + 1);
+    assert_int_equal(due(robot), 50);
+    assert_int_equal(robot_periods_since_row(robot, START + 50 * PERIOD + 1), 50);
+    /* What its numbers say beyond that counts, and is not counted twice. */
+    assert_int_equal(robot_heard_row(robot, 60, START + 51 * PERIOD), 60);
+    assert_int_equal(due(robot), 60);
+    /* A source that pauses its numbers, too: the time stays counted. */
+    robot_heard_nothing(robot, START + 71 * PERIOD + 1);
+    assert_int_equal(robot_heard_row(robot, 0, START + 72 * PERIOD), 0);
+    assert_int_equal(due(robot), 80);
+    /* Silence counts from the message before, whatever that was. */
+    robot_heard(robot, START + 73 * PERIOD);
+    robot_heard_nothing(robot, START + 93 * PERIOD + 1);
+    assert_int_equal(due(robot), 101);
+    robot_heard_nothing(robot, START + 60000 * MINUTE);
+    assert_int_equal(due(robot), 36000 - 20); /* the place of that minute is used again */
+    robot_free(robot);
+    model_unref(model);
+}
+
+static void test_copies_are_no_sign_of_life(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){0});
+    struct robot *robot = make(model);
+    int64_t now = START;
+    for (int i = 0; i < 10; i++) { /* every message twice: all was judged */
+        robot_heard_row(robot, 0, now += PERIOD);
+        robot_heard_copy(robot, now);
+    }
+    assert_int_equal(due(robot), 0);
+    for (int i = 0; i < 30; i++) /* and then only the last one, again and again */
+        robot_heard_copy(robot, now + i * PERIOD);
+    assert_int_equal(due(robot), 30);
+    assert_int_equal(robot->last_arrival_ns, now);
+    robot_heard_nothing(robot, now + 31 * PERIOD + 1); /* the same time, by the clock */
+    assert_int_equal(due(robot), 31);
+    robot_heard_copy(robot, now + 31 * PERIOD);
+    assert_int_equal(due(robot), 31);
+    robot_free(robot);
+    model_unref(model);
+}
+
 static void test_other_troubles_show_for_ten_to_twenty_seconds(void **state)
 {
     struct model *model = tiny_model_new(&(struct tiny_model){0});
@@ -133,6 +245,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_coverage_of_the_last_hour),
         cmocka_unit_test(test_rejected_is_over_one_in_a_hundred),
+        cmocka_unit_test(test_shares_of_what_came),
+        cmocka_unit_test(test_missing_rows_are_due),
+        cmocka_unit_test(test_silence_is_due),
+        cmocka_unit_test(test_copies_are_no_sign_of_life),
         cmocka_unit_test(test_other_troubles_show_for_ten_to_twenty_seconds),
         cmocka_unit_test(test_states_and_their_precedence),
         cmocka_unit_test(test_a_model_with_a_longer_window),

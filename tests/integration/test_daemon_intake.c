@@ -1,0 +1,112 @@
+/* What comes in and is not judged is visible: in the states, in the coverage, in the counters. */
+#include "cell.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static bool state_is(struct cell *cell, const char *robot, const char *state)
+{
+    return cell_last_says(cell, cell_topic(robot, "state"), "state", state);
+}
+
+static bool has_reason(struct cell *cell, const char *topic, const char *reason)
+{
+    cJSON *last = cell_last_json(cell, topic);
+    bool yes = last && json_has_text(json_at(last, "reasons"), reason);
+    cJSON_Delete(last);
+    return yes;
+}
+
+static double coverage(struct cell *cell, const char *robot)
+{
+    char body[80];
+    snprintf(body, sizeof body, "\"command\":\"status\",\"robot\":\"%s\"", robot);
+    cJSON *reply = cell_command(cell, body);
+    double coverage = json_number(json_at(reply, "robot_states")->child, "coverage_1h");
+    cJSON_Delete(reply);
+    return coverage;
+}
+
+/* A gateway whose robot has died goes on sending the last sample. */
+static void test_a_source_that_repeats_itself(void **state)
+{
+    struct cell *cell = *state;
+    struct cell_robot robot;
+    cell_robot_init(&robot, "kuka1", TOY_ARM_CHANNELS, 300);
+    cell_configure(cell, "input.silent_s", "2");
+    cell_start(cell);
+    cell_run(cell, &robot, 100, 0);
+    cell_wait(cell, state_is(cell, "kuka1", "ok"), 3000);
+    double before = coverage(cell, "kuka1");
+    struct toy_arm last = robot.arm;
+    last.row--;
+    uint64_t until = uv_hrtime() + (uint64_t)10 * TIME_SCALE * 1000000000;
+    while (!cell_last(cell, cell_topic("kuka1", "alert"))) {
+        assert_true(uv_hrtime() < until);
+        robot.arm = last;
+        cell_send(cell, &robot, 0);
+        wait_ms(&cell->harness->loop, 50);
+    }
+    assert_true(cell_last_says(cell, cell_topic("kuka1", "alert"), "data.kind", "silent"));
+    cell_wait(cell, state_is(cell, "kuka1", "stale"), 3000);
+    assert_true(has_reason(cell, cell_topic("kuka1", "state"), "duplicates"));
+    assert_true(coverage(cell, "kuka1") < before * 100 / 118); /* 2 s, but for two periods */
+    cell_run(cell, &robot, 10, 0);
+    cell_wait(cell, cell_last_says(cell, cell_topic("kuka1", "alert"), "data.state", "cleared"),
+              3000);
+    cell_stop(cell);
+}
+
+/* One sent twice is judged once, and all of it is judged. */
+static void test_every_message_twice(void **state)
+{
+    enum { ROWS = 100 };
+    struct cell *cell = *state;
+    struct cell_robot once, twice;
+    cell_robot_init(&once, "once", TOY_ARM_CHANNELS, 301);
+    cell_robot_init(&twice, "twice", TOY_ARM_CHANNELS, 301);
+    cell_start(cell);
+    for (int i = 0; i < ROWS; i++) {
+        struct toy_arm again = twice.arm;
+        cell_send(cell, &once, 0);
+        cell_send(cell, &twice, 0);
+        twice.arm = again;
+        cell_send(cell, &twice, 0);
+    }
+    cell_wait(cell, cell_counter(cell, "twice", "duplicates") == ROWS, 5000);
+    cell_wait(cell, cell_counter(cell, "once", "scored") > ROWS - 10, 5000);
+    wait_ms(&cell->harness->loop, 200); /* for what is under way */
+    size_t count = cell_count(cell, "armwatch/robot/once/score");
+    assert_true(count > ROWS / 2);
+    cell_wait(cell, cell_count(cell, "armwatch/robot/twice/score") == count, 3000);
+    for (size_t i = 0; i < count; i++) {
+        cJSON *a = cell_json(cell, "armwatch/robot/once/score", i);
+        cJSON *b = cell_json(cell, "armwatch/robot/twice/score", i);
+        double ratio = json_number(a, "score") / json_number(b, "score");
+        if (!(fabs(ratio - 1) < 1e-4)) /* batches of another size sum up in another order */
+            fail_msg("score %zu: once %g, twice %g", i, json_number(a, "score"),
+                     json_number(b, "score"));
+        assert_true(json_number(a, "seq") == json_number(b, "seq"));
+        cJSON_Delete(a);
+        cJSON_Delete(b);
+    }
+    assert_true(coverage(cell, "twice") == (double)count / ROWS);
+    cell_wait(cell, state_is(cell, "twice", "degraded"), 3000);
+    cell_stop(cell);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CELL_TEST(test_a_source_that_repeats_itself),
+        CELL_TEST(test_every_message_twice),
+    };
+    return cmocka_run_group_tests(tests, cell_group_setup, cell_group_teardown);
+}
