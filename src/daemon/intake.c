@@ -67,10 +67,12 @@ static bool power_of_two(uint64_t count)
 
 /* How a row came. */
 struct arrival {
-    bool dated;    /* its time is the source's */
-    bool numbered; /* it and the row before have a seq */
-    bool restarted;
-    uint64_t missing; /* between the two */
+    bool first;                /* there is none before it */
+    bool dated;                /* its time is the source's */
+    bool numbered;             /* it and the row before have a seq */
+    bool restarted;            /* the history */
+    double step_s;             /* from the row before, by their times */
+    uint64_t missing, numbers; /* between the two; from one to the other */
 };
 
 /* A sign of life, if no row. */
@@ -186,6 +188,26 @@ static void hear_row(struct intake *intake, struct robot *robot, const struct ar
     robot->arrivals++;
 }
 
+/* Before hear_row. Without times and numbers a loss cannot be told from a slow source. */
+static void watch_rate(struct robot *robot, const struct arrival *arrival, int64_t now_ns)
+{
+    bool dated = arrival->dated && robot->dated;
+    robot->dated = arrival->dated;
+    if (arrival->first || (!dated && !arrival->numbered))
+        return;
+    struct rate_step step = {.s = arrival->step_s,
+                             .samples = arrival->numbered ? arrival->numbers : 1,
+                             .broken =
+                                 arrival->restarted || (!arrival->numbered && arrival->missing > 0),
+                             .arrival = !dated};
+    if (!dated)
+        step.s = (double)(now_ns - robot->due.row_ns) / 1e9;
+    if (step.samples == 0 || (arrival->restarted && step.s <= 0))
+        rate_restart(&robot->rate);
+    else
+        rate_push(&robot->rate, &step, robot->model->period_s);
+}
+
 /* A message that tells nothing new. */
 static void drop(struct robot *robot, enum robot_trouble trouble, int64_t now_ns)
 {
@@ -196,6 +218,23 @@ static void drop(struct robot *robot, enum robot_trouble trouble, int64_t now_ns
     } else {
         robot->counters.late++; /* its window was counted when it was overtaken */
     }
+}
+
+/* Against the row before; the sample has a time then. */
+static struct arrival meet(const struct robot *robot, struct sample *sample)
+{
+    const struct history *history = &robot->track.history;
+    struct arrival arrival = {.first = !history->started,
+                              .dated = sample->has_time,
+                              .numbered = sample->has_seq && history->last_has_seq};
+    if (!sample->has_time) {
+        sample->time_ns = clock_realtime_ns();
+        sample->has_time = true;
+    }
+    arrival.step_s = (double)(sample->time_ns - history->last_time_ns) / 1e9;
+    if (arrival.numbered && sample->seq > history->last_seq)
+        arrival.numbers = sample->seq - history->last_seq;
+    return arrival;
 }
 
 /* The row stands in the history already; this decides whether it counts. */
@@ -210,13 +249,7 @@ static void take_sample(struct intake *intake, struct robot *robot, struct sampl
         track_break(&robot->track);
         return;
     }
-    struct arrival arrival = {.dated = sample->has_time,
-                              .numbered = sample->has_seq && robot->track.history.last_has_seq};
-    if (!sample->has_time) {
-        sample->time_ns = clock_realtime_ns();
-        sample->has_time = true;
-    }
-    bool first = !robot->track.history.started;
+    struct arrival arrival = meet(robot, sample);
     switch (track_push(&robot->track, sample)) {
     case HISTORY_DUPLICATE:
         drop(robot, ROBOT_DUPLICATES, now_ns);
@@ -226,7 +259,7 @@ static void take_sample(struct intake *intake, struct robot *robot, struct sampl
         return;
     case HISTORY_RESTARTED:
         arrival.restarted = true;
-        robot->counters.gaps += !first;
+        robot->counters.gaps += !arrival.first;
         robot->epoch++;
         robot->scored = false;
         break;
@@ -234,6 +267,7 @@ static void take_sample(struct intake *intake, struct robot *robot, struct sampl
         break;
     }
     arrival.missing = robot->track.history.missing;
+    watch_rate(robot, &arrival, now_ns);
     hear_row(intake, robot, &arrival, now_ns);
     if (judge_standstill(intake, robot, sample, now_ns))
         robot_count_window(robot, false, now_ns);
@@ -282,6 +316,7 @@ bool intake_message(struct intake *intake, const struct mqtt_message *message)
     if (!match_topic(intake, message->topic, name))
         return false;
     intake->samples++;
+    intake->retained += message->retained;
     struct robot *robot = fleet_find(intake->fleet, name);
     if (!robot && message->retained)
         return true; /* of another time: no robot that is here now */

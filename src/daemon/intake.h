@@ -20,6 +20,7 @@ struct intake {
     struct fleet *fleet;         /* borrowed */
     struct publisher *publisher; /* borrowed */
     uint64_t samples;            /* messages on sample topics */
+    uint64_t retained;           /* of these: of another time */
     uint64_t rejected;           /* refused, of all robots */
     uint64_t unknown;            /* of robots that could not be added */
 };

@@ -250,6 +250,10 @@ static cJSON *counters_tree(const struct robot_counters *counters)
 char *message_robot(struct robot *robot, int64_t now_ns)
 {
     cJSON *root = state_tree(robot, now_ns);
+    if (robot->rate.period_s > 0)
+        alert_json_number(root, "period_s", robot->rate.period_s);
+    else
+        cJSON_AddNullToObject(root, "period_s");
     cJSON_AddItemToObject(root, "counters", counters_tree(&robot->counters));
     return message_print(root);
 }

@@ -19,7 +19,8 @@ const char *robot_trouble_name(enum robot_trouble trouble)
     static const char *const names[ROBOT_TROUBLES] = {
         [ROBOT_REJECTED] = "rejected", [ROBOT_DUPLICATES] = "duplicates",
         [ROBOT_LATE] = "late",         [ROBOT_MISSING] = "missing",
-        [ROBOT_OVERLOAD] = "overload", [ROBOT_NONFINITE] = "nonfinite"};
+        [ROBOT_OVERLOAD] = "overload", [ROBOT_NONFINITE] = "nonfinite",
+        [ROBOT_RATE] = "rate"};
     return names[trouble];
 }
 
@@ -212,6 +213,8 @@ void robot_note_missing(struct robot *robot, uint64_t count, int64_t now_ns)
 
 bool robot_has_trouble(struct robot *robot, enum robot_trouble trouble, int64_t now_ns)
 {
+    if (trouble == ROBOT_RATE)
+        return robot->rate.off;
     turn_slots(robot, now_ns);
     uint64_t count = robot->recent.count[trouble][0] + robot->recent.count[trouble][1];
     uint64_t received = robot->recent.received[0] + robot->recent.received[1];

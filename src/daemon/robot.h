@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/name.h"
+#include "daemon/rate.h"
 #include "pipeline/alert.h"
 #include "pipeline/sample.h"
 #include "pipeline/sensor_fault.h"
@@ -44,6 +45,7 @@ enum robot_trouble {
     ROBOT_SHARES,                  /* from here on a single one is trouble */
     ROBOT_OVERLOAD = ROBOT_SHARES, /* a window found no room */
     ROBOT_NONFINITE,               /* a score overflowed */
+    ROBOT_RATE,                    /* samples come at another period than the model's; no counter */
     ROBOT_TROUBLES
 };
 const char *robot_trouble_name(enum robot_trouble trouble);
@@ -81,6 +83,8 @@ struct robot {
     struct stability stability;   /* drift of its scores and channels */
     struct alert_episode silence; /* between samples: it runs on the clock */
     struct robot_counters counters;
+    struct rate rate;
+    bool dated;           /* the newest row's time is its source's */
     uint64_t arrivals;    /* samples that became a row */
     unsigned pending;     /* windows with the scorer */
     uint64_t epoch;       /* grows when the history starts anew */

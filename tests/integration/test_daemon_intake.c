@@ -102,11 +102,28 @@ static void test_every_message_twice(void **state)
     cell_stop(cell);
 }
 
+/* Its times are a tenth further apart than the model's period. */
+static void test_another_rate(void **state)
+{
+    struct cell *cell = *state;
+    cell_start(cell);
+    for (int i = 0; i < 200; i++) {
+        char text[160];
+        snprintf(text, sizeof text, "{\"time\":%.3f,\"seq\":%d,\"values\":[0,%g,0,0]}",
+                 1763917200 + i * 1.1 * TOY_ARM_PERIOD_NS / 1e9, i, 0.01 * i);
+        cell_publish(cell, cell_topic("kuka1", "sample"), text, strlen(text));
+    }
+    cell_wait(cell, has_reason(cell, cell_topic("kuka1", "state"), "rate"), 3000);
+    cell_wait(cell, cell_counter(cell, "kuka1", "scored") > 190, 3000);
+    cell_stop(cell);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CELL_TEST(test_a_source_that_repeats_itself),
         CELL_TEST(test_every_message_twice),
+        CELL_TEST(test_another_rate),
     };
     return cmocka_run_group_tests(tests, cell_group_setup, cell_group_teardown);
 }

@@ -198,6 +198,41 @@ static void test_missing_by_time(void **state)
     assert_in_range(robot()->counters.missing, 2, 2 + 600);
 }
 
+/* Sent at once, so only the source's own times can tell. */
+static void publish_rate(const char *name, bool numbered, double step)
+{
+    for (int i = 0; i < 120; i++) {
+        char text[160], seq[32] = "";
+        if (numbered)
+            snprintf(seq, sizeof seq, "\"seq\":%d,", i);
+        snprintf(text, sizeof text, "{\"time\":%.3f,%s\"values\":[1,1,1]}", 1763917200 + step * i,
+                 seq);
+        plant_publish(&plant, name, text);
+    }
+}
+
+static void test_another_rate(void **state)
+{
+    static const struct {
+        const char *name;
+        bool numbered;
+        double step;
+        bool off;
+    } cases[] = {
+        {"ok", true, 0.1, false},    {"slow", true, 0.11, true}, {"fast", true, 0.09, true},
+        {"bare", false, 0.11, true}, {"ten", false, 1, true},
+    };
+    size_t windows = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        publish_rate(cases[i].name, cases[i].numbered, cases[i].step);
+        struct robot *robot = fleet_find(&plant.fleet, cases[i].name);
+        if (robot_has_trouble(robot, ROBOT_RATE, clock_monotonic_ns()) != cases[i].off)
+            fail_msg("%s: %d, period %g", cases[i].name, robot->rate.off, robot->rate.period_s);
+        windows += cases[i].step > 0.5 ? 0 : 117;
+    }
+    plant_wait_results(&plant, windows); /* and what can be scored is */
+}
+
 static void test_a_source_that_repeats_itself(void **state)
 {
     for (unsigned i = 0; i < 60; i++)
@@ -391,6 +426,7 @@ int main(void)
         TEST(test_lost_samples_are_not_covered, setup),
         TEST(test_a_pause_that_was_stale_is_no_trouble, setup),
         TEST(test_missing_by_time, setup),
+        TEST(test_another_rate, setup),
         TEST(test_a_source_that_repeats_itself, setup),
         TEST(test_the_gate, setup),
         TEST(test_a_gap_begins_a_new_epoch, setup),

@@ -172,7 +172,7 @@ static void test_copies_are_no_sign_of_life(void **state)
 static void test_other_troubles_show_for_ten_to_twenty_seconds(void **state)
 {
     struct model *model = tiny_model_new(&(struct tiny_model){0});
-    for (int t = ROBOT_OVERLOAD; t < ROBOT_TROUBLES; t++) {
+    for (int t = ROBOT_OVERLOAD; t <= ROBOT_NONFINITE; t++) {
         struct robot *robot = make(model);
         enum robot_trouble trouble = (enum robot_trouble)t;
         robot_note_trouble(robot, trouble, START);
@@ -208,6 +208,10 @@ static void test_states_and_their_precedence(void **state)
                                                      1U << ROBOT_NOT_EVALUATED |
                                                      1U << ROBOT_DEGRADED);
     robot->gated = robot->alert.episode.open = robot->stale = false;
+    robot->rate.off = true;
+    assert_int_equal(robot_states(robot, START + MINUTE), 1U << ROBOT_DEGRADED);
+    assert_string_equal(robot_trouble_name(ROBOT_RATE), "rate");
+    robot->rate.off = false;
     assert_int_equal(robot_set_model(robot, raw, thresholds), 0);
     assert_int_equal(robot_states(robot, START + MINUTE), 1U << ROBOT_COMMISSIONING);
     /* The order of the interface's description. */
