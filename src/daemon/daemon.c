@@ -126,6 +126,7 @@ static void on_online(void *user)
     if (daemon->phase != PHASE_RUNNING)
         return; /* only what is left is to be told */
     silence_listen(&daemon->silence, true, now_ns);
+    daemon->service.troubles &= ~(1U << SERVICE_SUBSCRIPTION); /* they were sent again */
     service_publish(&daemon->service, true, now_ns);
     /* The broker may have lost what it retained. */
     for (size_t i = 0; i < daemon->fleet.count; i++)
@@ -176,6 +177,7 @@ static void on_refused(void *user, const char *filter, int reason)
     struct daemon *daemon = user;
     if (strcmp(filter, daemon->publisher.control_topic) != 0)
         silence_listen(&daemon->silence, false, clock_monotonic_ns());
+    daemon->service.troubles |= 1U << SERVICE_SUBSCRIPTION;
     log_error(
         "broker: the subscription to %s was refused (reason %d): has %s the right to read it?",
         filter, reason, daemon->config->mqtt.client_id);

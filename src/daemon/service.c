@@ -1,6 +1,7 @@
 #include "daemon/service.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "daemon/message.h"
 #include "daemon/notify.h"
 
@@ -12,10 +13,36 @@
 #define RECENT_NS (60 * CLOCK_NS_PER_S)
 
 static const char *const trouble_names[SERVICE_TROUBLES] = {
-    [SERVICE_SCORER] = "scorer", [SERVICE_OUTBOX] = "outbox",   [SERVICE_REFUSED] = "refused",
-    [SERVICE_ROBOTS] = "robots", [SERVICE_MODEL] = "model",     [SERVICE_STATE] = "state",
-    [SERVICE_SILENT] = "silent", [SERVICE_JOURNAL] = "journal",
+    [SERVICE_SCORER] = "scorer",
+    [SERVICE_OUTBOX] = "outbox",
+    [SERVICE_REFUSED] = "refused",
+    [SERVICE_ROBOTS] = "robots",
+    [SERVICE_MODEL] = "model",
+    [SERVICE_STATE] = "state",
+    [SERVICE_SILENT] = "silent",
+    [SERVICE_JOURNAL] = "journal",
+    [SERVICE_SUBSCRIPTION] = "subscription",
+    [SERVICE_NO_SAMPLES] = "no_samples",
 };
+
+/* A broker may accept a subscription and yet deliver nothing: permissions of reading show only by
+ * what does not come. */
+static bool lacks_samples(struct service *service, int64_t now_ns)
+{
+    int64_t since_ns = service->silence->listening_since_ns;
+    double silent_s = service->config->input.silent_s;
+    if (service->intake->samples > service->intake->retained)
+        service->no_samples = false;
+    else if (!service->no_samples && since_ns != 0 &&
+             (double)(now_ns - since_ns) / 1e9 > silent_s) {
+        service->no_samples = true;
+        log_warning("no sample has come for %.3g s: has %s the right to read its topics, "
+                    "and do robots send to %s?",
+                    silent_s, service->config->mqtt.client_id,
+                    service->config->topics.samples.item[0]);
+    }
+    return service->no_samples && since_ns != 0;
+}
 
 /* A counter that grew is trouble for the next minute. */
 static unsigned find_troubles(struct service *service, int64_t now_ns)
@@ -44,6 +71,7 @@ static unsigned find_troubles(struct service *service, int64_t now_ns)
     unsigned present = (journal && journal_failing(journal) ? 1U << SERVICE_JOURNAL : 0) |
                        (service->saved->failed ? 1U << SERVICE_STATE : 0) |
                        (service->silence->together ? 1U << SERVICE_SILENT : 0) |
+                       (lacks_samples(service, now_ns) ? 1U << SERVICE_NO_SAMPLES : 0) |
                        (stalled ? 1U << SERVICE_SCORER : 0);
     return service->troubles | service->recent | present;
 }

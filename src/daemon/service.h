@@ -19,14 +19,16 @@
 
 /* Why the service is degraded. */
 enum service_trouble {
-    SERVICE_SCORER,  /* the scorer makes no progress */
-    SERVICE_OUTBOX,  /* messages found no room */
-    SERVICE_REFUSED, /* the broker refused a publish: permissions */
-    SERVICE_ROBOTS,  /* robots beyond robots.max, or without a model */
-    SERVICE_MODEL,   /* a saved model could not be loaded at the start */
-    SERVICE_STATE,   /* the state could not be saved */
-    SERVICE_JOURNAL, /* alerts are sent, but cannot be kept on the disk */
-    SERVICE_SILENT,  /* more than half of the robots fell silent together */
+    SERVICE_SCORER,       /* the scorer makes no progress */
+    SERVICE_OUTBOX,       /* messages found no room */
+    SERVICE_REFUSED,      /* the broker refused a publish: permissions */
+    SERVICE_ROBOTS,       /* robots beyond robots.max, or without a model */
+    SERVICE_MODEL,        /* a saved model could not be loaded at the start */
+    SERVICE_STATE,        /* the state could not be saved */
+    SERVICE_JOURNAL,      /* alerts are sent, but cannot be kept on the disk */
+    SERVICE_SILENT,       /* more than half of the robots fell silent together */
+    SERVICE_SUBSCRIPTION, /* the broker refused one: permissions */
+    SERVICE_NO_SAMPLES,   /* none has come since the start, though they could be heard */
     SERVICE_TROUBLES
 };
 
@@ -39,10 +41,11 @@ struct service {
     const struct silence *silence;
     int64_t since_ns;   /* wall clock of the present state */
     int64_t started_ns; /* monotonic */
-    unsigned troubles;  /* bits that stay: SERVICE_MODEL */
+    unsigned troubles;  /* bits that stay until somebody clears them: MODEL, SUBSCRIPTION */
     unsigned published; /* troubles in the status that was published last */
     bool any_published;
     int64_t last_publish_ns;
+    bool no_samples;                                   /* it was said in the log */
     uint64_t unknown_seen, refused_seen, dropped_seen; /* at the last publication */
     int64_t trouble_until_ns;                          /* counters grew: shown for a minute */
     unsigned recent;

@@ -118,12 +118,59 @@ static void test_another_rate(void **state)
     cell_stop(cell);
 }
 
+/* A broker accepts the subscription and delivers nothing, until the right to read is given. */
+static void test_no_right_to_read(void **state)
+{
+    struct cell *cell = *state;
+    struct broker *broker = cell->harness->broker;
+    struct cell_robot robot;
+    cell_robot_init(&robot, "kuka1", TOY_ARM_CHANNELS, 302);
+    broker_stop(broker);
+    broker_write(broker, "acl", "topic readwrite armwatch/service/#\ntopic write #\n");
+    broker_start(broker, &(struct broker_options){.lines = "acl_file acl"});
+    cell_wait(cell,
+              mqtt_client_online(cell->sender->client) && mqtt_client_online(cell->watcher->client),
+              10000);
+    harness_subscribe(cell->harness, cell->watcher, CELL_STATUS, 1);
+    cell_configure(cell, "input.silent_s", "1");
+    cell_start(cell);
+    for (int i = 0; i < 10; i++)
+        cell_send(cell, &robot, 0);
+    cell_wait(cell, has_reason(cell, CELL_STATUS, "no_samples"), 4000);
+    assert_int_equal(daemon_process_logged(cell->daemon, "the right to read"), 1);
+    broker_write(broker, "acl", "topic readwrite #\n");
+    broker_reload(broker);
+    for (int i = 0; i < 10; i++)
+        cell_send(cell, &robot, 0);
+    cell_wait(cell, cell_last_says(cell, CELL_STATUS, "state", "online"), 4000);
+    cell_stop(cell);
+}
+
+static void test_subscription_is_refused(void **state)
+{
+    struct cell *cell = *state;
+    struct fake_broker *fake = &cell->harness->fakes[0];
+    fake_broker_start(fake, &cell->harness->loop, FAKE_NO_SUBSCRIPTIONS);
+    char url[80];
+    snprintf(url, sizeof url, "\"%s\"", fake->url);
+    cell_configure(cell, "mqtt.url", url);
+    cell_write_config(cell);
+    daemon_process_start(cell->daemon);
+    cell_wait(cell, daemon_process_logged(cell->daemon, "the subscription to") == 2, 5000);
+    wait_ms(&cell->harness->loop, 500);
+    assert_int_equal(daemon_process_logged(cell->daemon, "no sample has come"), 0);
+    daemon_process_stop(cell->daemon);
+    cell->finished = true;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CELL_TEST(test_a_source_that_repeats_itself),
         CELL_TEST(test_every_message_twice),
         CELL_TEST(test_another_rate),
+        CELL_TEST(test_no_right_to_read),
+        CELL_TEST(test_subscription_is_refused),
     };
     return cmocka_run_group_tests(tests, cell_group_setup, cell_group_teardown);
 }
