@@ -186,6 +186,7 @@ static void on_refused(void *user, const char *filter, int reason)
 static const struct mqtt_handlers mqtt_handlers = {.on_online = on_online,
                                                    .on_offline = on_offline,
                                                    .on_message = on_message,
+                                                   .on_oversize = on_message,
                                                    .on_drained = on_drained,
                                                    .on_ack = on_ack,
                                                    .on_refused = on_refused};

@@ -210,6 +210,7 @@ int mqtt_client_start(uv_loop_t *loop, const struct mqtt_options *options,
         return r;
     }
     client->session.on_message = handlers->on_message;
+    client->session.on_oversize = handlers->on_oversize;
     client->session.user = user;
     uv_timer_init(loop, &client->retry);
     client->retry.data = client;

@@ -21,7 +21,8 @@
 #include <stdint.h>
 #include <uv.h>
 
-/* Bytes; larger messages are withheld by an MQTT 5 broker, dropped by us otherwise. */
+/* Bytes; larger messages are withheld by an MQTT 5 broker. With 3.1.1 they come, and the library
+ * holds them in memory whole: the broker should have a limit of its own. */
 #define MQTT_PACKET_MAX 65536
 #define MQTT_INFLIGHT_MAX 16
 
@@ -57,6 +58,8 @@ struct mqtt_handlers {
         void *user,
         const char *reason); /* lost, or an attempt failed; the client tries again by itself */
     void (*on_message)(void *user, const struct mqtt_message *message);
+    /* One over MQTT_PACKET_MAX: its size is told, its payload is NULL. */
+    void (*on_oversize)(void *user, const struct mqtt_message *message);
     void (*on_drained)(void *user); /* once after each burst of messages read from the socket */
     void (*on_ack)(
         void *user, uint64_t token,

@@ -109,21 +109,24 @@ static void on_message(struct mosquitto *mosq, void *user, const struct mosquitt
     struct mqtt_session *session = user;
     session->callbacks++;
     size_t size = (size_t)message->payloadlen;
-    if (session->on_message && !session->muted && size <= MQTT_PACKET_MAX) {
+    bool oversize = size > MQTT_PACKET_MAX;
+    void (*handler)(void *, const struct mqtt_message *) =
+        oversize ? session->on_oversize : session->on_message;
+    if (handler && !session->muted) {
         session->messages++;
         struct mqtt_properties_received received;
         mqtt_properties_received_init(&received, properties);
         session->in_handler = true;
-        session->on_message(session->user, &(struct mqtt_message){
-                                               .topic = message->topic,
-                                               .payload = message->payload,
-                                               .size = size,
-                                               .qos = message->qos,
-                                               .retained = message->retain,
-                                               .response_topic = received.response_topic,
-                                               .correlation = received.correlation,
-                                               .correlation_size = received.correlation_size,
-                                           });
+        handler(session->user, &(struct mqtt_message){
+                                   .topic = message->topic,
+                                   .payload = oversize ? NULL : message->payload,
+                                   .size = size,
+                                   .qos = message->qos,
+                                   .retained = message->retain,
+                                   .response_topic = received.response_topic,
+                                   .correlation = received.correlation,
+                                   .correlation_size = received.correlation_size,
+                               });
         session->in_handler = false;
         mqtt_properties_received_deinit(&received);
     }

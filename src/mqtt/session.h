@@ -27,9 +27,10 @@ struct mqtt_session {
     bool v5;
     char *client_id;
 
-    void (*on_message)(void *user, const struct mqtt_message *message); /* or NULL */
+    void (*on_message)(void *user, const struct mqtt_message *message);  /* or NULL */
+    void (*on_oversize)(void *user, const struct mqtt_message *message); /* or NULL */
     void *user;
-    bool in_handler; /* on_message runs, so the library's locks are held */
+    bool in_handler; /* one of these runs, so the library's locks are held */
     bool muted;      /* a stop was asked for: no more messages */
 
     /* Of this connection; mqtt_session_begin clears them. */

@@ -56,6 +56,13 @@ static void peer_on_message(void *user, const struct mqtt_message *message)
         peer->on_message(peer, message);
 }
 
+static void peer_on_oversize(void *user, const struct mqtt_message *message)
+{
+    struct peer *peer = user;
+    assert_null(message->payload);
+    peer->oversize = message->size;
+}
+
 static void peer_on_drained(void *user)
 {
     struct peer *peer = user;
@@ -97,6 +104,7 @@ void peer_start(struct peer *peer, uv_loop_t *loop, const struct mqtt_options *o
         .on_online = peer_on_online,
         .on_offline = peer_on_offline,
         .on_message = peer_on_message,
+        .on_oversize = peer_on_oversize,
         .on_drained = peer_on_drained,
         .on_ack = peer_on_ack,
         .on_refused = peer_on_refused,

@@ -33,6 +33,7 @@ struct peer {
     int refused; /* reason of a refused subscription, or 0 */
     char refused_filter[128];
     void (*on_message)(struct peer *peer, const struct mqtt_message *message); /* or NULL */
+    size_t oversize; /* bytes of the last message that was too large */
 };
 
 /* Fills what every test wants: protocol 5, a fast backoff. The URL is parsed. */

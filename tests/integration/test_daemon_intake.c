@@ -146,6 +146,25 @@ static void test_no_right_to_read(void **state)
     cell_stop(cell);
 }
 
+/* MQTT 3.1.1 has no limit of its own: what is too large comes, and counts, once each. */
+static void test_oversize(void **state)
+{
+    struct cell *cell = *state;
+    struct cell_robot robot;
+    cell_robot_init(&robot, "kuka1", TOY_ARM_CHANNELS, 303);
+    cell_configure(cell, "mqtt.protocol", "\"3.1.1\"");
+    cell_start(cell);
+    cell_run(cell, &robot, 10, 0);
+    harness_publish_raw(cell->harness, "armwatch/robot/kuka1/sample", 65537, 2);
+    harness_publish_raw(cell->harness, "armwatch/robot/kuka1/sample", 3000000, 1);
+    harness_publish_raw(cell->harness, CELL_CONTROL, 70000, 1);
+    cell_wait(cell, cell_counter(cell, "kuka1", "rejected.too_large") == 3, 5000);
+    assert_true(cell_counter(cell, "kuka1", "received") == 13);
+    cell_wait(cell, daemon_process_logged(cell->daemon, "malformed: 70000 bytes") == 1, 3000);
+    cell_run(cell, &robot, 10, 0);
+    cell_stop(cell);
+}
+
 static void test_subscription_is_refused(void **state)
 {
     struct cell *cell = *state;
@@ -170,6 +189,7 @@ int main(void)
         CELL_TEST(test_every_message_twice),
         CELL_TEST(test_another_rate),
         CELL_TEST(test_no_right_to_read),
+        CELL_TEST(test_oversize),
         CELL_TEST(test_subscription_is_refused),
     };
     return cmocka_run_group_tests(tests, cell_group_setup, cell_group_teardown);

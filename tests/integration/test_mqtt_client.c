@@ -232,6 +232,7 @@ static void test_size_limit(void **state)
         harness_publish_raw(harness, "big", 65000, 1);
         wait_until(&harness->loop, peer->message_count == 1, 5000);
         assert_int_equal(peer->messages[0].size, 65000);
+        assert_int_equal(peer->oversize, protocol == 5 ? 0 : 70000); /* withheld, or told */
         char *payload = calloc(1, 70000);
         struct mqtt_message message = {.topic = "big", .payload = payload, .qos = 1};
         for (size_t size = 65400; size < 65600; size++) { /* refused, or really sent */
