@@ -7,6 +7,7 @@
 #include "pipeline/alert_json.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,7 +74,6 @@ static void answer(struct control *control, const struct control_request *reques
     if (request->command)
         cJSON_AddStringToObject(tree, "command", request->command);
     cJSON_AddBoolToObject(tree, "ok", ok);
-    control->refused += !ok;
     char *text = message_print(tree);
     if (!text)
         return;
@@ -83,6 +83,26 @@ static void answer(struct control *control, const struct control_request *reques
     cJSON_free(text);
 }
 
+/* Codes come from one list in the end, so the table is never full. */
+static uint64_t count_refusal(struct control *control, const char *code)
+{
+    struct control_refusals *entry = control->refused;
+    while (entry < control->refused + CONTROL_CODES_MAX - 1 && *entry->code &&
+           strcmp(entry->code, code) != 0)
+        entry++;
+    snprintf(entry->code, sizeof entry->code, "%s", code);
+    return ++entry->count;
+}
+
+void control_counters(const struct control *control, cJSON *ret_object)
+{
+    cJSON_AddNumberToObject(ret_object, "commands", (double)control->commands);
+    cJSON *refused = cJSON_AddObjectToObject(ret_object, "refused");
+    for (size_t i = 0; i < CONTROL_CODES_MAX && *control->refused[i].code; i++)
+        cJSON_AddNumberToObject(refused, control->refused[i].code,
+                                (double)control->refused[i].count);
+}
+
 static void answer_error(struct control *control, const struct control_request *request,
                          const char *code, const char *message)
 {
@@ -90,6 +110,7 @@ static void answer_error(struct control *control, const struct control_request *
     cJSON *error = cJSON_AddObjectToObject(tree, "error");
     cJSON_AddStringToObject(error, "code", code);
     cJSON_AddStringToObject(error, "message", message);
+    count_refusal(control, code);
     log_warning("control: %s refused: %s: %s", request->command ? request->command : "message",
                 code, message);
     answer(control, request, false, tree);

@@ -30,6 +30,8 @@ struct control_request {
     char digest[HASH_HEX_SIZE]; /* of the payload */
 };
 
+#define CONTROL_CODES_MAX 32 /* of errors */
+
 struct control {
     struct fleet *fleet;         /* borrowed */
     struct publisher *publisher; /* borrowed */
@@ -43,8 +45,15 @@ struct control {
         char *reply; /* NULL: free entry */
     } remembered[CONTROL_REMEMBERED];
     size_t next;
-    uint64_t commands, refused;
+    uint64_t commands;
+    struct control_refusals {
+        char code[32]; /* "": free */
+        uint64_t count;
+    } refused[CONTROL_CODES_MAX];
 };
+
+/* Commands that came and those that were refused, by the code of the error. */
+void control_counters(const struct control *control, cJSON *ret_object);
 
 void control_deinit(struct control *control);
 

@@ -399,6 +399,7 @@ static void wire(struct daemon *daemon)
     daemon->service.silence = &daemon->silence;
     daemon->service.intake = &daemon->intake;
     daemon->service.saved = &daemon->saved;
+    daemon->service.control = &daemon->control;
     daemon->service.publisher = daemon->control.publisher = &daemon->publisher;
     daemon->service.since_ns = clock_realtime_ns();
     daemon->service.started_ns = clock_monotonic_ns();

@@ -30,7 +30,7 @@ int intake_subscribe(const struct intake *intake, struct mqtt_client *client)
     return 0;
 }
 
-/* Fits a topic to a template; the level at {robot} is copied. */
+/* Whether a topic fits a template; the level at {robot} is copied, "" if it is no name. */
 static bool match_template(const char *template, const char *topic,
                            char ret_robot[NAME_MAX_LENGTH + 1])
 {
@@ -40,22 +40,24 @@ static bool match_template(const char *template, const char *topic,
         return false;
     const char *robot = topic + before;
     size_t length = strcspn(robot, "/");
-    if (length == 0 || length > NAME_MAX_LENGTH ||
-        strcmp(robot + length, mark + strlen(ROBOT_MARK)) != 0)
+    if (strcmp(robot + length, mark + strlen(ROBOT_MARK)) != 0)
         return false;
+    length = length <= NAME_MAX_LENGTH ? length : 0;
     memcpy(ret_robot, robot, length);
     ret_robot[length] = '\0';
-    return name_valid(ret_robot);
+    if (!name_valid(ret_robot))
+        *ret_robot = '\0';
+    return true;
 }
 
 static bool match_topic(const struct intake *intake, const char *topic,
                         char ret_robot[NAME_MAX_LENGTH + 1])
 {
-    for (size_t i = 0; i < intake->config->topics.samples.count; i++) {
-        if (match_template(intake->config->topics.samples.item[i], topic, ret_robot))
-            return true;
-    }
-    return false;
+    bool fits = false;
+    *ret_robot = '\0';
+    for (size_t i = 0; i < intake->config->topics.samples.count && !*ret_robot; i++)
+        fits |= match_template(intake->config->topics.samples.item[i], topic, ret_robot);
+    return fits;
 }
 
 /* ---- samples ---- */
@@ -310,6 +312,27 @@ static void take_message(struct intake *intake, struct robot *robot,
     take_sample(intake, robot, &sample, now_ns);
 }
 
+/* The robot of that name, a new one if need be; NULL: it is counted why. */
+static struct robot *find_robot(struct intake *intake, const char *name, bool retained)
+{
+    struct diag diag = DIAG_INIT;
+    struct robot *robot = fleet_find(intake->fleet, name);
+    if (robot)
+        return robot;
+    if (retained) {
+        intake->unknown_retained++;
+        return NULL;
+    }
+    robot = fleet_add(intake->fleet, name, &diag);
+    if (robot)
+        log_info("robot %s: model %s version %lld", name, robot->model->name,
+                 (long long)robot->model->version);
+    else if (power_of_two(++intake->unknown))
+        log_warning("sample refused (%llu so far): %s", (unsigned long long)intake->unknown,
+                    diag.text);
+    return robot;
+}
+
 bool intake_message(struct intake *intake, const struct mqtt_message *message)
 {
     char name[NAME_MAX_LENGTH + 1];
@@ -317,21 +340,14 @@ bool intake_message(struct intake *intake, const struct mqtt_message *message)
         return false;
     intake->samples++;
     intake->retained += message->retained;
-    struct robot *robot = fleet_find(intake->fleet, name);
-    if (!robot && message->retained)
-        return true; /* of another time: no robot that is here now */
-    if (!robot) {
-        struct diag diag = DIAG_INIT;
-        robot = fleet_add(intake->fleet, name, &diag);
-        if (!robot) {
-            if (power_of_two(++intake->unknown))
-                log_warning("sample refused (%llu so far): %s", (unsigned long long)intake->unknown,
-                            diag.text);
-            return true;
-        }
-        log_info("robot %s: model %s version %lld", name, robot->model->name,
-                 (long long)robot->model->version);
+    if (!*name) {
+        if (power_of_two(++intake->invalid_names))
+            log_warning("sample refused (%llu so far): %.80s names no robot: %s",
+                        (unsigned long long)intake->invalid_names, message->topic, NAME_RULE);
+        return true;
     }
-    take_message(intake, robot, message);
+    struct robot *robot = find_robot(intake, name, message->retained);
+    if (robot)
+        take_message(intake, robot, message);
     return true;
 }

@@ -19,16 +19,19 @@ struct intake {
     const struct config *config; /* borrowed */
     struct fleet *fleet;         /* borrowed */
     struct publisher *publisher; /* borrowed */
-    uint64_t samples;            /* messages on sample topics */
-    uint64_t retained;           /* of these: of another time */
-    uint64_t rejected;           /* refused, of all robots */
-    uint64_t unknown;            /* of robots that could not be added */
+    /* Messages on sample topics: those that robots have received, and the three kinds behind. */
+    uint64_t samples;
+    uint64_t invalid_names;    /* of no valid robot name */
+    uint64_t unknown;          /* of robots that could not be added */
+    uint64_t unknown_retained; /* of another time and of no robot that is here now */
+    uint64_t retained;         /* of all: of another time */
+    uint64_t rejected;         /* refused, of all robots */
 };
 
 /* Subscribes to every sample topic. Errors: those of mqtt_client_subscribe. */
 int intake_subscribe(const struct intake *intake, struct mqtt_client *client);
 
-/* Takes a message if it is on a sample topic; false if it is not. */
+/* Takes a message if it is on a sample topic, of whatever robot; false if it is not. */
 bool intake_message(struct intake *intake, const struct mqtt_message *message);
 
 #endif

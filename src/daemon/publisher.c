@@ -123,7 +123,8 @@ void publisher_score(struct publisher *publisher, struct robot *robot, const str
         return;
     const struct mqtt_message message = {
         .topic = topic, .payload = text, .size = strlen(text), .content_type = JSON_TYPE};
-    mqtt_client_publish(publisher->client, &message, NULL); /* QoS 0: the next one comes soon */
+    if (mqtt_client_publish(publisher->client, &message, NULL) < 0)
+        publisher->scores_dropped++; /* the next one comes soon */
     cJSON_free(text);
 }
 

@@ -26,7 +26,8 @@ struct publisher {
     char *status_topic;
     char *control_topic; /* the daemon's own; replies go to control_topic/reply */
     char *reply_topic;
-    uint64_t alerts; /* episodes raised */
+    uint64_t alerts;         /* episodes raised */
+    uint64_t scores_dropped; /* that a slow link had no room for */
 };
 
 /* Errors: -ENOMEM. */

@@ -100,6 +100,27 @@ static void add_outbox(cJSON *root, const struct publisher *publisher)
     cJSON_AddNumberToObject(object, "journal_late", (double)journal_late(publisher->journal));
 }
 
+/* With `samples`: that is what all robots have received, and these. */
+static void add_unassigned(cJSON *root, const struct intake *intake)
+{
+    cJSON *object = cJSON_AddObjectToObject(root, "unassigned");
+    cJSON_AddNumberToObject(object, "invalid_name", (double)intake->invalid_names);
+    cJSON_AddNumberToObject(object, "robots", (double)intake->unknown);
+    cJSON_AddNumberToObject(object, "retained", (double)intake->unknown_retained);
+}
+
+static void add_counters(cJSON *root, const struct service *service)
+{
+    cJSON_AddNumberToObject(root, "samples", (double)service->intake->samples);
+    cJSON_AddNumberToObject(root, "rejected", (double)service->intake->rejected);
+    add_unassigned(root, service->intake);
+    cJSON_AddNumberToObject(root, "alerts", (double)service->publisher->alerts);
+    cJSON_AddNumberToObject(root, "open_alerts", (double)open_alerts(service->fleet));
+    cJSON_AddNumberToObject(root, "scores_dropped", (double)service->publisher->scores_dropped);
+    add_outbox(root, service->publisher);
+    control_counters(service->control, cJSON_AddObjectToObject(root, "control"));
+}
+
 cJSON *service_status(struct service *service, bool offline)
 {
     int64_t now_ns = clock_monotonic_ns();
@@ -126,11 +147,7 @@ cJSON *service_status(struct service *service, bool offline)
     } else {
         cJSON_AddNullToObject(root, "model");
     }
-    cJSON_AddNumberToObject(root, "samples", (double)service->intake->samples);
-    cJSON_AddNumberToObject(root, "rejected", (double)service->intake->rejected);
-    cJSON_AddNumberToObject(root, "alerts", (double)service->publisher->alerts);
-    cJSON_AddNumberToObject(root, "open_alerts", (double)open_alerts(service->fleet));
-    add_outbox(root, service->publisher);
+    add_counters(root, service);
     cJSON_AddNumberToObject(root, "uptime",
                             (double)((now_ns - service->started_ns) / CLOCK_NS_PER_S));
     return root;

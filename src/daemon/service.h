@@ -37,6 +37,7 @@ struct service {
     struct fleet *fleet;
     struct intake *intake;
     struct publisher *publisher;
+    const struct control *control;
     const struct saved_state *saved;
     const struct silence *silence;
     int64_t since_ns;   /* wall clock of the present state */

@@ -60,15 +60,11 @@ static void test_topics(void **state)
 {
     static const char *const foreign[] = {
         "",
-        "armwatch/robot//sample",
         "armwatch/robot/r",
         "armwatch/robot/r/sample/x",
         "armwatch/robot/r/samples",
         "armwatch/robot/a/b/sample",
-        "armwatch/robot/a b/sample",
-        "armwatch/robot/../sample",
         "cell",
-        "cell/",
         "cell/a/b",
         "cells/r",
     };
@@ -76,13 +72,22 @@ static void test_topics(void **state)
         if (deliver(foreign[i], "[1,2,3]", false))
             fail_msg("%s was taken", foreign[i]);
     }
+    assert_int_equal(plant.intake.samples, 0);
+    static const char *const unnamed[] = {
+        "armwatch/robot//sample", "armwatch/robot/a b/sample", "armwatch/robot/../sample", "cell/",
+        "cell/12345678901234567890123456789012345678901234567890123456789012345"};
+    for (size_t i = 0; i < sizeof unnamed / sizeof unnamed[0]; i++) {
+        if (!deliver(unnamed[i], "[1,2,3]", false))
+            fail_msg("%s was not taken", unnamed[i]);
+    }
+    assert_int_equal(plant.intake.invalid_names, 5);
     assert_int_equal(plant.fleet.count, 0);
     assert_true(deliver("armwatch/robot/r/sample", "[1,2,3]", false));
     assert_true(deliver("cell/r", "[1,2,3]", false));
     assert_true(deliver("cell/r2", "[1,2,3]", false));
     assert_int_equal(plant.fleet.count, 2);
     assert_int_equal(robot()->counters.received, 2);
-    assert_int_equal(plant.intake.samples, 3);
+    assert_int_equal(plant.intake.samples, 8);
 }
 
 static void test_windows_from_the_fourth_row_on(void **state)

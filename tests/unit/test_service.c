@@ -6,6 +6,7 @@
 #include "fixture.h"
 #include "plant.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define SECOND CLOCK_NS_PER_S
@@ -33,6 +34,7 @@ static int setup(void **state)
                                .fleet = &plant.fleet,
                                .intake = &plant.intake,
                                .publisher = &plant.publisher,
+                               .control = &plant.control,
                                .saved = &saved,
                                .silence = &silence};
     return 0;
@@ -94,6 +96,97 @@ static void test_the_subscription_is_refused(void **state)
     assert_true(has_reason("subscription"));
 }
 
+static double number(const cJSON *object, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    assert_true(cJSON_IsNumber(item));
+    return item->valuedouble;
+}
+
+static void deliver(const char *topic, const char *payload, bool retained)
+{
+    assert_true(intake_message(&plant.intake, &(struct mqtt_message){.topic = topic,
+                                                                     .payload = payload,
+                                                                     .size = strlen(payload),
+                                                                     .retained = retained}));
+}
+
+/* Whatever comes on a sample topic is in one counter. */
+static void test_samples_add_up(void **state)
+{
+    deliver("armwatch/robot/late/sample", "[1,2,3]", true);
+    deliver("armwatch/robot/a b/sample", "[1,2,3]", false);
+    deliver("armwatch/robot//sample", "[1,2,3]", true);
+    for (unsigned i = 0; i < 5; i++)
+        plant_sample(&plant, "one", i, 1);
+    plant_sample(&plant, "two", 0, 1);
+    plant_sample(&plant, "two", 0, 1);
+    plant_publish(&plant, "two", "x");
+    deliver("armwatch/robot/two/sample", "[1,2,3]", true);
+    for (int i = 0; i < 3; i++) /* robots.max is 2 */
+        deliver("armwatch/robot/three/sample", "[1,2,3]", false);
+    plant_wait_results(&plant, 2);
+    service_publish(&service, true, clock_monotonic_ns());
+    cJSON *tree = published();
+    const cJSON *unassigned = cJSON_GetObjectItem(tree, "unassigned");
+    assert_true(number(unassigned, "invalid_name") == 2);
+    assert_true(number(unassigned, "robots") == 3);
+    assert_true(number(unassigned, "retained") == 1);
+    double sum = 0;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, unassigned) sum += item->valuedouble;
+    for (size_t i = 0; i < plant.fleet.count; i++)
+        sum += (double)plant.fleet.robot[i]->counters.received;
+    assert_true(sum == number(tree, "samples") && sum == 15);
+    assert_true(number(tree, "rejected") == 1);
+    cJSON_Delete(tree);
+}
+
+static void command(const char *payload, bool retained)
+{
+    control_message(&plant.control, &(struct mqtt_message){.topic = "c",
+                                                           .payload = payload,
+                                                           .size = strlen(payload),
+                                                           .retained = retained});
+}
+
+static void test_refused_commands(void **state)
+{
+    command("{\"command\":\"status\"}", false);
+    command("{\"command\":\"dance\"}", false);
+    command("{\"command\":\"dance\"}", false);
+    command("{\"command\":\"status\"}", true);
+    command("{\"command\":\"rollback\"}", false);
+    service_publish(&service, true, clock_monotonic_ns());
+    cJSON *tree = published();
+    const cJSON *control = cJSON_GetObjectItem(tree, "control");
+    const cJSON *refused = cJSON_GetObjectItem(control, "refused");
+    assert_true(number(control, "commands") == 5);
+    assert_true(number(refused, "unknown_command") == 2);
+    assert_true(number(refused, "retained") == 1);
+    assert_true(number(refused, "no_previous") == 1);
+    assert_int_equal(cJSON_GetArraySize(refused), 3);
+    cJSON_Delete(tree);
+}
+
+static void test_scores_that_find_no_room(void **state)
+{
+    plant_sample(&plant, "one", 0, 1);
+    struct robot *robot = fleet_find(&plant.fleet, "one");
+    const struct score score = {.detectors = 1};
+    fake_client.error = -EAGAIN;
+    publisher_score(&plant.publisher, robot, &score, clock_monotonic_ns());
+    fake_client.error = 0;
+    publisher_score(&plant.publisher, robot, &score, clock_monotonic_ns() + SECOND);
+    fake_client.online = false; /* there is no link that could be slow */
+    publisher_score(&plant.publisher, robot, &score, clock_monotonic_ns() + 2 * SECOND);
+    fake_client.online = true;
+    service_publish(&service, true, clock_monotonic_ns());
+    cJSON *tree = published();
+    assert_true(number(tree, "scores_dropped") == 1);
+    cJSON_Delete(tree);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -102,6 +195,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_no_samples),
         TEST(test_the_subscription_is_refused),
+        TEST(test_samples_add_up),
+        TEST(test_refused_commands),
+        TEST(test_scores_that_find_no_room),
     };
     return cmocka_run_group_tests(tests, setup_models, fixture_teardown);
 }
