@@ -30,7 +30,6 @@
 #define TICK_MS 250
 #define FAREWELL_MS 1000 /* for the last messages */
 #define STOP_MS 4000     /* then the process ends, whatever hangs */
-#define SCORER_DEAD_S 5.0
 
 enum phase { PHASE_RUNNING, PHASE_FAREWELL, PHASE_CLOSING };
 
@@ -230,11 +229,13 @@ static void tick_robot(struct daemon *daemon, struct robot *robot, int64_t now_n
     publisher_state(&daemon->publisher, robot, false, now_ns);
 }
 
-/* The watchdog is fed only while both threads work; a scorer without work counts as working. */
+/* The watchdog is fed only while both threads work; a scorer without work counts as working. One
+ * that stalls is not fed from the first second on, so that it is ended little later than a stalled
+ * loop: only a whole watchdog interval without progress ends the daemon, a long batch does not. */
 static void feed_watchdog(struct daemon *daemon, int64_t now_ns)
 {
     if (daemon->watchdog_ns == 0 || now_ns < daemon->watchdog_next_ns ||
-        scorer_stalled_s(daemon->scorer) > SCORER_DEAD_S)
+        scorer_stalled_s(daemon->scorer) > SCORER_STALLED_S)
         return;
     daemon->watchdog_next_ns = now_ns + daemon->watchdog_ns / 4;
     notify_watchdog();

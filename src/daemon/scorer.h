@@ -24,6 +24,9 @@
  * samples of its stall in one turn of the loop: half a minute of them at 10 Hz has to fit. */
 #define SCORER_PENDING_PER_ROBOT 256
 
+/* A longer stall is trouble, in seconds: the status says so, and the watchdog is not fed. */
+#define SCORER_STALLED_S 1.0
+
 struct scorer;
 
 struct scorer_window {

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define SCORER_STALLED_S 1.0
 #define REFRESH_NS (30 * CLOCK_NS_PER_S)
 #define RECENT_NS (60 * CLOCK_NS_PER_S)
 

@@ -28,6 +28,21 @@ struct box {
 
 static struct box box;
 
+/* The scorer's thread passes through here with every batch, and stands still while it is closed. */
+static uv_mutex_t gate;
+
+void __real_score_windows(struct model *model, const struct score_request *requests, size_t count,
+                          struct score *ret_scores);
+void __wrap_score_windows(struct model *model, const struct score_request *requests, size_t count,
+                          struct score *ret_scores);
+void __wrap_score_windows(struct model *model, const struct score_request *requests, size_t count,
+                          struct score *ret_scores)
+{
+    uv_mutex_lock(&gate);
+    uv_mutex_unlock(&gate);
+    __real_score_windows(model, requests, count, ret_scores);
+}
+
 static void on_result(void *user, const struct scorer_result *result)
 {
     assert_ptr_equal(user, &box);
@@ -54,6 +69,7 @@ static int setup(void **state)
     box.row_shape = plain->row_shape;
     model_unref(plain);
     uv_loop_init(&box.loop);
+    uv_mutex_init(&gate);
     return scorer_start(&box.loop, &handlers, &box, &box.scorer);
 }
 
@@ -76,6 +92,7 @@ static int teardown(void **state)
     if (box.scorer)
         stop();
     uv_run(&box.loop, UV_RUN_DEFAULT);
+    uv_mutex_destroy(&gate);
     return uv_loop_close(&box.loop);
 }
 
@@ -480,6 +497,39 @@ static void test_idle_is_not_stalled(void **state)
     expect_near(scorer_stalled_s(box.scorer), 0, 0);
 }
 
+static void run_until_stalled(double limit_s)
+{
+    int64_t deadline_ns = clock_monotonic_ns() + 60 * CLOCK_NS_PER_S;
+    while (scorer_stalled_s(box.scorer) < limit_s && clock_monotonic_ns() < deadline_ns)
+        uv_run(&box.loop, UV_RUN_ONCE);
+}
+
+static void run_until_working(void)
+{
+    int64_t deadline_ns = clock_monotonic_ns() + 60 * CLOCK_NS_PER_S;
+    while (scorer_stalled_s(box.scorer) > 0 && clock_monotonic_ns() < deadline_ns)
+        uv_run(&box.loop, UV_RUN_ONCE);
+}
+
+static void test_stalled_with_work(void **state)
+{
+    post(1, 1, tiny_model_new(&(struct tiny_model){0}));
+    wait_for(0, 1);
+    uv_mutex_lock(&gate);
+    int64_t began_ns = clock_monotonic_ns();
+    assert_true(push(0, 1));
+    scorer_wake(box.scorer);
+    run_until_stalled(0.5);
+    double stalled_s = scorer_stalled_s(box.scorer);
+    double true_s = (double)(clock_monotonic_ns() - began_ns) / 1e9;
+    uv_mutex_unlock(&gate);
+    assert_true(stalled_s >= 0.5);
+    assert_true(stalled_s <= true_s);
+    wait_for(1, 1);
+    run_until_working();
+    expect_near(scorer_stalled_s(box.scorer), 0, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -498,6 +548,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stop_with_sets_under_way, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stop_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idle_is_not_stalled, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stalled_with_work, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
