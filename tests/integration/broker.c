@@ -156,6 +156,8 @@ static void broker_exec(const struct broker *broker, const char *binary, pid_t p
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent || chdir(broker->directory) < 0)
         _exit(126);
+    /* A client's socket that lived on here would stay in the test's epoll set after its end. */
+    close_range(STDERR_FILENO + 1, ~0U, 0);
     int log = open("broker.log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (log >= 0) {
         dup2(log, STDOUT_FILENO);
@@ -271,6 +273,21 @@ bool broker_shell(struct broker *broker, const char *command)
     bool ok = system(text) == 0; /* NOLINT(cert-env33-c): the commands are the tests' own */
     free(text);
     return ok;
+}
+
+bool broker_make_certificates(struct broker *broker, const char *names)
+{
+    char extension[256];
+    snprintf(extension, sizeof extension, "subjectAltName=%s\n", names);
+    broker_write(broker, "server.ext", extension);
+    return broker_shell(
+        broker, "for ca in ca other; do openssl req -x509 -newkey ec -pkeyopt "
+                "ec_paramgen_curve:prime256v1 -nodes -keyout $ca.key -out $ca.crt -days 2 -subj "
+                "/CN=armwatch-test-$ca || exit 1; done; "
+                "for who in server client; do openssl req -newkey ec -pkeyopt "
+                "ec_paramgen_curve:prime256v1 -nodes -keyout $who.key -out $who.csr -subj "
+                "/CN=armwatch-$who && openssl x509 -req -in $who.csr -CA ca.crt -CAkey ca.key "
+                "-CAcreateserial -days 2 -extfile server.ext -out $who.crt || exit 1; done");
 }
 
 void broker_free(struct broker *broker)

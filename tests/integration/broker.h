@@ -46,5 +46,9 @@ const char *broker_directory(const struct broker *broker);
 const char *broker_write(struct broker *broker, const char *name, const char *content);
 /* Runs a shell command in its directory, quietly; false when it fails. */
 bool broker_shell(struct broker *broker, const char *command);
+/* Makes certificates and their .key in its directory: a CA (ca.crt), one that signed nothing
+ * (other.crt), and two that ca.crt has signed for these subjectAltNames (server.crt, client.crt).
+ * False where the openssl command does not work. */
+bool broker_make_certificates(struct broker *broker, const char *names);
 
 #endif
