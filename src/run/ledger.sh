@@ -16,7 +16,7 @@ rm -rf "$kept"
 mkdir -p "$kept"
 say "  ledger      $rounds rounds of one kill of the broker and three or four of the daemon, some 20 s each"
 code=0
-ARMWATCHD=$build_dir/src/daemon/armwatchd ARMWATCH_LEDGER_ROUNDS=$rounds ARMWATCH_LEDGER_DIRECTORY=$PWD/$kept \
+ARMWATCHD=$PWD/$build_dir/src/daemon/armwatchd ARMWATCH_LEDGER_ROUNDS=$rounds ARMWATCH_LEDGER_DIRECTORY=$PWD/$kept \
     "$build_dir/tests/ledger/ledger" >"$kept/log" 2>&1 || code=$?
 grep -v '^\[' "$kept/log"
 say "  kept        $kept/injected.csv, alerts.jsonl and log"

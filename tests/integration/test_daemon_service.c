@@ -221,12 +221,24 @@ static void test_live_keys(void **state)
     run_unheard(cell, &robot, 20);
     cell_wait(cell, cell_count(cell, "armwatch/robot/kuka1/score") <= scores + 1, 1000);
 
-    cell_publish(cell, "armwatch/robot/n.o/sample", "[]", 2);
-    cell_configure(cell, "log.level", "\"debug\"");
+    static const char nobody[] = "armwatch/robot/n.o/sample", logged[] = "names no robot";
+    cell_publish(cell, nobody, "[]", 2); /* told the 1st, 2nd, 4th time */
+    cell_wait(cell, daemon_process_logged(cell->daemon, logged) == 1, 3000);
+    cell_configure(cell, "log.level", "\"error\"");
+    cell_write_config(cell);
+    size_t read_again = daemon_process_logged(cell->daemon, READ_AGAIN);
+    daemon_process_signal(cell->daemon, SIGHUP);
+    run_unheard(cell, &robot, 20);
+    cell_publish(cell, nobody, "[]", 2);
+    cell_publish(cell, nobody, "[]", 2);
+    run_unheard(cell, &robot, 20);
+    assert_int_equal(daemon_process_logged(cell->daemon, logged), 1);
+    assert_int_equal(daemon_process_logged(cell->daemon, READ_AGAIN), read_again);
+    cell_configure(cell, "log.level", "\"info\"");
     cell_write_config(cell);
     hup(cell, READ_AGAIN);
-    cell_publish(cell, "armwatch/robot/n.o/sample", "[]", 2);
-    cell_wait(cell, daemon_process_logged(cell->daemon, "belongs to nobody") == 1, 3000);
+    cell_publish(cell, nobody, "[]", 2);
+    cell_wait(cell, daemon_process_logged(cell->daemon, logged) == 2, 3000);
     model_unref(model);
     cell_stop(cell);
 }

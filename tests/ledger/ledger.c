@@ -190,6 +190,7 @@ static void turn_loop(struct ledger *ledger, uint64_t ms)
 
 static void kill_daemon(struct ledger *ledger)
 {
+    daemon_process_assert_alive(ledger->cell->daemon);
     daemon_process_kill(ledger->cell->daemon);
     daemon_process_start(ledger->cell->daemon);
     ledger->outage_ms = now_ms();
