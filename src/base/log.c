@@ -37,6 +37,11 @@ void log_set_level(enum log_level level)
     log_threshold = (int)level;
 }
 
+bool log_is_due(uint64_t count)
+{
+    return (count & (count - 1)) == 0;
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     if ((int)level > log_threshold)

@@ -9,12 +9,16 @@
 #define ARMWATCH_BASE_LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 /* Parses "error", "warning", "info" or "debug"; false if it is none of them. */
 bool log_level_parse(const char *name, enum log_level *ret_level);
 void log_set_level(enum log_level level);
+/* Whether the count-th of the same lines is to be logged: the 1st, 2nd, 4th, 8th ... What is wrong
+ * at a source is wrong ten times a second. */
+bool log_is_due(uint64_t count);
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)

@@ -110,9 +110,11 @@ static void answer_error(struct control *control, const struct control_request *
     cJSON *error = cJSON_AddObjectToObject(tree, "error");
     cJSON_AddStringToObject(error, "code", code);
     cJSON_AddStringToObject(error, "message", message);
-    count_refusal(control, code);
-    log_warning("control: %s refused: %s: %s", request->command ? request->command : "message",
-                code, message);
+    uint64_t count = count_refusal(control, code);
+    if (log_is_due(count))
+        log_warning("control: %s refused (%s, %llu so far): %s",
+                    request->command ? request->command : "message", code,
+                    (unsigned long long)count, message);
     answer(control, request, false, tree);
 }
 

@@ -162,11 +162,13 @@ static void on_drained(void *user)
 static void on_ack(void *user, uint64_t token, int reason)
 {
     struct daemon *daemon = user;
-    if (reason >= 128)
-        log_error(
-            "broker: a publish was refused (reason %d): has %s the right to write its topics?",
-            reason, daemon->config->mqtt.client_id);
+    uint64_t before = outbox_refused(daemon->publisher.outbox);
     outbox_ack(daemon->publisher.outbox, token, reason, clock_monotonic_ns());
+    uint64_t refused = outbox_refused(daemon->publisher.outbox);
+    if (refused != before && log_is_due(refused))
+        log_error("broker: a publish was refused (reason %d, %llu so far): has %s the right to "
+                  "write its topics?",
+                  reason, (unsigned long long)refused, daemon->config->mqtt.client_id);
     if (daemon->client)
         outbox_flush(daemon->publisher.outbox, daemon->client);
 }

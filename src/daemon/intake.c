@@ -62,11 +62,6 @@ static bool match_topic(const struct intake *intake, const char *topic,
 
 /* ---- samples ---- */
 
-static bool power_of_two(uint64_t count)
-{
-    return (count & (count - 1)) == 0;
-}
-
 /* How a row came. */
 struct arrival {
     bool first;                /* there is none before it */
@@ -84,7 +79,6 @@ static void hear(struct intake *intake, struct robot *robot, int64_t now_ns)
     silence_end(intake->publisher, robot, now_ns);
 }
 
-/* Logged at the 1st, 2nd, 4th, 8th ... time: a source that is wrong is wrong ten times a second. */
 static void refuse(struct intake *intake, struct robot *robot, enum sample_refusal refusal,
                    const char *why, int64_t now_ns)
 {
@@ -93,7 +87,7 @@ static void refuse(struct intake *intake, struct robot *robot, enum sample_refus
     robot_note_trouble(robot, ROBOT_REJECTED, now_ns);
     hear(intake, robot, now_ns);
     track_break(&robot->track);
-    if (power_of_two(count))
+    if (log_is_due(count))
         log_warning("%s: sample refused (%s, %llu so far): %s", robot->name,
                     sample_refusal_name(refusal), (unsigned long long)count, why);
 }
@@ -145,7 +139,7 @@ static void send_window(struct intake *intake, struct robot *robot, const struct
                            history_row(&robot->track.history, 0));
         return;
     }
-    if (power_of_two(++robot->counters.overload))
+    if (log_is_due(++robot->counters.overload))
         log_warning(
             "%s: no room for a window (%llu so far): samples come faster than they are scored",
             robot->name, (unsigned long long)robot->counters.overload);
@@ -327,7 +321,7 @@ static struct robot *find_robot(struct intake *intake, const char *name, bool re
     if (robot)
         log_info("robot %s: model %s version %lld", name, robot->model->name,
                  (long long)robot->model->version);
-    else if (power_of_two(++intake->unknown))
+    else if (log_is_due(++intake->unknown))
         log_warning("sample refused (%llu so far): %s", (unsigned long long)intake->unknown,
                     diag.text);
     return robot;
@@ -341,7 +335,7 @@ bool intake_message(struct intake *intake, const struct mqtt_message *message)
     intake->samples++;
     intake->retained += message->retained;
     if (!*name) {
-        if (power_of_two(++intake->invalid_names))
+        if (log_is_due(++intake->invalid_names))
             log_warning("sample refused (%llu so far): %.80s names no robot: %s",
                         (unsigned long long)intake->invalid_names, message->topic, NAME_RULE);
         return true;

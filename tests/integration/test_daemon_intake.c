@@ -160,8 +160,19 @@ static void test_oversize(void **state)
     harness_publish_raw(cell->harness, CELL_CONTROL, 70000, 1);
     cell_wait(cell, cell_counter(cell, "kuka1", "rejected.too_large") == 3, 5000);
     assert_true(cell_counter(cell, "kuka1", "received") == 13);
-    cell_wait(cell, daemon_process_logged(cell->daemon, "malformed: 70000 bytes") == 1, 3000);
+    cell_wait(cell, daemon_process_logged(cell->daemon, "malformed, 1 so far") == 1, 3000);
     cell_run(cell, &robot, 10, 0);
+    cell_stop(cell);
+}
+
+/* Nobody can fill the disk with lines about what is refused. */
+static void test_refused_commands_are_logged_seldom(void **state)
+{
+    struct cell *cell = *state;
+    cell_start(cell);
+    for (int i = 0; i < 100; i++)
+        cell_refused(cell, "\"command\":\"dance\"", "unknown_command");
+    assert_int_equal(daemon_process_logged(cell->daemon, "unknown_command"), 7); /* 1 to 64 */
     cell_stop(cell);
 }
 
@@ -190,6 +201,7 @@ int main(void)
         CELL_TEST(test_another_rate),
         CELL_TEST(test_no_right_to_read),
         CELL_TEST(test_oversize),
+        CELL_TEST(test_refused_commands_are_logged_seldom),
         CELL_TEST(test_subscription_is_refused),
     };
     return cmocka_run_group_tests(tests, cell_group_setup, cell_group_teardown);
