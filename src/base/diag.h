@@ -2,7 +2,8 @@
  * diag: why an input was refused: where, what was found, what is allowed.
  *
  * Layers under the programs neither log nor print; they fill a diag and return a code, and the
- * program decides who is told. The text is one line without a trailing newline, made for a person.
+ * program decides who is told. The text is one line of UTF-8 without a trailing newline, made for a
+ * person: of what it quotes, control characters become blanks, and what is not UTF-8 becomes "?".
  */
 #ifndef ARMWATCH_BASE_DIAG_H
 #define ARMWATCH_BASE_DIAG_H

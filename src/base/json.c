@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include "base/utf8.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -10,30 +12,10 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Length of the UTF-8 sequence at `text`, or 0 if there is no valid one (RFC 3629: no overlong
- * forms, no surrogates, nothing above U+10FFFF). */
-static size_t utf8_sequence(const unsigned char *text, size_t length)
-{
-    unsigned lead = text[0];
-    size_t need = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    if (need == 0 || lead > 0xf4 || need > length)
-        return 0;
-    unsigned low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-    unsigned high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-    for (size_t i = 1; i < need; i++) {
-        if (text[i] < low || text[i] > high)
-            return 0;
-        low = 0x80;
-        high = 0xbf;
-    }
-    return need;
-}
-
 bool json_is_utf8(const char *text)
 {
-    const unsigned char *at = (const unsigned char *)text;
-    for (size_t left = strlen(text), step; left > 0; at += step, left -= step) {
-        step = utf8_sequence(at, left);
+    for (size_t left = strlen(text), step; left > 0; text += step, left -= step) {
+        step = utf8_sequence(text, left);
         if (step == 0)
             return false;
     }
@@ -96,7 +78,7 @@ static int scan_string(const char *text, size_t length, size_t *at, struct diag 
         } else if (c < 0x20) {
             return diag_set(diag, "byte %zu: a control character in a string", i);
         } else if (c >= 0x80) {
-            size_t sequence = utf8_sequence((const unsigned char *)text + i, length - i);
+            size_t sequence = utf8_sequence(text + i, length - i);
             if (sequence == 0)
                 return diag_set(diag, "byte %zu: not valid UTF-8", i);
             i += sequence - 1;
