@@ -3,7 +3,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "config/keys.h"
+#include "config/topic_template.h"
 #include "config/value.h"
+#include "mqtt/topic.h"
 #include "mqtt/url.h"
 
 #include <errno.h>
@@ -105,20 +107,6 @@ static int read_object(struct config *config, const char *prefix, const cJSON *o
     return 0;
 }
 
-static int check_template(const char *topic, struct diag *diag)
-{
-    static const char mark[] = "{robot}";
-    const char *at = strstr(topic, mark);
-    const char *behind = at ? at + strlen(mark) : NULL;
-    if (!at || (at > topic && at[-1] != '/') || (*behind && *behind != '/') || strstr(behind, mark))
-        return diag_set(diag,
-                        "topics.samples: \"%.100s\": {robot} must stand for one whole level, once",
-                        topic);
-    if (strpbrk(topic, "+#"))
-        return diag_set(diag, "topics.samples: \"%.100s\": + and # are not allowed", topic);
-    return 0;
-}
-
 static int check_whole(struct config *config, struct diag *diag)
 {
     struct mqtt_url url;
@@ -136,14 +124,16 @@ static int check_whole(struct config *config, struct diag *diag)
     if (!config->models.default_name && config->models.robots.count == 0)
         return diag_set(diag, "models.default: missing; name a model here or in models.robots");
     size_t root = strlen(config->topics.root);
-    if (strpbrk(config->topics.root, "+#") || config->topics.root[0] == '$' ||
+    if (!mqtt_topic_valid(config->topics.root) || config->topics.root[0] == '$' ||
         config->topics.root[root - 1] == '/')
         return diag_set(diag,
-                        "topics.root: \"%.100s\": +, #, a leading $ and a / at the end are not "
-                        "allowed",
+                        "topics.root: \"%.100s\": must be a topic (" MQTT_TOPIC_RULE
+                        ") that does not begin with $ or end with /",
                         config->topics.root);
     for (size_t i = 0; r == 0 && i < config->topics.samples.count; i++)
-        r = check_template(config->topics.samples.item[i], diag);
+        r = topic_template_check(config->topics.samples.item[i], diag);
+    if (r < 0)
+        diag_prefix(diag, "topics.samples");
     return r;
 }
 
@@ -192,16 +182,12 @@ static int read_tree(struct config *config, const cJSON *tree, struct diag *diag
     return r < 0 ? r : check_whole(config, diag);
 }
 
-int config_load(const char *path, struct config **ret_config, struct diag *diag)
+int config_parse(const char *path, const char *text, size_t size, struct config **ret_config,
+                 struct diag *diag)
 {
-    void *text;
-    size_t size;
-    int r = file_read(path, CONFIG_FILE_MAX, &text, &size, diag);
-    if (r < 0)
-        return r;
+    int r;
     struct config *config = calloc(1, sizeof *config);
     cJSON *tree = json_parse(text, size, diag);
-    free(text);
     if (!tree)
         r = -EINVAL;
     else if (!config || !(config->path = strdup(path)) || set_defaults(config) < 0)
@@ -216,6 +202,18 @@ int config_load(const char *path, struct config **ret_config, struct diag *diag)
     }
     *ret_config = config;
     return 0;
+}
+
+int config_load(const char *path, struct config **ret_config, struct diag *diag)
+{
+    void *text;
+    size_t size;
+    int r = file_read(path, CONFIG_FILE_MAX, &text, &size, diag);
+    if (r < 0)
+        return r;
+    r = config_parse(path, text, size, ret_config, diag);
+    free(text);
+    return r;
 }
 
 void config_free(struct config *config)

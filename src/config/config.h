@@ -71,6 +71,10 @@ struct config {
 /* Errors: -ENOENT and other errnos of reading; -EINVAL with file, key, what was found and what is
  * allowed. */
 int config_load(const char *path, struct config **ret_config, struct diag *diag);
+/* The same from a file's text; the path is what its relative paths start from, and nothing is read
+ * there. */
+int config_parse(const char *path, const char *text, size_t size, struct config **ret_config,
+                 struct diag *diag);
 void config_free(struct config *config);
 
 /* Where a secret file is: absolute as it is; else $CREDENTIALS_DIRECTORY/NAME,

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/name.h"
 #include "daemon/message.h"
+#include "mqtt/topic.h"
 #include "pipeline/alert_json.h"
 
 #include <errno.h>
@@ -323,19 +324,14 @@ static bool is_repeated(struct control *control, const struct control_request *r
     return false;
 }
 
-static bool publishable(const char *topic)
-{
-    return *topic && !strpbrk(topic, "+#") && strlen(topic) < 1024;
-}
-
 /* Where the sender wants the answer; also filled for a message that is refused later. */
 static void read_reply_address(struct control_request *request, const struct mqtt_message *message,
                                const cJSON *tree)
 {
     const char *topic = message->response_topic;
     if (!topic && cJSON_IsObject(tree))
-        json_get_string(tree, "reply_to", false, 1023, &topic, NULL);
-    if (topic && publishable(topic))
+        json_get_string(tree, "reply_to", false, CONTROL_TOPIC_MAX, &topic, NULL);
+    if (topic && strlen(topic) <= CONTROL_TOPIC_MAX && mqtt_topic_valid(topic))
         request->topic = strdup(topic);
     if (message->correlation_size <= CONTROL_CORRELATION_MAX && message->correlation_size > 0) {
         memcpy(request->correlation, message->correlation, message->correlation_size);

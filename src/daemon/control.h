@@ -18,6 +18,7 @@
 #define CONTROL_PAYLOAD_MAX 4096
 #define CONTROL_ID_MAX 64
 #define CONTROL_CORRELATION_MAX 256
+#define CONTROL_TOPIC_MAX 1023 /* of an answer; a longer one goes to the reply topic */
 #define CONTROL_REMEMBERED 64
 
 /* Where an answer goes, and to what. Kept while a command runs. */

@@ -2,25 +2,20 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/topic_template.h"
 #include "daemon/silence.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define ROBOT_MARK "{robot}"
 
 /* ---- topics ---- */
 
 int intake_subscribe(const struct intake *intake, struct mqtt_client *client)
 {
     for (size_t i = 0; i < intake->config->topics.samples.count; i++) {
-        const char *template = intake->config->topics.samples.item[i];
-        const char *mark = strstr(template, ROBOT_MARK);
-        char *filter;
-        if (asprintf(&filter, "%.*s+%s", (int)(mark - template), template,
-                     mark + strlen(ROBOT_MARK)) < 0)
+        char *filter = topic_template_filter(intake->config->topics.samples.item[i]);
+        if (!filter)
             return -ENOMEM;
         int r = mqtt_client_subscribe(client, filter, 0);
         free(filter);
@@ -30,33 +25,13 @@ int intake_subscribe(const struct intake *intake, struct mqtt_client *client)
     return 0;
 }
 
-/* Whether a topic fits a template; the level at {robot} is copied, "" if it is no name. */
-static bool match_template(const char *template, const char *topic,
-                           char ret_robot[NAME_MAX_LENGTH + 1])
-{
-    const char *mark = strstr(template, ROBOT_MARK);
-    size_t before = (size_t)(mark - template);
-    if (strncmp(topic, template, before) != 0)
-        return false;
-    const char *robot = topic + before;
-    size_t length = strcspn(robot, "/");
-    if (strcmp(robot + length, mark + strlen(ROBOT_MARK)) != 0)
-        return false;
-    length = length <= NAME_MAX_LENGTH ? length : 0;
-    memcpy(ret_robot, robot, length);
-    ret_robot[length] = '\0';
-    if (!name_valid(ret_robot))
-        *ret_robot = '\0';
-    return true;
-}
-
 static bool match_topic(const struct intake *intake, const char *topic,
                         char ret_robot[NAME_MAX_LENGTH + 1])
 {
     bool fits = false;
     *ret_robot = '\0';
     for (size_t i = 0; i < intake->config->topics.samples.count && !*ret_robot; i++)
-        fits |= match_template(intake->config->topics.samples.item[i], topic, ret_robot);
+        fits |= topic_template_match(intake->config->topics.samples.item[i], topic, ret_robot);
     return fits;
 }
 

@@ -235,12 +235,14 @@ static void test_where_answers_go(void **state)
     cJSON_Delete(newest("elsewhere"));
     command("{\"command\":\"status\",\"reply_to\":\"a/#\"}"); /* no topic to publish to */
     cJSON_Delete(newest(REPLY));
+    command("{\"command\":\"status\",\"reply_to\":\"a\\u0007\"}"); /* the same */
+    cJSON_Delete(newest(REPLY));
     command("{\"command\":\"explode\",\"reply_to\":\"elsewhere\"}");
     cJSON_Delete(newest("elsewhere"));
     command_with(&v5, "{\"id\":\"9\",\"command\":\"reload\",\"model\":\"two\"}");
-    wait_messages(5);
+    wait_messages(6);
     cJSON_Delete(newest("me/answers"));
-    assert_memory_equal(fake_client.message[4].correlation, "\1\0\2", 4);
+    assert_memory_equal(fake_client.message[5].correlation, "\1\0\2", 4);
 }
 
 /* A swap is under way as it ends: a sanitizer sees whether the request is freed. */
