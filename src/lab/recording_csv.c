@@ -63,14 +63,17 @@ static int out_of_memory(const struct table *table, struct diag *diag)
     return diag_errno(diag, ENOMEM, "%s", table->path);
 }
 
-static char *trimmed_copy(const char *text)
+/* In place. */
+static void trim(char *text)
 {
-    while (isspace((unsigned char)*text))
-        text++;
-    size_t length = strlen(text);
-    while (length > 0 && isspace((unsigned char)text[length - 1]))
+    char *start = text;
+    while (isspace((unsigned char)*start))
+        start++;
+    size_t length = strlen(start);
+    while (length > 0 && isspace((unsigned char)start[length - 1]))
         length--;
-    return strndup(text, length);
+    memmove(text, start, length);
+    text[length] = '\0';
 }
 
 /* The time column by name, else by position from 1; without an option, the usual names. */
@@ -142,7 +145,7 @@ static int read_header(struct csv *csv, struct table *table,
     size_t words = 0;
     double number;
     for (size_t i = 0; i < row.count; i++) {
-        table->columns[i].name = table->names[i] = trimmed_copy(row.cells[i]);
+        table->columns[i].name = table->names[i] = strdup(row.cells[i]);
         if (!table->names[i])
             return out_of_memory(table, diag);
         words += row.cells[i][0] != '\0' && !csv_parse_number(row.cells[i], &number);
@@ -151,6 +154,8 @@ static int read_header(struct csv *csv, struct table *table,
         return diag_set(diag, "%s:1: no names: the first row must be the header of the table",
                         table->path);
     r = recording_clean_names(table->path, table->names, table->count, diag);
+    for (size_t i = 0; r == 0 && i < table->count; i++)
+        trim(table->names[i]);
     return r < 0 ? r : set_roles(table, options, diag);
 }
 

@@ -186,6 +186,8 @@ static int load_derived_channel(const struct reading *reading, const cJSON *entr
         r = derived_kind_parse(kind, &channel->kind, diag);
     if (r < 0)
         return r;
+    if (!*name)
+        return diag_set(diag, "name: must not be empty");
     if (derivation->step_channel == DERIVED_NONE || derivation->motions == 0)
         return diag_set(diag, "%s needs \"step_channel\" and \"motion\"", kind);
     if (channel->kind != DERIVED_MOVING_TIME && derivation->load == DERIVED_NONE)

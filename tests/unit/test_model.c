@@ -441,6 +441,34 @@ static void test_references_that_the_file_has_not_got(void **state)
                    "derived.rotation: missing, or not [1025, 20000, 4]");
 }
 
+static void nameless_derived(cJSON *config)
+{
+    cJSON *channel = cJSON_GetObjectItemCaseSensitive(
+        cJSON_GetObjectItemCaseSensitive(config, "derived"), "channels");
+    set_string(cJSON_GetArrayItem(channel, 0), "name", "");
+}
+
+static void test_a_derived_channel_has_a_name(void **state)
+{
+    static size_t motion[] = {1};
+    static float rest[] = {0}, rest_level[] = {1};
+    static int steps[] = {0, 1};
+    const struct derivation derivation = {.channels = 3,
+                                          .count = 1,
+                                          .channel = {{DERIVED_MOVING_TIME, "moving_time"}},
+                                          .load = DERIVED_NONE,
+                                          .steps = 2,
+                                          .step = steps,
+                                          .motions = 1,
+                                          .motion = motion,
+                                          .rest = rest,
+                                          .rest_level = rest_level};
+    struct tiny_model tiny = {.derivation = &derivation};
+    model_unref(tiny_model_new(&tiny));
+    tiny.edit = nameless_derived;
+    expect_refused(&tiny, "name: must not be empty");
+}
+
 static void same_detector(cJSON *config)
 {
     set_string(detector(config)->next, "name", "first");
@@ -605,6 +633,7 @@ int main(void)
         cmocka_unit_test(test_rows_that_are_alike_have_one_shape),
         cmocka_unit_test(test_configurations_that_are_refused),
         cmocka_unit_test(test_references_that_the_file_has_not_got),
+        cmocka_unit_test(test_a_derived_channel_has_a_name),
         cmocka_unit_test(test_detectors_have_names_of_their_own),
         cmocka_unit_test(test_a_window_that_no_queue_could_take),
         cmocka_unit_test(test_tensors_that_are_missing_poisoned_or_of_another_shape),

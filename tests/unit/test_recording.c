@@ -122,6 +122,16 @@ static void tells_which_columns_it_leaves_out(void **state)
     recording_free(r);
 }
 
+/* What is written of it is read again as the same: blanks at the ends would not be. */
+static void control_characters_in_names_become_blanks(void **state)
+{
+    struct recording *r = load(fixture_write("c.csv", "\"\x01 a\x02"
+                                                      "b\nc\x05\",d\n1,2\n"),
+                               NULL);
+    assert_string_equal(r->names[0], "a b c");
+    recording_free(r);
+}
+
 static void counts_times_that_do_not_go_on(void **state)
 {
     char text[2000];
@@ -340,6 +350,7 @@ int main(void)
         cmocka_unit_test(an_empty_line_inside_is_a_hole_and_at_the_end_nothing),
         cmocka_unit_test(too_many_holes_are_refused),
         cmocka_unit_test(tells_which_columns_it_leaves_out),
+        cmocka_unit_test(control_characters_in_names_become_blanks),
         cmocka_unit_test(counts_times_that_do_not_go_on),
         cmocka_unit_test(a_label_is_a_whole_number),
         cmocka_unit_test(refuses_what_is_no_table),
