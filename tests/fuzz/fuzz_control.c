@@ -1,0 +1,245 @@
+/*
+ * Commands to the daemon, one a line; the fleet's swaps and the publisher are replaced at the link,
+ * so that neither a loop nor a broker is needed.
+ *
+ *   [FLAGS TAB [RESPONSE_TOPIC TAB [CORRELATION TAB]]] PAYLOAD     r in FLAGS: retained
+ *   ! [MESSAGE]                        the swap that was begun ends: well, or with this message
+ *
+ * Every command is answered once, at once or when its swap ends; the answer is strict JSON; the
+ * same command again gets the same answer and is not run again.
+ */
+#include "base/json.h"
+#include "base/log.h"
+#include "daemon/control.h"
+#include "fuzz.h"
+#include "tiny_model.h"
+
+#include <errno.h>
+#include <mosquitto.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+    struct config *config;
+    struct fleet fleet;
+    struct control control;
+    /* the swap that was begun */
+    swap_done *done;
+    void *user;
+    size_t begun;
+    char *begun_payload;
+    /* the answers */
+    size_t replies;
+    char *text;
+    char *topic; /* NULL: the reply topic */
+} fuzz;
+
+/* ---- what stands at the link for fleet and publisher ---- */
+
+int __wrap_fleet_reload(struct fleet *fleet, const char *model, const char *robot, swap_done *done,
+                        void *user);
+int __wrap_fleet_rollback(struct fleet *fleet, const char *robot, swap_done *done, void *user);
+void __wrap_publisher_reply(struct publisher *publisher, const struct publisher_reply *reply);
+
+static void end_swap(const char *message)
+{
+    if (!fuzz.done)
+        return;
+    const struct model *model = fuzz.fleet.assignments.item[0]->model;
+    const struct swap_outcome outcome = {.code = *message ? "model_invalid" : "",
+                                         .message = message,
+                                         .model = *message ? NULL : model};
+    swap_done *done = fuzz.done;
+    fuzz.done = NULL;
+    fuzz.fleet.swap.busy = false;
+    done(fuzz.user, &outcome);
+}
+
+/* The name of the model chooses how it goes. */
+int __wrap_fleet_reload(struct fleet *fleet, const char *model, const char *robot, swap_done *done,
+                        void *user)
+{
+    FUZZ_CHECK(!fleet->swap.busy && done);
+    FUZZ_CHECK((!*model || name_valid(model)) && (!*robot || name_valid(robot)));
+    if (*robot && !fleet_find(fleet, robot))
+        return -ENOENT;
+    if (!strcmp(model, "nodata"))
+        return -ENODATA;
+    if (!strcmp(model, "nomem"))
+        return -ENOMEM;
+    fuzz.done = done;
+    fuzz.user = user;
+    fuzz.begun++;
+    fleet->swap.busy = true;
+    if (!strcmp(model, "atonce"))
+        end_swap("model atonce: no such file");
+    return 0;
+}
+
+int __wrap_fleet_rollback(struct fleet *fleet, const char *robot, swap_done *done, void *user)
+{
+    return __wrap_fleet_reload(fleet, "", robot, done, user);
+}
+
+static const char *string_of(const cJSON *tree, const char *key)
+{
+    const char *value = "";
+    json_get_string(tree, key, false, SIZE_MAX, &value, NULL);
+    return value;
+}
+
+/* Granted, or refused with a code and a reason. */
+static void check_answer(const char *text)
+{
+    bool ok = false;
+    cJSON *answer = json_parse(text, strlen(text), NULL);
+    FUZZ_CHECK(answer && json_get_bool(answer, "ok", true, &ok, NULL) == 0);
+    const cJSON *error = cJSON_GetObjectItemCaseSensitive(answer, "error");
+    FUZZ_CHECK(ok == !error);
+    FUZZ_CHECK(ok || (*string_of(error, "code") && *string_of(error, "message")));
+    cJSON_Delete(answer);
+}
+
+void __wrap_publisher_reply(struct publisher *publisher, const struct publisher_reply *reply)
+{
+    free(fuzz.text);
+    free(fuzz.topic);
+    fuzz.text = strdup(reply->text);
+    fuzz.topic = reply->topic ? strdup(reply->topic) : NULL;
+    fuzz.replies++;
+    check_answer(reply->text);
+    FUZZ_CHECK(strlen(reply->text) < MQTT_PACKET_MAX);
+    FUZZ_CHECK(!reply->topic || mosquitto_pub_topic_check(reply->topic) == MOSQ_ERR_SUCCESS);
+    FUZZ_CHECK(!reply->topic || mosquitto_validate_utf8(reply->topic, (int)strlen(reply->topic)) ==
+                                    MOSQ_ERR_SUCCESS);
+    FUZZ_CHECK((reply->correlation != NULL) == (reply->correlation_size > 0));
+}
+
+/* ---- a fleet of two robots with one model, made once ---- */
+
+static cJSON *status(void *user)
+{
+    cJSON *tree = cJSON_CreateObject();
+    cJSON_AddStringToObject(tree, "instance", "fuzz");
+    return tree;
+}
+
+static void make_fleet(void)
+{
+    static const char text[] =
+        "{\"mqtt\":{\"url\":\"mqtt://h\"},\"models\":{\"default\":\"tiny\"}}";
+    FUZZ_CHECK(config_parse("/armwatchd.json", text, strlen(text), &fuzz.config, NULL) == 0);
+    struct assignment *assignment = calloc(1, sizeof *assignment);
+    struct assignments assignments = {.count = 1, .capacity = 1, .item = calloc(1, sizeof(void *))};
+    FUZZ_CHECK(assignment && assignments.item);
+    strcpy(assignment->active, "tiny");
+    assignment->model = tiny_model_new(&(struct tiny_model){.name = "tiny"});
+    assignments.item[0] = assignment;
+    FUZZ_CHECK(fleet_init(&fuzz.fleet, NULL, fuzz.config, &assignments) == 0);
+    FUZZ_CHECK(fleet_add(&fuzz.fleet, "kuka1", NULL) && fleet_add(&fuzz.fleet, "kuka2", NULL));
+    log_set_level(LOG_LEVEL_ERROR);
+}
+
+/* ---- messages ---- */
+
+/* The newest answer. Returns whether it was granted. */
+static bool check_reply(const struct mqtt_message *message)
+{
+    cJSON *reply = json_parse(fuzz.text, strlen(fuzz.text), NULL);
+    bool ok = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply, "ok"));
+    cJSON *request = json_parse(message->payload, message->size, NULL);
+    const char *id = string_of(reply, "id");
+    FUZZ_CHECK(!*id || !strcmp(id, string_of(request, "id")));
+    FUZZ_CHECK(!ok || (request && !message->retained));
+    FUZZ_CHECK(!ok || !strcmp(string_of(reply, "command"), string_of(request, "command")));
+    const char *wanted =
+        message->response_topic ? message->response_topic : string_of(request, "reply_to");
+    FUZZ_CHECK(!fuzz.topic || !strcmp(fuzz.topic, wanted));
+    cJSON_Delete(request);
+    cJSON_Delete(reply);
+    return ok;
+}
+
+/* The same command once more: with an id it is answered from memory, whatever has changed since. */
+static void repeat(const struct mqtt_message *message)
+{
+    cJSON *request = json_parse(message->payload, message->size, NULL);
+    bool has_id = *string_of(request, "id");
+    cJSON_Delete(request);
+    if (!has_id)
+        return;
+    char *before = strdup(fuzz.text);
+    size_t begun = fuzz.begun, replies = fuzz.replies;
+    control_message(&fuzz.control, message);
+    FUZZ_CHECK(fuzz.replies == replies + 1 && fuzz.begun == begun);
+    FUZZ_CHECK(before && !strcmp(before, fuzz.text));
+    free(before);
+}
+
+static void give(const struct mqtt_message *message)
+{
+    size_t begun = fuzz.begun, replies = fuzz.replies;
+    uint64_t refused = fuzz.control.refused;
+    control_message(&fuzz.control, message);
+    bool is_begun = fuzz.begun > begun;
+    if (fuzz.replies == replies) { /* only what waits for its swap, itself or said again */
+        FUZZ_CHECK(fuzz.done && fuzz.control.running);
+        FUZZ_CHECK(is_begun || (strlen(fuzz.begun_payload) == message->size &&
+                                !memcmp(fuzz.begun_payload, message->payload, message->size)));
+        if (is_begun) {
+            free(fuzz.begun_payload);
+            fuzz.begun_payload = fuzz_text(message->payload, message->size);
+        }
+        return;
+    }
+    FUZZ_CHECK(fuzz.replies == replies + 1);
+    bool ok = check_reply(message);
+    FUZZ_CHECK(!ok || fuzz.control.refused == refused);
+    if (ok)
+        repeat(message);
+}
+
+static void take_command(char *line)
+{
+    char *field[4] = {line};
+    size_t fields = 1;
+    for (char *tab; fields < 4 && (tab = strchr(field[fields - 1], '\t')); fields++) {
+        *tab = '\0';
+        field[fields] = tab + 1;
+    }
+    const char *payload = field[fields - 1];
+    const struct mqtt_message message = {
+        .topic = "armwatch/service/armwatch/control",
+        .payload = payload,
+        .size = strlen(payload),
+        .qos = 1,
+        .retained = fields > 1 && strchr(field[0], 'r'),
+        .response_topic = fields > 2 ? field[1] : NULL,
+        .correlation = fields > 3 ? field[2] : NULL,
+        .correlation_size = fields > 3 ? strlen(field[2]) : 0,
+    };
+    give(&message);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (!fuzz.config)
+        make_fleet();
+    fuzz.control = (struct control){.fleet = &fuzz.fleet, .status = status};
+    char *text = fuzz_text(data, size), *rest = text;
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        if (*line == '!' && json_is_utf8(line))
+            end_swap(line + 1);
+        else if (*line)
+            take_command(line);
+    }
+    size_t replies = fuzz.replies;
+    bool waits = fuzz.done;
+    end_swap("");
+    FUZZ_CHECK(fuzz.replies == replies + waits && !fuzz.control.running);
+    control_deinit(&fuzz.control);
+    free(fuzz.begun_payload);
+    fuzz.begun_payload = NULL;
+    free(text);
+    return 0;
+}

@@ -1,0 +1,350 @@
+#!/usr/bin/env python3
+"""Writes the seeds of the fuzz targets: tests/fuzz/corpus/TARGET/*.
+
+    tests/fuzz/make_corpus.py build/src/cli/armwatch tests/fuzz/corpus
+
+Needs nothing but Python and a built armwatch, which trains the small models. Findings are added by hand, under a name that
+begins with "found-"; this script leaves them alone.
+"""
+import json
+import math
+import pathlib
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+
+DTYPES = {"F32": "f", "F64": "d", "I64": "q"}
+
+
+# ---- texts
+
+URLS = {
+    "plain": "mqtt://broker",
+    "port": "mqtt://10.0.0.7:1884/",
+    "tls": "MQTTS://Broker.Cell-7_x",
+    "v6": "mqtt://[fe80::1%eth0]:65535",
+    "unix": "unix:///run/mosquitto/mqtt.sock",
+    "unix-relative": "unix://run/mqtt.sock",
+    "secret": "mqtt://user:password@broker",
+    "no-scheme": "broker:1883",
+    "port-large": "mqtt://broker:65536",
+    "bracket-open": "mqtt://[::1",
+}
+
+TOPICS = {
+    "default": "armwatch/robot/{robot}/sample\narmwatch/robot/kuka1/sample",
+    "first": "{robot}/sample\nkuka1/sample",
+    "last": "cell/7/{robot}\ncell/7/kuka-2_b",
+    "alone": "{robot}\nkuka1",
+    "no-name": "a/{robot}/b\na/kuka 1/b",
+    "empty-level": "a/{robot}/b\na//b",
+    "deeper": "a/{robot}\na/b/c",
+    "dollar": "{robot}/x\n$SYS/x",
+    "half-level": "a/x{robot}/b\na/xb/b",
+    "twice": "{robot}/{robot}\na/a",
+    "wildcard": "+/{robot}\na/b",
+    "utf8": "zelle/\u00e4\u20ac\U0001f916/{robot}\nzelle/\u00e4\u20ac\U0001f916/k",
+    "long-name": "a/{robot}\na/" + 65 * "x",
+}
+
+JSON_TEXTS = {
+    "values": '{"time":1763917200.5,"seq":7,"values":[1,-2.5e-3,0],"mode":"auto"}',
+    "nested": "[[[[[[[[1]]]]]]]]",
+    "too-deep": "[[[[[[[[[1]]]]]]]]]",
+    "escapes": '{"a\\u00e4\\ud83e\\udd16":"\\"\\\\\\/\\b\\f\\n\\r\\t","b":[true,false,null]}',
+    "twice": '{"a":1,"a":2}',
+    "nul": '{"a":"\\u0000"}',
+    "number-zero": "[01]",
+    "number-large": "[1e999]",
+    "number-point": "[1.]",
+    "trailing": "{} x",
+    "spaces": " \t\r\n{ }\n",
+    "utf8": '["\u00e4\u20ac\U0001f916"]',
+    "open": '{"a":[1,',
+}
+
+SAMPLES = {
+    "values": '{"time":1763917200.5,"seq":7,"values":[1,-2.5e-3,0],"mode":"auto"}',
+    "array": "[1,2,3]",
+    "channels": '{"channels":{"c":3,"a":1e-3,"b":-2,"d":4}}',
+    "missing": '{"channels":{"c":3,"a":1}}',
+    "rfc3339": '{"time":"2026-11-23T17:00:00.123456789Z","seq":0,"values":[0,0,0]}',
+    "offset": '{"time":"1970-01-01T00:30:00+01:00","seq":9007199254740992,"values":[0,0,0]}',
+    "milliseconds": '{"time":1763917200500,"seq":1,"values":[3.4e38,-3.4e38,1e-45]}',
+    "nanoseconds": '{"time":1763917200500000000,"seq":1,"values":[1,2,3]}',
+    "from-start": '{"time":0.1,"seq":1,"values":[1,2,3]}',
+    "too-large": "[1,2,3.5e38]",
+    "null": "[1,null,3]",
+    "wrong-count": "[1,2]",
+    "both": '{"values":[1,2,3],"channels":{}}',
+    "neither": '{"seq":1}',
+    "bad-seq": '{"seq":1.5,"values":[1,2,3]}',
+    "bad-mode": '{"mode":"' + 32 * "m" + '","values":[1,2,3]}',
+    "bad-time": '{"time":"2026-11-23 17:00","values":[1,2,3]}',
+    "string": '"x"',
+}
+
+CONFIG = {
+    "instance": "cell7",
+    "mqtt": {"url": "mqtts://broker:8883", "protocol": "3.1.1", "client_id": "c", "username": "u",
+             "password_file": "password", "ca_file": "ca.pem", "cert_file": "c.pem", "key_file": "k.pem",
+             "tls_insecure": False},
+    "topics": {"root": "plant/a", "samples": ["plant/{robot}/sample", "{robot}/x"]},
+    "robots": {"max": 16},
+    "models": {"directory": "models", "default": "one", "signature": "off", "robots": {"kuka1": "two", "kuka2": "one"}},
+    "alerts": {"false_alarms_per_day": 0.5, "reassert_s": 30},
+    "input": {"max_gap_s": 0.5, "stale_periods": 20, "silent_s": 60, "time_unit": "ms", "gate": {"mode": ["auto", "test"]}},
+    "scores": {"rate_hz": -1},
+    "http": {"listen": "127.0.0.1:1"},
+    "state_directory": "/var/lib/armwatch",
+    "log": {"level": "debug"},
+}
+
+
+def config_with(section, values):
+    changed = json.loads(json.dumps(CONFIG))
+    if isinstance(values, dict):
+        changed[section].update(values)
+    else:
+        changed[section] = values
+    return json.dumps(changed)
+
+
+CONFIGS = {
+    "whole": json.dumps(CONFIG, indent=1),
+    "least": '{"mqtt":{"url":"mqtt://h"},"models":{"default":"m"}}',
+    "no-url": '{"models":{"default":"m"}}',
+    "no-model": '{"mqtt":{"url":"mqtt://h"}}',
+    "unknown-key": '{"mqtt":{"url":"mqtt://h","uri":"x"}}',
+    "dotted-key": '{"mqtt.url":"mqtt://h"}',
+    "wrong-type": config_with("robots", {"max": "16"}),
+    "wrong-section": config_with("robots", 16),
+    "fraction": config_with("robots", {"max": 1.5}),
+    "range": config_with("alerts", {"reassert_s": 0}),
+    "choice": config_with("log", {"level": "info|debug"}),
+    "template": config_with("topics", {"samples": ["a/b"]}),
+    "root": config_with("topics", {"root": "a/"}),
+    "no-cert": config_with("mqtt", {"cert_file": "", "url": "mqtt://h"}),
+    "names": config_with("models", {"robots": {"a b": "m"}}),
+    "array": "[]",
+}
+
+CONTROLS = {
+    "status": '{"command":"status"}\n{"command":"status","id":"1","robot":"kuka1"}\n{"command":"status","robot":"none"}',
+    "reload": '{"command":"reload","id":"a","model":"two","robot":"kuka1"}\n'
+              '{"command":"reload","id":"a","model":"two","robot":"kuka1"}\n'
+              '{"command":"status","id":"a"}\n{"command":"reload","id":"b"}\n!\n{"command":"status","id":"a"}',
+    "reload-fails": '{"command":"reload","model":"two","id":"x"}\n!two: no such file\n{"command":"reload","model":"atonce"}\n'
+                    '{"command":"reload","model":"nomem"}\n{"command":"reload","model":"nodata"}',
+    "rollback": '{"command":"rollback","robot":"kuka2","id":"r"}\n!',
+    "addresses": 'x\treply/here\tc0rrelation\t{"command":"status","id":"1"}\n\tno/+/wildcards\t{"command":"status"}\n'
+                 '{"command":"status","reply_to":"reply/there"}\n{"command":"status","reply_to":7}',
+    "retained": 'r\t{"command":"reload","id":"1"}',
+    "malformed": 'hello\n[]\n{"command":7}\n{"id":7,"command":"status"}\n{}\n{"command":"stop"}',
+    "path": '{"command":"reload","model":"../two"}\n{"command":"reload","robot":"a/b","model":"two"}',
+    "utf8": '{"command":"reload","model":"' + 60 * "\u00e4" + '"}\n{"command":"\u00e4","id":"' + 32 * "\u00e4" + '"}',
+    "id-long": '{"command":"status","id":"' + 65 * "i" + '"}',
+}
+
+CSVS = {
+    "plain": "time,a,b\n1700000000.0,1,2\n1700000000.1,1.5,-2e-3\n1700000000.2,1,3\n",
+    "semicolons": "zeit;a;b\n1;2;3\n4;5;6\n",
+    "tabs": "t\ta\tb\n2026-01-01T00:00:00Z\t1\t2\n2026-01-01 00:00:01\t3\t4\n",
+    "quotes": '"a","b ""x"", y","c\nd"\r\n"1","2","""3"""\r\n',
+    "bom": "\ufefftimestamp,a\n1700000000000,1\n1700000000100,2\n",
+    "labels": "a,anomaly\n1,0\n2,1\n3,0\n4,2\n",
+    "label-words": "a,label\n1,FALSE\n2,TRUE\n",
+    "hole": "a,b\n" + 24 * "1,2\n" + "x,2\n" + 24 * "3,4\n",
+    "lost-line": "a,b\n" + 24 * "1,2\n" + "\n" + 24 * "3,4\n",
+    "text-column": "a,who\n1,x\n2,y\n",
+    "no-name": "a,,b\n1,2,3\n4,5,6\n",
+    "too-many": "a,b\n1,2,3\n",
+    "no-header": "1,2\n3,4\n",
+    "twice": "a,a\n1,2\n",
+    "open-quote": 'a,b\n"1,2\n',
+    "comma-number": "a;b\n1,5;2\n",
+    "time-back": "time,a\n3,1\n2,1\n1,1\n",
+    "float-range": "a,b\n1e300,1\n-3.4e38,2\n",
+    "latin1": "gr\u00f6\u00dfe,a\n1,2\n".encode("latin-1"),
+    "header-only": "a,b\n",
+}
+
+
+# ---- binary forms
+
+def binary_sample(values, time_ns=1763917200500000000, seq=7, magic=b"\xa1\x01\0\0", count=None):
+    return magic + struct.pack("<IQQ", len(values) if count is None else count, time_ns, seq) + \
+        struct.pack(f"<{len(values)}f", *values)
+
+
+BINARY_SAMPLES = {
+    "plain": binary_sample([1, -2.5e-3, 0]),
+    "extremes": binary_sample([3.4e38, -3.4e38, 1e-45], 0, 2**53),
+    "wrong-count": binary_sample([1, 2]),
+    "says-more": binary_sample([1, 2, 3], count=4),
+    "nan": binary_sample([1, math.nan, 3]),
+    "infinite": binary_sample([math.inf, 2, 3]),
+    "late": binary_sample([1, 2, 3], 2**63),
+    "seq": binary_sample([1, 2, 3], seq=2**53 + 1),
+    "version": binary_sample([1, 2, 3], magic=b"\xa1\x02\0\0"),
+    "cut": binary_sample([1, 2, 3])[:20],
+}
+
+
+def npy(descr, shape, data, version=1, fortran=False, header=None):
+    text = header or f"{{'descr': {descr!r}, 'fortran_order': {fortran}, 'shape': {shape}, }}"
+    size = 2 if version == 1 else 4
+    text = text.encode() + b" " * (-(len(text) + 7 + 1 + size) % 64) + b"\n"
+    return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(text)) + text + data
+
+
+def names(texts, width):
+    return b"".join(text.ljust(width, "\0").encode("utf-32-le") for text in texts)
+
+
+NPYS = {
+    "float64": npy("<f8", (3, 2), struct.pack("<6d", 1, 2, 3, 4, 5, 6)),
+    "float32": npy("<f4", (2, 3), struct.pack("<6f", 1, 2, 3, 4, 5, 6), version=2),
+    "nan": npy("<f8", (2, 1), struct.pack("<2d", 1, math.nan)),
+    "range": npy("<f8", (1, 2), struct.pack("<2d", 1e300, -math.inf)),
+    "int64": npy("<i8", (2,), struct.pack("<2q", -2**63, 2**53 + 1)),
+    "uint64": npy("<u8", (1, 2), struct.pack("<2Q", 2**64 - 1, 0)),
+    "int32": npy("<i4", (2, 1), struct.pack("<2i", -1, 7)),
+    "uint32": npy("<u4", (2, 1), struct.pack("<2I", 1, 7)),
+    "int16": npy("<i2", (2, 1), struct.pack("<2h", -1, 7)),
+    "uint16": npy("<u2", (2, 1), struct.pack("<2H", 1, 7)),
+    "int8": npy("|i1", (2, 1), b"\xff\x07"),
+    "uint8": npy("|u1", (2, 1), b"\xff\x07", version=3),
+    "bool": npy("|b1", (4, 1), b"\0\1\1\0"),
+    "names": npy("<U6", (3,), names(["a", "b\u00e4\U0001f916", "anomal"], 6)),
+    "names-odd": npy("<U3", (2,), b"\0\xd8\0\0a\0\0\0\0\0\0\0" + b"\xff\xff\x7f\x7f\0\0\0\0b\0\0\0"),
+    "names-2d": npy("<U1", (1, 1), names(["a"], 1)),
+    "fortran": npy("<f8", (2, 2), bytes(32), fortran=True),
+    "big-endian": npy(">f8", (1, 1), bytes(8)),
+    "objects": npy("|O", (1, 1), bytes(8)),
+    "complex": npy("<c16", (1, 1), bytes(16)),
+    "bytes": npy("|S4", (1,), b"abcd"),
+    "structured": npy("", (), b"", header="{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (1,), }"),
+    "no-rows": npy("<f8", (0, 1000000000000), b""),
+    "scalar": npy("<f8", (), bytes(8)),
+    "three": npy("<f8", (1, 1, 1), bytes(8)),
+    "cut": npy("<f8", (3, 2), bytes(40)),
+    "overflow": npy("<f8", (2**62, 2**62), b""),
+    "python2": npy("", (), bytes(8), header="{\"descr\": '<f8', 'shape': (1L, 1L), 'fortran_order': False}"),
+    "huge-header": b"\x93NUMPY\x02\x00\xff\xff\xff\x7f{'descr'",
+}
+
+
+def safetensors(tensors, metadata=None, pad=True):
+    header, data = {}, b""
+    if metadata is not None:
+        header["__metadata__"] = metadata
+    for name, (dtype, shape, values) in tensors.items():
+        begin = len(data)
+        data += struct.pack(f"<{len(values)}{DTYPES.get(dtype, 'f')}", *values)
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [begin, len(data)]}
+    return container(json.dumps(header, separators=(",", ":")), data, pad)
+
+
+def container(text, data, pad=True):
+    text = text.encode()
+    if pad:
+        text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def entry(**changes):
+    return json.dumps({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4], **changes}})
+
+
+SAFETENSORS = {
+    "all-types": safetensors({"d": ("F64", [2], [1, 2]), "i": ("I64", [1], [-7]), "f": ("F32", [2, 2], [1, 2, 3, 4])},
+                             {"format": "armwatch-model", "config": "{}"}),
+    "scalar": safetensors({"a": ("F32", [], [1])}, pad=False),
+    "empty": safetensors({}),
+    "no-elements": safetensors({"a": ("F32", [0, 3], []), "b": ("F64", [1], [0])}),
+    "nan": safetensors({"a": ("F32", [1], [math.nan]), "b": ("F64", [1], [math.inf])}),
+    "dtype": safetensors({"a": ("BF16", [2], [1])}),
+    "rank": container(entry(shape=[1, 1, 1, 1, 1]), bytes(4)),
+    "overflow": container(entry(shape=[2147483648, 2147483648, 4]), bytes(4)),
+    "hole": container('{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}', bytes(8)),
+    "overlap": container('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},'
+                         '"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', bytes(4)),
+    "backwards": container(entry(data_offsets=[4, 0]), bytes(4)),
+    "fraction": container(entry(shape=[0.5]), bytes(4)),
+    "extra": container(entry(more=1), bytes(4)),
+    "rest": container(entry(), bytes(8)),
+    "metadata": container('{"__metadata__":{"a":1}}', b""),
+    "no-object": container("[]", b""),
+    "cut": safetensors({"a": ("F32", [1], [1])})[:30],
+    "length": b"\xff" * 8 + b"{",
+}
+
+
+# ---- models: one of each kind of detector, trained on a minute and a half of a machine with five channels
+
+def session():
+    """A machine that goes through four steps of a second: the step, an angular rate, an acceleration, a power and the four
+    channels of a rotation."""
+    rng = random.Random(7)
+    lines = ["time,action,arm_GyroX,arm_AccX,drive_power,arm_q1,arm_q2,arm_q3,arm_q4"]
+    for row in range(1012):
+        step, resting = row // 10 % 4, row % 10 >= 8
+        rate = 0 if resting else 20 * (1 + step)
+        angle = row / 10 * math.pi / 4
+        values = [rate + rng.gauss(0, 0.5), math.sin(angle) + rng.gauss(0, 0.05), 100 + 20 * step + rng.gauss(0, 3),
+                  math.cos(angle), math.sin(angle), 0, 0]
+        lines.append(f"{1700000000 + row / 10:.1f},{step}," + ",".join(f"{value:.4f}" for value in values))
+    return "\n".join(lines) + "\n"
+
+
+MODELS = {
+    "analog": "--detectors analog --exclude arm_q*",
+    "autoencoder": "--detectors autoencoder --exclude arm_q* --exclude drive_power",
+    "power-scaler": "--detectors autoencoder --arch basic --scaler power --exclude arm_q* --adversary none --output sigmoid",
+    "knn": "--detectors knn --exclude arm_q* --ignore drive_power",
+    "pca": "--detectors pca --exclude arm_q*",
+    "quantiles": "--detectors pca --scaler quantile-normal --exclude arm_q* --exclude arm_AccX",
+    "cycle-power": "--detectors cycle-power --exclude arm_q*",
+    "step-time": "--detectors step-time --exclude arm_q*",
+    "template": "--detectors template --exclude arm_q*",
+    "two": "--detectors step-time,pca --exclude arm_AccX",
+}
+
+
+def train(armwatch, directory):
+    models = {}
+    recording = directory / "normal.csv"
+    recording.write_text(session())
+    for name, options in MODELS.items():
+        path = directory / f"{name}.safetensors"
+        done = subprocess.run([armwatch, "train", "--normal", recording, "--out", path, "--simulated", "--epochs", "1",
+                               "--window", "2", *options.split()], text=True, capture_output=True, check=False)
+        if done.returncode:
+            sys.exit(f"{name}: {done.stderr}")
+        models[name] = path.read_bytes()
+    return models
+
+
+def main():
+    armwatch, corpus = sys.argv[1], pathlib.Path(sys.argv[2])
+    with tempfile.TemporaryDirectory() as directory:
+        models = train(armwatch, pathlib.Path(directory))
+    seeds = {
+        "config": CONFIGS, "control": CONTROLS, "csv": CSVS, "json": JSON_TEXTS, "model": models, "npy": NPYS,
+        "safetensors": SAFETENSORS, "sample_binary": BINARY_SAMPLES, "sample_json": SAMPLES, "topic": TOPICS, "url": URLS,
+    }
+    for target, inputs in seeds.items():
+        (corpus / target).mkdir(parents=True, exist_ok=True)
+        for old in (corpus / target).iterdir():
+            if not old.name.startswith("found-"):
+                old.unlink()
+        for name, content in inputs.items():
+            (corpus / target / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        print(f"{target}: {len(inputs)}")
+
+
+if __name__ == "__main__":
+    main()
