@@ -28,7 +28,8 @@ static void check_topic(const char *template, const char *filter, const char *to
     bool taken = topic_template_match(template, topic, robot);
     if (mosquitto_topic_matches_sub(filter, topic, &subscribed) != MOSQ_ERR_SUCCESS)
         return; /* no broker sends such a topic */
-    FUZZ_CHECK(!taken || subscribed || !*robot); /* a topic with a $ is in no subscription with a + */
+    FUZZ_CHECK(!taken || subscribed ||
+               !*robot); /* a topic with a $ is in no subscription with a + */
     if (!subscribed)
         return;
     copy_level(template, topic, level);
