@@ -247,6 +247,7 @@ static void on_tick(uv_timer_t *handle)
 {
     struct daemon *daemon = handle->data;
     int64_t now_ns = clock_monotonic_ns();
+    intake_tick(&daemon->intake, clock_realtime_ns(), clock_monotonic_ns());
     for (size_t i = 0; i < daemon->fleet.count; i++)
         tick_robot(daemon, daemon->fleet.robot[i], now_ns);
     publisher_tick(&daemon->publisher, false, now_ns);
@@ -404,6 +405,7 @@ static void wire(struct daemon *daemon)
     daemon->service.saved = &daemon->saved;
     daemon->service.control = &daemon->control;
     daemon->service.publisher = daemon->control.publisher = &daemon->publisher;
+    host_clock_init(&daemon->intake.clock, clock_realtime_ns(), clock_monotonic_ns());
     daemon->service.since_ns = clock_realtime_ns();
     daemon->service.started_ns = clock_monotonic_ns();
 }

@@ -192,14 +192,15 @@ static void drop(struct robot *robot, enum robot_trouble trouble, int64_t now_ns
 }
 
 /* Against the row before; the sample has a time then. */
-static struct arrival meet(const struct robot *robot, struct sample *sample)
+static struct arrival meet(const struct intake *intake, const struct robot *robot,
+                           struct sample *sample, int64_t now_ns)
 {
     const struct history *history = &robot->track.history;
     struct arrival arrival = {.first = !history->started,
                               .dated = sample->has_time,
                               .numbered = sample->has_seq && history->last_has_seq};
     if (!sample->has_time) {
-        sample->time_ns = clock_realtime_ns();
+        sample->time_ns = host_clock_ns(&intake->clock, now_ns);
         sample->has_time = true;
     }
     arrival.step_s = (double)(sample->time_ns - history->last_time_ns) / 1e9;
@@ -220,7 +221,7 @@ static void take_sample(struct intake *intake, struct robot *robot, struct sampl
         track_break(&robot->track);
         return;
     }
-    struct arrival arrival = meet(robot, sample);
+    struct arrival arrival = meet(intake, robot, sample, now_ns);
     switch (track_push(&robot->track, sample)) {
     case HISTORY_DUPLICATE:
         drop(robot, ROBOT_DUPLICATES, now_ns);
@@ -319,4 +320,17 @@ bool intake_message(struct intake *intake, const struct mqtt_message *message)
     if (robot)
         take_message(intake, robot, message);
     return true;
+}
+
+void intake_tick(struct intake *intake, int64_t wall_ns, int64_t now_ns)
+{
+    int64_t step_ns = host_clock_check(&intake->clock, wall_ns, now_ns);
+    if (step_ns == 0)
+        return;
+    log_warning("the clock of this host was set by %+.1f s", (double)step_ns / 1e9);
+    for (size_t i = 0; i < intake->fleet->count; i++) {
+        struct robot *robot = intake->fleet->robot[i];
+        if (!robot->dated)
+            history_shift(&robot->track.history, step_ns);
+    }
 }

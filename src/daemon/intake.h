@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "daemon/fleet.h"
+#include "daemon/host_clock.h"
 #include "daemon/publisher.h"
 #include "mqtt/client.h"
 
@@ -19,6 +20,7 @@ struct intake {
     const struct config *config; /* borrowed */
     struct fleet *fleet;         /* borrowed */
     struct publisher *publisher; /* borrowed */
+    struct host_clock clock;
     /* Messages on sample topics: those that robots have received, and the three kinds behind. */
     uint64_t samples;
     uint64_t invalid_names;    /* of no valid robot name */
@@ -33,5 +35,9 @@ int intake_subscribe(const struct intake *intake, struct mqtt_client *client);
 
 /* Takes a message if it is on a sample topic, of whatever robot; false if it is not. */
 bool intake_message(struct intake *intake, const struct mqtt_message *message);
+
+/* Now and then: looks whether the host's clock was set. wall_ns and now_ns (monotonic) are the two
+ * clocks at one moment. */
+void intake_tick(struct intake *intake, int64_t wall_ns, int64_t now_ns);
 
 #endif

@@ -154,6 +154,11 @@ enum history_outcome history_push(struct history *history, const struct sample *
     return step == STEP_RESTART ? HISTORY_RESTARTED : HISTORY_APPENDED;
 }
 
+void history_shift(struct history *history, int64_t step_ns)
+{
+    history->last_time_ns += step_ns;
+}
+
 void history_break(struct history *history)
 {
     history->run = 0;

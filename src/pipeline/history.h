@@ -62,6 +62,9 @@ float *history_next_row(struct history *history);
  * a missing number is a missing row; without it a step over 1.5 periods is. */
 enum history_outcome history_push(struct history *history, const struct sample *sample);
 
+/* The clock that stamped the newest row was set by so much since: no time has passed by that. */
+void history_shift(struct history *history, int64_t step_ns);
+
 /* A sample was refused or must not be judged: the run is broken. */
 void history_break(struct history *history);
 

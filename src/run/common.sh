@@ -64,7 +64,7 @@ needed_packages=(
     mosquitto openssl
 )
 lint_packages=(clang-format)
-test_packages=(mosquitto-clients)
+test_packages=(mosquitto-clients faketime)
 
 # missing_packages PACKAGE...
 missing_packages() {

@@ -1,6 +1,9 @@
 /* What comes in and is not judged is visible: in the states, in the coverage, in the counters. */
 #include "cell.h"
 
+#include "base/clock.h"
+
+#include <glob.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -176,6 +179,81 @@ static void test_refused_commands_are_logged_seldom(void **state)
     cell_stop(cell);
 }
 
+/* Sets the daemon's environment; false where libfaketime is not installed. */
+static bool fake_time(struct cell *cell)
+{
+    glob_t found;
+    bool there = glob("/usr/lib/*/faketime/libfaketimeMT.so.1", 0, NULL, &found) == 0;
+    char(*environment)[256] = cell->daemon->environment;
+    if (there)
+        snprintf(environment[0], 256, "LD_PRELOAD=%s", found.gl_pathv[0]);
+    snprintf(environment[1], 256, "FAKETIME_TIMESTAMP_FILE=%s/time", cell->daemon->directory);
+    snprintf(environment[2], 256, "FAKETIME_CACHE_DURATION=1");
+    snprintf(environment[3], 256, "DONT_FAKE_MONOTONIC=1");
+    globfree(&found);
+    return there;
+}
+
+/* As libfaketime reads it: "+3600" is an hour ahead. */
+static void set_clock(struct cell *cell, const char *time)
+{
+    char path[128], new_path[128];
+    snprintf(path, sizeof path, "%s/time", cell->daemon->directory);
+    snprintf(new_path, sizeof new_path, "%s/time.new", cell->daemon->directory);
+    FILE *file = fopen(new_path, "we");
+    assert_non_null(file);
+    fprintf(file, "%s\n", time);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(rename(new_path, path), 0);
+}
+
+/* Ten samples a second without a time, so that the daemon's own clock is theirs. */
+static void stream_undated(struct cell *cell, struct toy_arm *arm, int rows)
+{
+    for (int i = 0; i < rows; i++) {
+        float v[TOY_ARM_CHANNELS];
+        char text[160];
+        toy_arm_next(arm, 0, v);
+        snprintf(text, sizeof text, "[%.9g,%.9g,%.9g,%.9g]", (double)v[0], (double)v[1],
+                 (double)v[2], (double)v[3]);
+        cell_publish(cell, cell_topic("kuka1", "sample"), text, strlen(text));
+        wait_ms(&cell->harness->loop, 100);
+    }
+}
+
+static void test_the_clock_of_the_host_is_set(void **state)
+{
+    char end[32]; /* of 32 bits, that is: it is passed */
+    snprintf(end, sizeof end, "+%lld", INT64_C(2147483646) - clock_realtime_ns() / CLOCK_NS_PER_S);
+    const char *const times[] = {"+3600", "+0", end};
+    struct cell *cell = *state;
+    if (SANITIZED || !fake_time(cell)) {
+        cell->finished = true;
+        skip(); /* with a sanitizer it is not to be had */
+    }
+    set_clock(cell, "+0");
+    struct toy_arm arm;
+    toy_arm_init(&arm, TOY_ARM_CHANNELS, 304);
+    cell_start(cell);
+    stream_undated(cell, &arm, 20);
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        set_clock(cell, times[i]);
+        stream_undated(cell, &arm, 30);
+        cJSON *reply = cell_command(cell, "\"command\":\"status\"");
+        if (json_number(reply, "clock_jumps") != (double)i + 1)
+            fail_msg("%s: %g jumps", times[i], json_number(reply, "clock_jumps"));
+        cJSON_Delete(reply);
+    }
+    cJSON *state_json = cell_last_json(cell, cell_topic("kuka1", "score"));
+    assert_memory_equal(json_text(state_json, "time"), "2038-01-19T03:1", 15);
+    cJSON_Delete(state_json);
+    assert_true(cell_counter(cell, "kuka1", "gaps") == 0);
+    assert_true(cell_counter(cell, "kuka1", "late") == 0);
+    assert_true(cell_counter(cell, "kuka1", "alerts") == 0);
+    assert_int_equal(daemon_process_logged(cell->daemon, "broker: connected"), 1);
+    cell_stop(cell);
+}
+
 static void test_subscription_is_refused(void **state)
 {
     struct cell *cell = *state;
@@ -202,6 +280,7 @@ int main(void)
         CELL_TEST(test_no_right_to_read),
         CELL_TEST(test_oversize),
         CELL_TEST(test_refused_commands_are_logged_seldom),
+        CELL_TEST(test_the_clock_of_the_host_is_set),
         CELL_TEST(test_subscription_is_refused),
     };
     return cmocka_run_group_tests(tests, cell_group_setup, cell_group_teardown);

@@ -103,6 +103,7 @@ void plant_start(struct plant *plant, const char *models, const char *more, cons
     plant->fleet.scorer = plant->scorer;
     plant->fleet.on_state_changed = on_state_changed;
     plant->fleet.user = plant;
+    host_clock_init(&plant->intake.clock, clock_realtime_ns(), clock_monotonic_ns());
     plant->intake.config = plant->config;
     plant->intake.publisher = &plant->publisher;
     plant->intake.fleet = plant->control.fleet = &plant->fleet;

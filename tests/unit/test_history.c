@@ -149,6 +149,18 @@ static void test_a_clock_or_a_counter_that_was_set_back(void **state)
     history_deinit(&history);
 }
 
+/* The clock that stamps, not that of a source. */
+static void test_a_clock_that_was_set_and_says_so(void **state)
+{
+    struct history history = make(3, 0);
+    push(&history, 10000, -1);
+    history_shift(&history, -3600000 * MS);
+    expect_push(&history, 10100 - 3600000, -1, HISTORY_APPENDED, 2);
+    history_shift(&history, 7200000 * MS);
+    expect_push(&history, 10200 + 3600000, -1, HISTORY_APPENDED, 3);
+    history_deinit(&history);
+}
+
 static void test_a_refused_sample_breaks_the_run(void **state)
 {
     struct history history = make(3, 0);
@@ -332,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_missing_by_seq),
         cmocka_unit_test(test_duplicates_and_late_rows_change_nothing),
         cmocka_unit_test(test_a_clock_or_a_counter_that_was_set_back),
+        cmocka_unit_test(test_a_clock_that_was_set_and_says_so),
         cmocka_unit_test(test_a_refused_sample_breaks_the_run),
         cmocka_unit_test(test_slow_samples),
         cmocka_unit_test(test_span_changes_keep_the_rows),

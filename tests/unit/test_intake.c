@@ -303,6 +303,29 @@ static void test_bare_arrays(void **state)
     assert_in_range(age_ns, 0, 60 * CLOCK_NS_PER_S);
 }
 
+/* Samples without a time go on over each step, those with one have no part in it. */
+static void test_the_clock_of_the_host_is_set(void **state)
+{
+    static const int64_t steps_ms[] = {3600000, -3600000, 400000000000, -500}; /* the last: none */
+    int64_t wall_ns = clock_realtime_ns();
+    plant_publish(&plant, "r", "[1,1,1]");
+    plant_sample(&plant, "dated", 0, 1);
+    for (unsigned i = 0; i < 4; i++) {
+        wall_ns += steps_ms[i] * CLOCK_NS_PER_MS;
+        intake_tick(&plant.intake, wall_ns, clock_monotonic_ns());
+        plant_publish(&plant, "r", "[1,1,1]");
+        plant_sample(&plant, "dated", i + 1, 1);
+    }
+    plant_wait_results(&plant, 2 * 2);
+    assert_int_equal(plant.intake.clock.jumps, 3);
+    const struct robot *dated = fleet_find(&plant.fleet, "dated");
+    assert_int_equal(dated->counters.windows, 2);
+    assert_int_equal(robot()->counters.windows, 2);
+    assert_int_equal(robot()->counters.late + robot()->counters.gaps, 0);
+    /* The newest one has the time that the host's clock was set to. */
+    assert_in_range(robot()->track.history.last_time_ns - wall_ns, 0, 60 * CLOCK_NS_PER_S);
+}
+
 static int setup_short(void **state)
 {
     plant_start(&plant, "\"default\":\"short\"", ",\"robots\":{\"max\":2}", NULL);
@@ -436,6 +459,7 @@ int main(void)
         TEST(test_the_gate, setup),
         TEST(test_a_gap_begins_a_new_epoch, setup),
         TEST(test_bare_arrays, setup),
+        TEST(test_the_clock_of_the_host_is_set, setup),
         TEST(test_a_flooding_robot_fills_its_share, setup_short),
         TEST(test_robots_beyond_the_limit, setup_short),
         TEST(test_a_sensor_that_stands_still, setup_runs),
