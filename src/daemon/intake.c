@@ -179,6 +179,17 @@ static void watch_rate(struct robot *robot, const struct arrival *arrival, int64
         rate_push(&robot->rate, &step, robot->model->period_s);
 }
 
+/* Times in the past are no trouble: a recording may be played, or a source count from its start. */
+static void watch_clock(const struct intake *intake, struct robot *robot,
+                        const struct sample *sample, int64_t now_ns)
+{
+    if (!robot->dated)
+        return;
+    robot->clock_skew_s = (double)(sample->time_ns - host_clock_ns(&intake->clock, now_ns)) / 1e9;
+    if (robot->clock_skew_s > ROBOT_CLOCK_AHEAD_S)
+        robot_note_trouble(robot, ROBOT_CLOCK, now_ns);
+}
+
 /* A message that tells nothing new. */
 static void drop(struct robot *robot, enum robot_trouble trouble, int64_t now_ns)
 {
@@ -231,7 +242,8 @@ static void take_sample(struct intake *intake, struct robot *robot, struct sampl
         return;
     case HISTORY_RESTARTED:
         arrival.restarted = true;
-        robot->counters.gaps += !arrival.first;
+        robot->counters.restarts += robot->track.history.set_back;
+        robot->counters.gaps += !arrival.first && !robot->track.history.set_back;
         robot->epoch++;
         robot->scored = false;
         break;
@@ -240,6 +252,7 @@ static void take_sample(struct intake *intake, struct robot *robot, struct sampl
     }
     arrival.missing = robot->track.history.missing;
     watch_rate(robot, &arrival, now_ns);
+    watch_clock(intake, robot, sample, now_ns);
     hear_row(intake, robot, &arrival, now_ns);
     if (judge_standstill(intake, robot, sample, now_ns))
         robot_count_window(robot, false, now_ns);

@@ -208,6 +208,10 @@ static cJSON *state_tree(struct robot *robot, int64_t now_ns)
     else
         cJSON_AddNullToObject(root, "score");
     alert_json_number(root, "coverage_1h", robot_coverage_1h(robot, now_ns));
+    if (robot->dated)
+        alert_json_number(root, "clock_skew_s", robot->clock_skew_s);
+    else
+        cJSON_AddNullToObject(root, "clock_skew_s");
     add_open_alerts(root, robot);
     stability_json(root, &robot->stability);
     cJSON_AddStringToObject(root, "model", robot->model->name);
@@ -231,10 +235,11 @@ static cJSON *counters_tree(const struct robot_counters *counters)
     } single[] = {{"received", counters->received},     {"retained", counters->retained},
                   {"duplicates", counters->duplicates}, {"late", counters->late},
                   {"missing", counters->missing},       {"gaps", counters->gaps},
-                  {"gated", counters->gated},           {"windows", counters->windows},
-                  {"scored", counters->scored},         {"overload", counters->overload},
-                  {"nonfinite", counters->nonfinite},   {"faulty", counters->faulty},
-                  {"stopped", counters->stopped},       {"alerts", counters->alerts}};
+                  {"restarts", counters->restarts},     {"gated", counters->gated},
+                  {"windows", counters->windows},       {"scored", counters->scored},
+                  {"overload", counters->overload},     {"nonfinite", counters->nonfinite},
+                  {"faulty", counters->faulty},         {"stopped", counters->stopped},
+                  {"alerts", counters->alerts}};
     cJSON *root = cJSON_CreateObject();
     for (size_t i = 0; i < sizeof single / sizeof single[0]; i++)
         cJSON_AddNumberToObject(root, single[i].name, (double)single[i].value);

@@ -20,7 +20,7 @@ const char *robot_trouble_name(enum robot_trouble trouble)
         [ROBOT_REJECTED] = "rejected", [ROBOT_DUPLICATES] = "duplicates",
         [ROBOT_LATE] = "late",         [ROBOT_MISSING] = "missing",
         [ROBOT_OVERLOAD] = "overload", [ROBOT_NONFINITE] = "nonfinite",
-        [ROBOT_RATE] = "rate"};
+        [ROBOT_CLOCK] = "clock",       [ROBOT_RATE] = "rate"};
     return names[trouble];
 }
 

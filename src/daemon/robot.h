@@ -45,17 +45,21 @@ enum robot_trouble {
     ROBOT_SHARES,                  /* from here on a single one is trouble */
     ROBOT_OVERLOAD = ROBOT_SHARES, /* a window found no room */
     ROBOT_NONFINITE,               /* a score overflowed */
+    ROBOT_CLOCK,                   /* a time was over ROBOT_CLOCK_AHEAD_S in the future */
     ROBOT_RATE,                    /* samples come at another period than the model's; no counter */
     ROBOT_TROUBLES
 };
 const char *robot_trouble_name(enum robot_trouble trouble);
 
 #define ROBOT_COVERAGE_MINUTES 60
+#define ROBOT_CLOCK_AHEAD_S 5
 
 struct robot_counters {
     uint64_t received; /* messages on its topic */
     uint64_t rejected[SAMPLE_REFUSALS];
-    uint64_t retained, duplicates, late, gaps, gated;
+    uint64_t retained, duplicates, late, gated;
+    uint64_t gaps;     /* over max_gap_s */
+    uint64_t restarts; /* the source's clock was set back, or it counts anew */
     uint64_t missing;  /* that did not come, or not in their turn */
     uint64_t windows;  /* sent to the scorer */
     uint64_t scored;   /* came back with a score */
@@ -85,6 +89,7 @@ struct robot {
     struct robot_counters counters;
     struct rate rate;
     bool dated;           /* the newest row's time is its source's */
+    double clock_skew_s;  /* where dated: that time less the host's */
     uint64_t arrivals;    /* samples that became a row */
     unsigned pending;     /* windows with the scorer */
     uint64_t epoch;       /* grows when the history starts anew */

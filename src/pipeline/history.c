@@ -134,6 +134,12 @@ static uint64_t count_missing(const struct history *history, const struct sample
     return (uint64_t)(step_ns / history->period_ns + up - 1);
 }
 
+static bool was_set_back(const struct history *history, const struct sample *sample)
+{
+    bool by_seq = sample->has_seq && history->last_has_seq;
+    return sample->time_ns < history->last_time_ns || (by_seq && sample->seq < history->last_seq);
+}
+
 enum history_outcome history_push(struct history *history, const struct sample *sample)
 {
     assert(sample->has_time && history->end < history->capacity);
@@ -142,6 +148,7 @@ enum history_outcome history_push(struct history *history, const struct sample *
         return HISTORY_DUPLICATE;
     if (step == STEP_LATE)
         return HISTORY_LATE;
+    history->set_back = history->started && step == STEP_RESTART && was_set_back(history, sample);
     history->missing = count_missing(history, sample);
     history->follows = step == STEP_NEXT && !history->broken;
     history->broken = false;

@@ -22,6 +22,7 @@ struct history {
     size_t run;        /* newest rows that are valid and unbroken, at most `end` */
     bool broken;       /* since the newest row */
     bool follows;      /* the newest row is the one after the row before it */
+    bool set_back;     /* the clock or the counter of its source was, before the newest row */
     uint64_t missing;  /* samples between them that did not come, by seq or else by time */
     float *rows;       /* [capacity][channels] */
     int64_t period_ns; /* nominal */

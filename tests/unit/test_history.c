@@ -149,6 +149,26 @@ static void test_a_clock_or_a_counter_that_was_set_back(void **state)
     history_deinit(&history);
 }
 
+static void expect_restart(struct history *history, int64_t time_ms, int64_t seq, bool set_back)
+{
+    assert_int_equal(push(history, time_ms, seq), HISTORY_RESTARTED);
+    assert_int_equal(history->set_back, set_back);
+}
+
+static void test_why_it_starts_anew(void **state)
+{
+    struct history history = make(3, 0);
+    expect_restart(&history, 100000, 500, false); /* the first of all */
+    expect_restart(&history, 110000, 501, false); /* a pause */
+    expect_restart(&history, 120000, 600, false); /* a loss */
+    expect_restart(&history, 120100, 20, true);   /* it counts anew */
+    expect_restart(&history, 121000, 0, true); /* so soon that it might be late, but for a pause */
+    expect_restart(&history, 110000, 1, true); /* only its clock was set */
+    expect_restart(&history, 120000, -1, false);
+    expect_restart(&history, 110000, -1, true);
+    history_deinit(&history);
+}
+
 /* The clock that stamps, not that of a source. */
 static void test_a_clock_that_was_set_and_says_so(void **state)
 {
@@ -344,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_missing_by_seq),
         cmocka_unit_test(test_duplicates_and_late_rows_change_nothing),
         cmocka_unit_test(test_a_clock_or_a_counter_that_was_set_back),
+        cmocka_unit_test(test_why_it_starts_anew),
         cmocka_unit_test(test_a_clock_that_was_set_and_says_so),
         cmocka_unit_test(test_a_refused_sample_breaks_the_run),
         cmocka_unit_test(test_slow_samples),

@@ -326,6 +326,38 @@ static void test_the_clock_of_the_host_is_set(void **state)
     assert_in_range(robot()->track.history.last_time_ns - wall_ns, 0, 60 * CLOCK_NS_PER_S);
 }
 
+static void test_epochs_and_their_causes(void **state)
+{
+    for (unsigned i = 0; i < 5; i++)
+        plant_sample(&plant, "r", 1000 + i, 1);
+    for (unsigned i = 0; i < 5; i++)
+        plant_sample(&plant, "r", i, 1); /* counts anew, and its clock was set back */
+    for (unsigned i = 0; i < 5; i++)
+        plant_sample(&plant, "r", 100 + i, 1);
+    plant_wait_results(&plant, 3 * 2);
+    assert_int_equal(robot()->counters.restarts, 1);
+    assert_int_equal(robot()->counters.gaps, 1);
+    assert_int_equal(robot()->counters.missing, 95);
+}
+
+/* Ordered by its own clock all the same. */
+static void test_a_time_in_the_future(void **state)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    double ahead = (double)host_clock_ns(&plant.intake.clock, now_ns) / 1e9;
+    for (int i = 0; i < 4; i++)
+        publish_at(ahead + 4 - 0.1 * (4 - i));
+    assert_false(robot_has_trouble(robot(), ROBOT_CLOCK, clock_monotonic_ns()));
+    assert_true(robot()->clock_skew_s > -60 && robot()->clock_skew_s < 4);
+    for (int i = 0; i < 8; i++)
+        publish_at(ahead + 3600 + 0.1 * i);
+    plant_wait_results(&plant, 1 + 5);
+    assert_true(robot_has_trouble(robot(), ROBOT_CLOCK, clock_monotonic_ns()));
+    assert_true(robot()->clock_skew_s > 3540 && robot()->clock_skew_s < 3601);
+    plant_publish(&plant, "bare", "[1,1,1]");
+    assert_false(fleet_find(&plant.fleet, "bare")->dated);
+}
+
 static int setup_short(void **state)
 {
     plant_start(&plant, "\"default\":\"short\"", ",\"robots\":{\"max\":2}", NULL);
@@ -459,6 +491,8 @@ int main(void)
         TEST(test_the_gate, setup),
         TEST(test_a_gap_begins_a_new_epoch, setup),
         TEST(test_bare_arrays, setup),
+        TEST(test_epochs_and_their_causes, setup),
+        TEST(test_a_time_in_the_future, setup),
         TEST(test_the_clock_of_the_host_is_set, setup),
         TEST(test_a_flooding_robot_fills_its_share, setup_short),
         TEST(test_robots_beyond_the_limit, setup_short),

@@ -350,6 +350,8 @@ static void test_state(void **state)
     robot_count_window(robot, true, now);
     robot_count_window(robot, false, now);
     robot_note_trouble(robot, ROBOT_OVERLOAD, now);
+    robot->dated = true;
+    robot->clock_skew_s = 7.25;
     cJSON *tree = parse_and_free(message_state(robot, now));
     expect_text(tree, "robot", "kuka1");
     expect_text(tree, "state", "alert");
@@ -357,6 +359,7 @@ static void test_state(void **state)
     assert_string_equal(get(tree, "reasons")->child->valuestring, "overload");
     expect_number(tree, "score", 5.5);
     expect_number(tree, "coverage_1h", 0.5);
+    expect_number(tree, "clock_skew_s", 7.25);
     const cJSON *open = get(tree, "alerts")->child;
     expect_text(open, "alert_id", robot->alerts[ALERT_ANOMALY].id);
     expect_number(open, "n", 4);
@@ -385,6 +388,7 @@ static void test_state_of_a_robot_that_is_new(void **state)
     expect_text(tree, "state", "warming");
     assert_true(cJSON_IsNull(get(tree, "score")));
     expect_number(tree, "coverage_1h", 1);
+    assert_true(cJSON_IsNull(get(tree, "clock_skew_s")));
     assert_null(get(tree, "alerts")->child);
     assert_true(strcmp(get(tree, "since")->valuestring, "2020") > 0);
     cJSON_Delete(tree);

@@ -172,7 +172,7 @@ static void test_copies_are_no_sign_of_life(void **state)
 static void test_other_troubles_show_for_ten_to_twenty_seconds(void **state)
 {
     struct model *model = tiny_model_new(&(struct tiny_model){0});
-    for (int t = ROBOT_OVERLOAD; t <= ROBOT_NONFINITE; t++) {
+    for (int t = ROBOT_OVERLOAD; t <= ROBOT_CLOCK; t++) {
         struct robot *robot = make(model);
         enum robot_trouble trouble = (enum robot_trouble)t;
         robot_note_trouble(robot, trouble, START);
