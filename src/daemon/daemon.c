@@ -23,6 +23,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@
 #define TICK_MS 250
 #define FAREWELL_MS 1000 /* for the last messages */
 #define STOP_MS 4000     /* then the process ends, whatever hangs */
+#define SAME_REASON_NS (60 * CLOCK_NS_PER_S)
 
 enum phase { PHASE_RUNNING, PHASE_FAREWELL, PHASE_CLOSING };
 
@@ -50,6 +52,8 @@ struct daemon {
     enum phase phase;
     int64_t watchdog_ns, watchdog_next_ns;
     struct saved_state saved;
+    char offline_reason[600]; /* as it was logged last */
+    int64_t offline_again_ns; /* when the same one is worth another line */
 };
 
 static void save_state(void *user)
@@ -121,6 +125,7 @@ static void on_online(void *user)
     struct daemon *daemon = user;
     int64_t now_ns = clock_monotonic_ns();
     log_info("broker: connected");
+    daemon->offline_again_ns = 0;
     publisher_tick(&daemon->publisher, true, now_ns);
     if (daemon->phase != PHASE_RUNNING)
         return; /* only what is left is to be told */
@@ -135,7 +140,12 @@ static void on_online(void *user)
 static void on_offline(void *user, const char *reason)
 {
     struct daemon *daemon = user;
-    silence_listen(&daemon->silence, false, clock_monotonic_ns());
+    int64_t now_ns = clock_monotonic_ns();
+    silence_listen(&daemon->silence, false, now_ns);
+    if (now_ns < daemon->offline_again_ns && !strcmp(reason, daemon->offline_reason))
+        return; /* every three seconds, for hours */
+    daemon->offline_again_ns = now_ns + SAME_REASON_NS;
+    snprintf(daemon->offline_reason, sizeof daemon->offline_reason, "%s", reason);
     log_warning("broker: %s", reason);
 }
 

@@ -142,7 +142,9 @@ static void on_connection_lost(void *user, const char *reason)
     double online_s = client->state == CLIENT_ONLINE
                           ? 1e-3 * (double)(uv_now(client->loop) - client->online_since_ms)
                           : 0;
-    double wait_s = mqtt_backoff_next(&client->backoff, online_s);
+    double wait_s = mqtt_connection_reached(client->connection)
+                        ? mqtt_backoff_next(&client->backoff, online_s)
+                        : mqtt_backoff_absent(&client->backoff);
     if (!mqtt_reason_broker(&client->session, text))
         snprintf(text, sizeof text, "%s", reason);
     if (client_suspects_twin(client, online_s)) {

@@ -6,8 +6,8 @@
  * are copied. Messages are borrowed for the time of the handler. Process: SIGPIPE is ignored.
  *
  * A lost broker is noticed within 11 s. The next attempt comes after backoff_min_s to
- * backoff_max_s, doubling and with jitter, or after 30 s when the broker says that another client
- * with this id has taken the session. A broker's name with several addresses should lead to it by
+ * backoff_max_s, doubling and with jitter, to 3 s at most while there is nothing to connect to, or
+ * after 30 s when the broker says that another client with this id has taken the session. A broker's name with several addresses should lead to it by
  * the first: others are tried only where that one fails at once.
  */
 #ifndef ARMWATCH_MQTT_CLIENT_H

@@ -43,6 +43,7 @@ struct mqtt_connection {
     unsigned handles; /* that libuv still knows */
     bool working, polling, closing;
     bool driving; /* inside the library on the loop's behalf */
+    bool reached; /* somebody has taken the connection */
     bool lost;
     int fd;
     uint64_t deadline_ms; /* for CONNACK */
@@ -81,6 +82,18 @@ static void connection_stop_polling(struct mqtt_connection *c)
 static bool connection_attached(const struct mqtt_connection *c)
 {
     return mosquitto_socket(c->session->mosq) == c->fd;
+}
+
+static bool connection_has_peer(const struct mqtt_connection *c)
+{
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof peer;
+    return getpeername(c->fd, (struct sockaddr *)&peer, &size) == 0;
+}
+
+bool mqtt_connection_reached(const struct mqtt_connection *c)
+{
+    return c->reached;
 }
 
 /* The handle is negotiating TLS. */
@@ -185,9 +198,7 @@ static int connection_socket_error(int fd)
 
 static int connection_handshake(struct mqtt_connection *c, SSL *ssl)
 {
-    struct sockaddr_storage peer;
-    socklen_t size = sizeof peer;
-    if (getpeername(c->fd, (struct sockaddr *)&peer, &size) < 0) {
+    if (!connection_has_peer(c)) {
         int error = connection_socket_error(c->fd);
         if (c->handshake_rounds > 0 || error)
             connection_fail_library(c, error ? MOSQ_ERR_ERRNO : MOSQ_ERR_CONN_LOST, error);
@@ -226,6 +237,7 @@ static void connection_drive(struct mqtt_connection *c, bool readable)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct mqtt_connection *c = poll->data;
+    c->reached = c->reached || connection_has_peer(c);
     if (status == 0) {
         connection_drive(c, events & UV_READABLE);
         return;

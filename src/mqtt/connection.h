@@ -26,6 +26,9 @@ int mqtt_connection_open(uv_loop_t *loop, struct mqtt_session *session,
                          const struct mqtt_connection_events *events, void *user,
                          struct mqtt_connection **ret_connection);
 
+/* Whether somebody has taken the connection, whatever came of it then. */
+bool mqtt_connection_reached(const struct mqtt_connection *connection);
+
 /* To be called after everything that may have written: publish, subscribe. */
 void mqtt_connection_touch(struct mqtt_connection *connection);
 

@@ -96,12 +96,17 @@ static void on_peer_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
-static void fake_drop(struct fake_peer *peer)
+static void fake_forget(struct fake_peer *peer)
 {
     struct fake_peer **link = &peer->fake->peers;
     while (*link != peer)
         link = &(*link)->next;
     *link = peer->next;
+}
+
+static void fake_drop(struct fake_peer *peer)
+{
+    fake_forget(peer);
     uv_close((uv_handle_t *)&peer->tcp, on_peer_closed);
 }
 
@@ -110,6 +115,11 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     struct fake_peer *peer = stream->data;
     if (count < 0) {
         fake_drop(peer);
+        return;
+    }
+    if (peer->fake->mode == FAKE_RESET) {
+        fake_forget(peer);
+        uv_tcp_close_reset(&peer->tcp, on_peer_closed);
         return;
     }
     if (peer->fake->mode == FAKE_SILENT)

@@ -8,6 +8,7 @@
 
 enum fake_broker_mode {
     FAKE_SILENT,           /* accepts and never says a word */
+    FAKE_RESET,            /* answers the first word with a reset */
     FAKE_JUNK,             /* answers everything with text */
     FAKE_JUNK_LATER,       /* accepts the client, then sends junk */
     FAKE_NO_ACKS,          /* a broker that acknowledges no message */

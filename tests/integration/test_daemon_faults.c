@@ -141,7 +141,8 @@ static void test_start_without_broker(void **state)
     broker_stop(cell->harness->broker);
     cell_write_config(cell);
     daemon_process_start(cell->daemon);
-    cell_wait(cell, daemon_process_logged(cell->daemon, "refused") >= 2, 10000);
+    cell_wait(cell, daemon_process_logged(cell->daemon, "refused") > 0, 10000);
+    wait_ms(&cell->harness->loop, 2000); /* and it goes on trying */
     daemon_process_assert_alive(cell->daemon);
     broker_start(cell->harness->broker, NULL);
     wait_for_watcher(cell);

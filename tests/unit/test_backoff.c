@@ -64,12 +64,29 @@ static void test_two_of_a_kind_get_slow(void **state)
     assert_between(wait, 15, 30);
 }
 
+/* However long the broker was away, and however badly it behaved before. */
+static void test_absent_broker_is_found_soon(void **state)
+{
+    struct mqtt_backoff backoff;
+    mqtt_backoff_init(&backoff, 0.5, 30, 1);
+    for (int attempt = 0; attempt < 10; attempt++)
+        mqtt_backoff_next(&backoff, 0);
+    assert_between(mqtt_backoff_absent(&backoff), 0.5, 1);
+    assert_between(mqtt_backoff_absent(&backoff), 1, 2);
+    for (int attempt = 0; attempt < 1000; attempt++)
+        assert_between(mqtt_backoff_absent(&backoff), 1.5, MQTT_BACKOFF_ABSENT_S);
+    assert_between(mqtt_backoff_next(&backoff, 0.1), 0.5, 1); /* it is back, and gone again */
+    assert_between(mqtt_backoff_next(&backoff, 0.1), 1, 2);
+    assert_between(mqtt_backoff_absent(&backoff), 0.5, 1);
+}
+
 static void test_odd_limits(void **state)
 {
     struct mqtt_backoff backoff;
     mqtt_backoff_init(&backoff, 2, 1, 1);
     for (int attempt = 0; attempt < 10; attempt++)
         assert_between(mqtt_backoff_next(&backoff, 0), 2, 2);
+    assert_between(mqtt_backoff_absent(&backoff), 2, 2);
 }
 
 int main(void)
@@ -79,6 +96,7 @@ int main(void)
         cmocka_unit_test(test_jitter),
         cmocka_unit_test(test_forgotten_after_a_lasting_connection),
         cmocka_unit_test(test_two_of_a_kind_get_slow),
+        cmocka_unit_test(test_absent_broker_is_found_soon),
         cmocka_unit_test(test_odd_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
