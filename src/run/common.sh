@@ -64,7 +64,8 @@ needed_packages=(
     mosquitto openssl
 )
 lint_packages=(clang-format)
-test_packages=(mosquitto-clients faketime)
+test_packages=(mosquitto-clients sqlite3 faketime)
+fault_packages=("${test_packages[@]}" iproute2 util-linux)
 
 # missing_packages PACKAGE...
 missing_packages() {
