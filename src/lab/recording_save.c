@@ -77,7 +77,8 @@ static int save_names(const struct recording *recording, const char *path, bool 
 
 static void put_name(FILE *stream, const char *name)
 {
-    if (!strpbrk(name, ",;\t\"\r\n")) {
+    bool has_mark = !strncmp(name, "\xef\xbb\xbf", 3); /* bare, it would be the file's own */
+    if (!has_mark && !strpbrk(name, ",;\t\"\r\n")) {
         fputs(name, stream);
         return;
     }
