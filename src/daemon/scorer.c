@@ -256,6 +256,7 @@ static void sleep_until_woken(struct scorer *scorer)
 static void scorer_main(void *argument)
 {
     struct scorer *scorer = argument;
+    pthread_setname_np(pthread_self(), "scorer"); /* as top and debuggers show it */
     blas_init();
     while (!atomic_load(&scorer->stopping)) {
         bool mail = check_mailbox(scorer);
