@@ -224,7 +224,8 @@ static void stream_undated(struct cell *cell, struct toy_arm *arm, int rows)
 static void test_the_clock_of_the_host_is_set(void **state)
 {
     char end[32]; /* of 32 bits, that is: it is passed */
-    snprintf(end, sizeof end, "+%lld", INT64_C(2147483646) - clock_realtime_ns() / CLOCK_NS_PER_S);
+    snprintf(end, sizeof end, "+%lld",
+             (long long)(INT64_C(2147483646) - clock_realtime_ns() / CLOCK_NS_PER_S));
     const char *const times[] = {"+3600", "+0", end};
     struct cell *cell = *state;
     if (SANITIZED || !fake_time(cell)) {
