@@ -56,8 +56,8 @@ struct armwatch_score {
 };
 
 /* values [armwatch_model_channels], all finite. Errors: -EINVAL a value is not finite, or the time
- * is before 1970: the sample counts as missing; -EEXIST a duplicate or late sample, which is
- * dropped. */
+ * is before 1970; -ERANGE a value can be no reading: in both cases the sample counts as missing;
+ * -EEXIST a duplicate or late sample, which is dropped. */
 int armwatch_monitor_push(armwatch_monitor *monitor, int64_t time_ns, const float *values,
                           struct armwatch_score *ret_score);
 

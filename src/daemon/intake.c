@@ -272,6 +272,21 @@ static void note_unknown_channel(struct robot *robot, const struct mqtt_message 
                  robot->name, name, robot->model->name);
 }
 
+static enum sample_refusal read_sample(struct robot *robot, const struct mqtt_message *message,
+                                       struct sample *ret_sample, struct diag *diag)
+{
+    float *values = track_next_row(&robot->track);
+    enum sample_refusal refusal = sample_decode(robot->assignment->decoder, message->payload,
+                                                message->size, ret_sample, values, diag);
+    size_t channel = refusal ? 0 : model_find_impossible(robot->model, values);
+    if (refusal || channel == robot->model->channels)
+        return refusal;
+    diag_set(diag, "channel \"%s\" is %g, no reading is beyond %g",
+             robot->model->channel[channel].name, (double)values[channel],
+             robot->model->channel[channel].limit);
+    return SAMPLE_OUT_OF_RANGE;
+}
+
 static void take_message(struct intake *intake, struct robot *robot,
                          const struct mqtt_message *message)
 {
@@ -284,9 +299,7 @@ static void take_message(struct intake *intake, struct robot *robot,
     robot_note_received(robot, now_ns);
     struct sample sample;
     struct diag diag = DIAG_INIT;
-    enum sample_refusal refusal =
-        sample_decode(robot->assignment->decoder, message->payload, message->size, &sample,
-                      track_next_row(&robot->track), &diag);
+    enum sample_refusal refusal = read_sample(robot, message, &sample, &diag);
     if (refusal) {
         refuse(intake, robot, refusal, diag.text, now_ns);
         return;

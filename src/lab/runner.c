@@ -19,14 +19,15 @@ static int run_monitor(const struct recording *recording, struct monitor *monito
     const struct model *model = monitor->model;
     int r = 0;
     for (size_t i = 0; r == 0 && i < recording->rows; i++) {
+        const float *values = recording->values + i * recording->channels;
         struct runner_row row = {.row = i, .monitor = monitor, .hole = !recording->valid[i]};
+        row.hole = row.hole || model_find_impossible(model, values) < model->channels;
         row.time_ns = runner_row_time(recording, i, model->period_s);
         if (row.hole) {
             monitor_break(monitor);
         } else {
             const struct sample sample = {.time_ns = row.time_ns, .has_time = true};
-            monitor_push(monitor, &sample, recording->values + i * recording->channels,
-                         &row.result);
+            monitor_push(monitor, &sample, values, &row.result);
         }
         r = sink(&row, user);
     }

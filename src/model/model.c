@@ -314,6 +314,26 @@ static int load_selftest(struct model *model, const struct safetensors *tensors,
     return r;
 }
 
+static void set_limits(struct model *model)
+{
+    for (size_t c = 0; c < model->channels; c++) {
+        struct model_channel *channel = &model->channel[c];
+        double largest = isnan(channel->usual) ? 0 : fabs(channel->usual);
+        for (size_t row = 0; row < model->selftest_rows; row++)
+            largest = fmax(largest, fabs((double)model->selftest_input[row * model->width + c]));
+        channel->limit = largest > 0 ? fmax(MODEL_READING_FACTOR * largest, MODEL_READING_LEAST)
+                                     : MODEL_READING_MOST;
+    }
+}
+
+size_t model_find_impossible(const struct model *model, const float *values)
+{
+    size_t c = 0;
+    while (c < model->channels && fabs((double)values[c]) <= model->channel[c].limit)
+        c++;
+    return c;
+}
+
 static int build(struct model *model, const struct safetensors *tensors, struct diag *diag)
 {
     int r = cJSON_IsObject(model->config) ? 0 : diag_set(diag, "config: must be an object");
@@ -331,7 +351,11 @@ static int build(struct model *model, const struct safetensors *tensors, struct 
         r = complete_labels(model, diag);
     if (r == 0)
         r = load_detectors(model, tensors, diag);
-    return r < 0 ? r : load_selftest(model, tensors, diag);
+    if (r == 0)
+        r = load_selftest(model, tensors, diag);
+    if (r == 0)
+        set_limits(model);
+    return r;
 }
 
 int model_parse(const void *data, size_t size, struct model **ret_model, struct diag *diag)

@@ -40,6 +40,7 @@ struct model_channel {
     size_t longest_run;  /* rows in motion for which it stood still in health; 0: not known */
     double usual;        /* mean in health; NAN: not known */
     double usual_spread; /* standard deviation of the means of stretches in health */
+    double limit;        /* of a sample's: a value beyond, either way, can be no reading */
 };
 
 struct model {
@@ -92,6 +93,18 @@ bool model_calibrated(const struct model *model);
 /* The calibration of the detector that judged least: what the model's promise rests on. NULL if it
  * is not calibrated. */
 const struct calibration *model_least_calibration(const struct model *model);
+
+/* The first channel whose value can be no reading, whatever happens to the arm: garbage, not an
+ * anomaly; model->channels if there is none. The limit is MODEL_READING_FACTOR times the largest
+ * magnitude that the model knows of the channel in health (rows of its self-test, usual mean), so
+ * high that no collision or overload reaches it, and never under MODEL_READING_LEAST, because a
+ * channel that is all but zero in health, such as a following error, may grow by any factor.
+ * MODEL_READING_MOST where nothing is known, or zero: it lets every code of 32 bits pass. values:
+ * [channels] finite. */
+#define MODEL_READING_FACTOR 1e3
+#define MODEL_READING_LEAST 1e6
+#define MODEL_READING_MOST 1e10
+size_t model_find_impossible(const struct model *model, const float *values);
 
 /* 0 if samples for one model fit the other: same channels in the same order. Else -EINVAL with the
  * difference. */

@@ -118,6 +118,10 @@ API int armwatch_monitor_push(armwatch_monitor *monitor, int64_t time_ns, const 
             return -EINVAL;
         }
     }
+    if (model_find_impossible(m->model, values) < m->model->channels) {
+        monitor_break(m);
+        return -ERANGE;
+    }
     struct monitor_result result;
     const struct sample sample = {.time_ns = time_ns, .has_time = true};
     monitor_push(m, &sample, values, &result);

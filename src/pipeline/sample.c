@@ -37,6 +37,7 @@ static const char *const refusal_names[SAMPLE_REFUSALS] = {
     [SAMPLE_BAD_SEQ] = "bad_seq",
     [SAMPLE_BAD_MODE] = "bad_mode",
     [SAMPLE_BAD_BINARY] = "bad_binary",
+    [SAMPLE_OUT_OF_RANGE] = "out_of_range",
 };
 
 const char *sample_refusal_name(enum sample_refusal refusal)

@@ -40,7 +40,8 @@ enum sample_refusal {
     SAMPLE_BAD_TIME,
     SAMPLE_BAD_SEQ,
     SAMPLE_BAD_MODE,
-    SAMPLE_BAD_BINARY, /* header or length of the binary form */
+    SAMPLE_BAD_BINARY,   /* header or length of the binary form */
+    SAMPLE_OUT_OF_RANGE, /* a value that can be no reading; by the model, not by sample_decode */
     SAMPLE_REFUSALS
 };
 const char *sample_refusal_name(enum sample_refusal refusal);

@@ -120,13 +120,18 @@ static void test_a_refused_sample_is_in_no_window(void **state)
     assert_int_equal(plant.intake.rejected, 3);
     assert_int_equal(counters->received, 13);
     assert_int_equal(plant.last.score.seq, 11);
+    plant_publish(&plant, "r", "{\"seq\":12,\"values\":[1,1e30,1]}");
+    assert_int_equal(counters->rejected[SAMPLE_OUT_OF_RANGE], 1);
+    for (unsigned i = 12; i < 16; i++)
+        plant_sample(&plant, "r", i, 1);
+    plant_wait_results(&plant, 3 + 1 + 1);
     /* The numbers go on as if nothing had been between them. */
     plant_publish(&plant, "r", "x");
-    for (unsigned i = 12; i < 15; i++)
+    for (unsigned i = 16; i < 19; i++)
         plant_sample(&plant, "r", i, 1);
     assert_int_equal(robot()->pending, 0);
-    plant_sample(&plant, "r", 15, 1);
-    plant_wait_results(&plant, 3 + 1 + 1);
+    plant_sample(&plant, "r", 19, 1);
+    plant_wait_results(&plant, 3 + 1 + 1 + 1);
 }
 
 static void test_counters_add_up_to_the_input(void **state)

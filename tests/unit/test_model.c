@@ -82,6 +82,39 @@ static void test_thresholds_share_the_budget(void **state)
     model_unref(none);
 }
 
+/* Channel a counts to millions, b is of the order of 1 (rows of the self-test), and so is c. */
+static void count_to_millions(cJSON *config)
+{
+    cJSON *usual = cJSON_GetObjectItem(config, "channels")->child;
+    cJSON_AddNumberToObject(usual, "mean", -5e6);
+    cJSON_AddNumberToObject(usual, "spread", 1);
+}
+
+static void test_values_that_can_be_no_reading(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){.edit = count_to_millions});
+    struct model *still = tiny_model_new(&(struct tiny_model){.still = true});
+    static const struct {
+        float values[3];
+        size_t known, unknown; /* the first that is refused; 3: none */
+    } cases[] = {
+        {{0, 0, 0}, 3, 3},
+        {{5e9F, 1e6F, -1e6F}, 3, 3}, /* a million times the usual: a following error may be so */
+        {{-5.1e9F, 0, 0}, 0, 3},
+        {{0, 1.1e6F, 0}, 1, 3},
+        {{0, 0, -1e30F}, 2, 2},
+        {{0, 4294967295.0F, 1e11F}, 1, 2}, /* a code of 32 bits in what was always 0 */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t known = model_find_impossible(model, cases[i].values);
+        size_t unknown = model_find_impossible(still, cases[i].values);
+        if (known != cases[i].known || unknown != cases[i].unknown)
+            fail_msg("case %zu: %zu and %zu", i, known, unknown);
+    }
+    model_unref(model);
+    model_unref(still);
+}
+
 static void test_same_channels(void **state)
 {
     struct model *a = tiny_model_new(&(struct tiny_model){0});
@@ -628,6 +661,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything_is_read),
         cmocka_unit_test(test_thresholds_share_the_budget),
+        cmocka_unit_test(test_values_that_can_be_no_reading),
         cmocka_unit_test(test_same_channels),
         cmocka_unit_test(test_rows_that_differ_have_other_shapes),
         cmocka_unit_test(test_rows_that_are_alike_have_one_shape),

@@ -211,7 +211,7 @@ static void add_selftest(const struct output *output)
     float rows[TINY_SELFTEST_ROWS * WIDTH_MAX];
     size_t width = row_width(t);
     for (size_t i = 0; i < TINY_SELFTEST_ROWS * width; i++)
-        rows[i] = (float)rng_normal(&rng);
+        rows[i] = t->still ? 0 : (float)rng_normal(&rng);
     add(output, "selftest.input", SAFETENSORS_F32, SAFETENSORS_SHAPE(TINY_SELFTEST_ROWS, width),
         rows);
     for (size_t d = 0; d < t->detectors; d++) {

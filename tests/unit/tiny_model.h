@@ -31,6 +31,7 @@ struct tiny_model {
     struct alert_filter filter; /* n 0: ALERT_FILTER_DEFAULT */
     bool random;                /* weights, scaler with clip, Smooth-L1 */
     bool sigmoid;               /* the last layer; else linear */
+    bool still;                 /* all rows of the self-test are 0 */
 
     /* what is wrong with it */
     void (*edit)(cJSON *config);
