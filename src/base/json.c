@@ -143,12 +143,14 @@ static int check_unique_keys(const cJSON *object, struct diag *diag)
     return r;
 }
 
-/* Depth is bounded by scan_text, so this recursion is too. */
+/* Depth is bounded by scan_text, so this recursion is too. -ERANGE: a number. */
 static int check_tree(const cJSON *item, struct diag *diag)
 {
-    if (cJSON_IsNumber(item) && !isfinite(item->valuedouble))
-        return diag_set(diag, "%s%sa number is out of range", item->string ? item->string : "",
-                        item->string ? ": " : "");
+    if (cJSON_IsNumber(item) && !isfinite(item->valuedouble)) {
+        diag_set(diag, "%s%sa number is out of range", item->string ? item->string : "",
+                 item->string ? ": " : "");
+        return -ERANGE;
+    }
     if (cJSON_IsObject(item)) {
         int r = check_unique_keys(item, diag);
         if (r < 0)
@@ -173,6 +175,13 @@ static size_t skip_space(const char *text, size_t length, size_t at)
 
 cJSON *json_parse(const char *text, size_t length, struct diag *diag)
 {
+    bool overflow;
+    return json_parse_numbers(text, length, &overflow, diag);
+}
+
+cJSON *json_parse_numbers(const char *text, size_t length, bool *ret_overflow, struct diag *diag)
+{
+    *ret_overflow = false;
     if (length == 0) {
         diag_set(diag, "empty, JSON is expected");
         return NULL;
@@ -188,8 +197,11 @@ cJSON *json_parse(const char *text, size_t length, struct diag *diag)
     }
     if (skip_space(text, length, at) != length) {
         diag_set(diag, "byte %zu: something follows the JSON value", at);
-    } else if (check_tree(tree, diag) == 0) {
-        return tree;
+    } else {
+        int r = check_tree(tree, diag);
+        if (r == 0)
+            return tree;
+        *ret_overflow = r == -ERANGE;
     }
     cJSON_Delete(tree);
     return NULL;

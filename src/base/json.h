@@ -22,6 +22,8 @@
 /* Parses the whole of `text`. Memory: the caller frees the tree with cJSON_Delete. Returns NULL
  * with the reason in diag. */
 cJSON *json_parse(const char *text, size_t length, struct diag *diag);
+/* The same; *ret_overflow: what is wrong with it is a number that no double can hold. */
+cJSON *json_parse_numbers(const char *text, size_t length, bool *ret_overflow, struct diag *diag);
 
 /* What every string of a tree has to be. */
 bool json_is_utf8(const char *text);

@@ -271,9 +271,10 @@ static enum sample_refusal decode_json(const struct sample_decoder *decoder, con
                                        size_t size, struct sample *ret_sample, float *ret_values,
                                        struct diag *diag)
 {
-    cJSON *tree = json_parse(text, size, diag);
+    bool overflow;
+    cJSON *tree = json_parse_numbers(text, size, &overflow, diag);
     if (!tree)
-        return SAMPLE_MALFORMED;
+        return overflow ? SAMPLE_NONFINITE : SAMPLE_MALFORMED;
     enum sample_refusal r;
     if (cJSON_IsArray(tree)) {
         r = read_values(decoder, tree, ret_values, diag);
