@@ -299,6 +299,7 @@ static void on_sighup(uv_signal_t *handle, int signum)
         log_info("configuration read again");
     }
     notify_ready("running");
+    *daemon->service.line = '\0';
 }
 
 static void close_handle(uv_handle_t *handle)
@@ -498,6 +499,7 @@ int daemon_run(struct config *config, struct diag *diag)
         return diag_errno(diag, ENOMEM, "start");
     }
     daemon->config = config;
+    notify_open();
     uv_loop_init(&daemon->loop);
     signal(SIGPIPE, SIG_IGN);
     int r = start(daemon, diag);

@@ -10,6 +10,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+static int notify_fd = -1; /* of the process */
+
+void notify_open(void)
+{
+    if (notify_fd < 0 && getenv("NOTIFY_SOCKET"))
+        notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
 static void send_text(const char *text)
 {
     const char *path = getenv("NOTIFY_SOCKET");
@@ -20,16 +28,15 @@ static void send_text(const char *text)
     memcpy(address.sun_path, path, length);
     if (path[0] == '@')
         address.sun_path[0] = '\0'; /* abstract name space */
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
+    notify_open();
+    if (notify_fd < 0)
         return;
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
     /* A lost notification is repeated by the next one; a manager that misses them all acts on that.
      */
     ssize_t ignored =
-        sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address, size);
+        sendto(notify_fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address, size);
     (void)ignored;
-    close(fd);
 }
 
 void notify_ready(const char *status)
@@ -61,6 +68,11 @@ void notify_status(const char *status)
 {
     char text[512];
     snprintf(text, sizeof text, "STATUS=%s", status);
+    /* A second line would be an assignment of its own, and a part of this comes from the broker. */
+    for (char *at = text; *at; at++) {
+        if ((unsigned char)*at < 0x20)
+            *at = ' ';
+    }
     send_text(text);
 }
 

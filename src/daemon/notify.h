@@ -8,6 +8,10 @@
 
 #include <stdint.h>
 
+/* Opens the socket, so that a process that has run out of descriptors can still say that it lives.
+ * The others open it if that was not called. */
+void notify_open(void);
+
 void notify_ready(const char *status);
 void notify_reloading(void);
 void notify_stopping(void);

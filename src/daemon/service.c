@@ -6,6 +6,7 @@
 #include "daemon/notify.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define REFRESH_NS (30 * CLOCK_NS_PER_S)
@@ -153,9 +154,32 @@ cJSON *service_status(struct service *service, bool offline)
     return root;
 }
 
+/* For `systemctl status`, where the reason why there is no broker is known to nobody else. */
+static void tell_manager(struct service *service, unsigned troubles)
+{
+    const struct mqtt_client *client = service->publisher->client;
+    char line[sizeof service->line];
+    int used = snprintf(line, sizeof line, "%s", troubles ? "degraded" : "running");
+    for (int t = 0; t < SERVICE_TROUBLES; t++) {
+        if (troubles & 1U << t)
+            used += snprintf(line + used, sizeof line - (size_t)used, "%s%s",
+                             troubles & ((1U << t) - 1) ? ", " : ": ", trouble_names[t]);
+    }
+    used += snprintf(line + used, sizeof line - (size_t)used, "; %zu robots, %llu alerts open",
+                     service->fleet->count, (unsigned long long)open_alerts(service->fleet));
+    if (client && !mqtt_client_online(client))
+        snprintf(line + used, sizeof line - (size_t)used, "; no broker: %.200s",
+                 mqtt_client_reason(client));
+    if (!strcmp(line, service->line))
+        return;
+    strcpy(service->line, line);
+    notify_status(line);
+}
+
 void service_publish(struct service *service, bool always, int64_t now_ns)
 {
     unsigned troubles = find_troubles(service, now_ns);
+    tell_manager(service, troubles);
     bool changed = !service->any_published || troubles != service->published;
     if (!changed && !always && now_ns - service->last_publish_ns < REFRESH_NS)
         return;
@@ -168,9 +192,4 @@ void service_publish(struct service *service, bool always, int64_t now_ns)
     if (text)
         publisher_status(service->publisher, text);
     cJSON_free(text);
-    char line[128];
-    snprintf(line, sizeof line, "%s, %zu robots, %llu alerts open",
-             troubles ? "degraded" : "online", service->fleet->count,
-             (unsigned long long)open_alerts(service->fleet));
-    notify_status(line);
 }

@@ -50,6 +50,7 @@ struct service {
     uint64_t unknown_seen, refused_seen, dropped_seen; /* at the last publication */
     int64_t trouble_until_ns;                          /* counters grew: shown for a minute */
     unsigned recent;
+    char line[512]; /* the service manager has been told */
 };
 
 /* The status as a tree; `offline` for the last will and the stop. */

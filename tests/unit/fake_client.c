@@ -13,6 +13,7 @@ struct fake_client fake_client;
 int __wrap_mqtt_client_publish(struct mqtt_client *client, const struct mqtt_message *message,
                                uint64_t *ret_token);
 bool __wrap_mqtt_client_online(const struct mqtt_client *client);
+const char *__wrap_mqtt_client_reason(const struct mqtt_client *client);
 
 struct mqtt_client *fake_client_handle(void)
 {
@@ -80,4 +81,9 @@ bool __wrap_mqtt_client_online(const struct mqtt_client *client)
 {
     assert_ptr_equal(client, &fake_client);
     return fake_client.online;
+}
+
+const char *__wrap_mqtt_client_reason(const struct mqtt_client *client)
+{
+    return fake_client.reason ? fake_client.reason : "";
 }

@@ -22,8 +22,9 @@ struct fake_message {
 
 struct fake_client {
     bool online;
-    int error;   /* of the next publishes; 0: none */
-    size_t room; /* publishes of QoS 1 before -EAGAIN */
+    const char *reason; /* why it is not */
+    int error;          /* of the next publishes; 0: none */
+    size_t room;        /* publishes of QoS 1 before -EAGAIN */
     uint64_t last_token;
     size_t count; /* taken */
     struct fake_message message[FAKE_CLIENT_MAX];

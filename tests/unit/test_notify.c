@@ -1,6 +1,7 @@
 #include "daemon/notify.h"
 #include "fixture.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -41,6 +42,37 @@ static void test_a_path(void **state)
     expect(fd, "STOPPING=1");
     close(fd);
     notify_watchdog(); /* nobody listens any more */
+}
+
+static void test_one_line(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%.80s", fixture_path("line"));
+    int fd = listen_at(&address, sizeof address);
+    setenv("NOTIFY_SOCKET", address.sun_path, 1);
+    notify_status("no broker: bad\nWATCHDOG=1");
+    expect(fd, "STATUS=no broker: bad WATCHDOG=1");
+    close(fd);
+}
+
+static void test_without_descriptors(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%.80s", fixture_path("full"));
+    int fd = listen_at(&address, sizeof address);
+    setenv("NOTIFY_SOCKET", address.sun_path, 1);
+    notify_open();
+    struct rlimit before, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int refused = dup(fd);
+    notify_watchdog();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(refused, -1);
+    expect(fd, "WATCHDOG=1");
+    close(fd);
 }
 
 static void test_an_abstract_name(void **state)
@@ -92,6 +124,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_path),
+        cmocka_unit_test(test_one_line),
+        cmocka_unit_test(test_without_descriptors),
         cmocka_unit_test(test_an_abstract_name),
         cmocka_unit_test(test_no_manager),
         cmocka_unit_test(test_watchdog_interval),

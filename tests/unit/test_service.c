@@ -187,6 +187,24 @@ static void test_scores_that_find_no_room(void **state)
     cJSON_Delete(tree);
 }
 
+static void test_what_the_service_manager_is_told(void **state)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    service_publish(&service, false, now_ns);
+    assert_string_equal(service.line, "running; 0 robots, 0 alerts open");
+    fake_client.online = false;
+    fake_client.reason = "the broker refused: Not authorized";
+    service_publish(&service, false, now_ns);
+    assert_string_equal(service.line, "running; 0 robots, 0 alerts open; no broker: the broker "
+                                      "refused: Not authorized");
+    fake_client.online = true;
+    service.troubles = 1U << SERVICE_MODEL | 1U << SERVICE_SUBSCRIPTION;
+    saved.failed = true;
+    service_publish(&service, false, now_ns);
+    assert_string_equal(service.line,
+                        "degraded: model, state, subscription; 0 robots, 0 alerts open");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -195,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_no_samples),
         TEST(test_the_subscription_is_refused),
+        TEST(test_what_the_service_manager_is_told),
         TEST(test_samples_add_up),
         TEST(test_refused_commands),
         TEST(test_scores_that_find_no_room),
