@@ -7,6 +7,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+static _Thread_local bool memory_failed;
+
+static void *allocate(size_t size)
+{
+    void *memory = malloc(size);
+    memory_failed |= !memory;
+    return memory;
+}
+
+/* Not free itself: then cJSON would grow its buffers by realloc, past allocate. */
+static void release(void *memory)
+{
+    free(memory);
+}
+
+void json_watch_memory(void)
+{
+    cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = allocate, .free_fn = release});
+}
+
+bool json_memory_failed(void)
+{
+    bool failed = memory_failed;
+    memory_failed = false;
+    return failed;
+}
+
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';

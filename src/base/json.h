@@ -32,6 +32,12 @@ bool json_is_utf8(const char *text);
  * whole characters, which a plain "%.60s" does not see to. To be the precision of a "%.*s". */
 int json_utf8_head(const char *text, size_t max);
 
+/* cJSON_Add... that finds no memory leaves its member out. Once json_watch_memory was called (at
+ * the start of a program; it sets cJSON's allocators), json_memory_failed says whether an
+ * allocation of this thread has failed since it was asked before. */
+void json_watch_memory(void);
+bool json_memory_failed(void);
+
 /* Members of an object by exact name. Each fills *ret_value only if the member is there; a member
  * that is absent returns 0 and leaves the value alone where `required` is false. Errors: -EINVAL
  * with key, what was found and what is allowed in diag. */

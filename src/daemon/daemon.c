@@ -238,6 +238,7 @@ static void tick_robot(struct daemon *daemon, struct robot *robot, int64_t now_n
             publisher_alert(&daemon->publisher, robot, (enum alert_kind)kind, ALERT_UPDATED,
                             now_ns);
     }
+    publisher_retry(&daemon->publisher, robot, now_ns);
     publisher_state(&daemon->publisher, robot, false, now_ns);
 }
 
@@ -500,6 +501,7 @@ int daemon_run(struct config *config, struct diag *diag)
     }
     daemon->config = config;
     notify_open();
+    json_watch_memory();
     uv_loop_init(&daemon->loop);
     signal(SIGPIPE, SIG_IGN);
     int r = start(daemon, diag);

@@ -1,5 +1,7 @@
 #include "daemon/episode_text.h"
 
+#include "daemon/message.h"
+
 #include "base/json.h"
 
 #include <errno.h>
@@ -68,9 +70,7 @@ char *episode_text(const struct robot *robot, enum alert_kind kind)
         add_detectors(root, &robot->alert);
     if (kind == ALERT_SENSOR_FAULT)
         add_channels(root, &robot->fault, robot->model);
-    char *text = cJSON_PrintUnformatted(root);
-    cJSON_Delete(root);
-    return text;
+    return message_print(root);
 }
 
 /* ---- back */

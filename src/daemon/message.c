@@ -17,7 +17,10 @@ char *message_print(cJSON *tree)
 {
     char *text = cJSON_PrintUnformatted(tree);
     cJSON_Delete(tree);
-    return text;
+    if (!json_memory_failed())
+        return text;
+    cJSON_free(text); /* it lacks something */
+    return NULL;
 }
 
 static void add_time(cJSON *object, const char *key, int64_t time_ns)
@@ -144,6 +147,7 @@ char *message_alert(const struct robot *robot, const struct message_alert *alert
              (unsigned long long)robot->alerts[alert->kind].messages);
     snprintf(subject, sizeof subject, "robot/%s", robot->name);
     snprintf(type, sizeof type, "armwatch.alert.%s", alert_transition_name(alert->transition));
+    json_memory_failed(); /* of what was before */
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "specversion", "1.0");
     cJSON_AddStringToObject(root, "id", id);

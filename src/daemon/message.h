@@ -34,7 +34,7 @@ char *message_robot(struct robot *robot, int64_t now_ns);
 int message_alert_id(const char *instance, const char *robot, const char *kind,
                      const struct alert_episode *episode, char ret_id[HASH_HEX_SIZE]);
 
-/* Prints and frees a tree. */
+/* Prints and frees a tree. NULL, too, if memory was out while it was made (json_memory_failed). */
 char *message_print(cJSON *tree);
 
 #endif

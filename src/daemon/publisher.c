@@ -160,13 +160,21 @@ static void journal_alert(struct publisher *publisher, const struct robot *robot
         journal_write(publisher->journal);
 }
 
-void publisher_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
-                     enum alert_transition transition, int64_t now_ns)
+/* To be told later. What has ended since it was to be raised is told as cleared only. */
+static void owe_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
+                      enum alert_transition transition)
 {
-    if (transition == ALERT_NONE)
-        return;
-    if (transition == ALERT_RAISED)
-        new_episode(publisher, robot, kind);
+    struct robot_alert *alert = &robot->alerts[kind];
+    alert->messages--;
+    alert->owed = transition;
+    if (log_is_due(++publisher->alerts_put_off))
+        log_error("%s: out of memory: an alert message has to wait (%llu so far)", robot->name,
+                  (unsigned long long)publisher->alerts_put_off);
+}
+
+static void send_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
+                       enum alert_transition transition, int64_t now_ns)
+{
     robot->alerts[kind].messages++;
     robot->alerts[kind].last_assert_ns = now_ns;
     const struct message_alert alert = {.source = publisher->source,
@@ -177,9 +185,10 @@ void publisher_alert(struct publisher *publisher, struct robot *robot, enum aler
     robot_topic(publisher, robot, "alert", topic);
     char *text = message_alert(robot, &alert);
     if (!text) {
-        log_error("%s: out of memory: an alert message is lost", robot->name);
+        owe_alert(publisher, robot, kind, transition);
         return;
     }
+    robot->alerts[kind].owed = ALERT_NONE;
     const struct mqtt_message message = {.topic = topic,
                                          .payload = text,
                                          .size = strlen(text),
@@ -192,6 +201,26 @@ void publisher_alert(struct publisher *publisher, struct robot *robot, enum aler
              robot->alerts[kind].id, alert_transition_name(transition),
              robot_episode(robot, kind)->score, robot_episode(robot, kind)->peak_score);
     publisher_state(publisher, robot, true, now_ns);
+}
+
+void publisher_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
+                     enum alert_transition transition, int64_t now_ns)
+{
+    if (transition == ALERT_NONE)
+        return;
+    if (transition == ALERT_RAISED)
+        new_episode(publisher, robot, kind);
+    else if (transition == ALERT_UPDATED && robot->alerts[kind].owed == ALERT_RAISED)
+        transition = ALERT_RAISED;
+    send_alert(publisher, robot, kind, transition, now_ns);
+}
+
+void publisher_retry(struct publisher *publisher, struct robot *robot, int64_t now_ns)
+{
+    for (int kind = 0; kind < ALERT_KINDS; kind++) {
+        if (robot->alerts[kind].owed != ALERT_NONE)
+            send_alert(publisher, robot, (enum alert_kind)kind, robot->alerts[kind].owed, now_ns);
+    }
 }
 
 /* 0: not known yet. Of what has moved, by the detector that shows it. */

@@ -27,6 +27,7 @@ struct publisher {
     char *control_topic; /* the daemon's own; replies go to control_topic/reply */
     char *reply_topic;
     uint64_t alerts;         /* episodes raised */
+    uint64_t alerts_put_off; /* messages that were not made at the first try: memory was out */
     uint64_t scores_dropped; /* that a slow link had no room for */
 };
 
@@ -42,6 +43,9 @@ void publisher_score(struct publisher *publisher, struct robot *robot, const str
  * for ALERT_NONE. */
 void publisher_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
                      enum alert_transition transition, int64_t now_ns);
+
+/* Alert messages of the robot for which memory was out, now and then. */
+void publisher_retry(struct publisher *publisher, struct robot *robot, int64_t now_ns);
 
 /* Writes into the journal how an open episode stands now; nothing if it is not open. */
 void publisher_journal_episode(struct publisher *publisher, const struct robot *robot,

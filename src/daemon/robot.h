@@ -72,8 +72,9 @@ struct robot_counters {
 /* An episode as it is published. */
 struct robot_alert {
     char id[HASH_HEX_SIZE];
-    uint64_t messages;      /* n of the last one */
-    int64_t last_assert_ns; /* monotonic */
+    uint64_t messages;          /* n of the last one */
+    int64_t last_assert_ns;     /* monotonic */
+    enum alert_transition owed; /* a message that could not be made yet */
 };
 
 struct robot {

@@ -116,6 +116,7 @@ static void add_counters(cJSON *root, const struct service *service)
     add_unassigned(root, service->intake);
     cJSON_AddNumberToObject(root, "alerts", (double)service->publisher->alerts);
     cJSON_AddNumberToObject(root, "open_alerts", (double)open_alerts(service->fleet));
+    cJSON_AddNumberToObject(root, "alerts_put_off", (double)service->publisher->alerts_put_off);
     cJSON_AddNumberToObject(root, "scores_dropped", (double)service->publisher->scores_dropped);
     cJSON_AddNumberToObject(root, "clock_jumps", (double)service->intake->clock.jumps);
     add_outbox(root, service->publisher);

@@ -379,6 +379,49 @@ static void test_state(void **state)
     model_unref(model);
 }
 
+/* ---- memory ---- */
+
+static long allocations_left = -1; /* before one fails; negative: none does */
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+    return allocations_left >= 0 && allocations_left-- == 0 ? NULL : __real_malloc(size);
+}
+
+/* A message is whole, or there is none: cJSON leaves out what it has no memory for. */
+static void test_no_alert_lacks_a_member(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){0});
+    struct robot *robot = make_alerted(model);
+    const struct message_alert alert = {.source = "armwatch/service/cell7",
+                                        .kind = ALERT_ANOMALY,
+                                        .transition = ALERT_RAISED,
+                                        .now_ns = INT64_C(1795453201005) * CLOCK_NS_PER_MS};
+    json_watch_memory();
+    char *whole = message_alert(robot, &alert);
+    assert_non_null(whole);
+    long refused = 0;
+    for (bool denied = true; denied;) {
+        allocations_left = refused;
+        char *text = message_alert(robot, &alert);
+        denied = allocations_left < 0;
+        allocations_left = -1;
+        if (denied != !text)
+            fail_msg("allocation %ld was denied: %s", refused, text ? text : "-");
+        if (text)
+            assert_string_equal(text, whole);
+        cJSON_free(text);
+        refused += denied;
+    }
+    assert_true(refused > 100);
+    cJSON_free(whole);
+    robot_free(robot);
+    model_unref(model);
+}
+
 static void test_state_of_a_robot_that_is_new(void **state)
 {
     struct model *model = tiny_model_new(&(struct tiny_model){0});
@@ -410,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_alert_id),
         cmocka_unit_test(test_score),
         cmocka_unit_test(test_state),
+        cmocka_unit_test(test_no_alert_lacks_a_member),
         cmocka_unit_test(test_state_of_a_robot_that_is_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,6 +205,56 @@ static void test_what_the_service_manager_is_told(void **state)
                         "degraded: model, state, subscription; 0 robots, 0 alerts open");
 }
 
+static _Thread_local bool out_of_memory; /* in this thread only: the scorer goes on */
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+    return out_of_memory ? NULL : __real_malloc(size);
+}
+
+static size_t count_alerts(const char *state)
+{
+    size_t count = 0;
+    char text[32];
+    snprintf(text, sizeof text, "\"state\":\"%s\"", state);
+    for (size_t i = 0; i < fake_client.count; i++)
+        count += !strcmp(fake_client.message[i].topic, "armwatch/robot/r/alert") &&
+                 strstr(fake_client.message[i].payload, text) != NULL;
+    return count;
+}
+
+/* Alerts that could not be told are told when they can: a raise as such, however long it took. */
+static void test_alerts_wait_for_memory(void **state)
+{
+    plant_sample(&plant, "r", 0, 1);
+    struct robot *robot = fleet_find(&plant.fleet, "r");
+    int64_t now_ns = clock_monotonic_ns();
+    json_watch_memory();
+    robot->silence = (struct alert_episode){.open = true, .severity = ALERT_INFO, .p_value = 1};
+    out_of_memory = true;
+    publisher_alert(&plant.publisher, robot, ALERT_SILENT, ALERT_RAISED, now_ns);
+    publisher_alert(&plant.publisher, robot, ALERT_SILENT, ALERT_UPDATED, now_ns);
+    publisher_retry(&plant.publisher, robot, now_ns);
+    out_of_memory = false;
+    assert_int_equal(plant.publisher.alerts_put_off, 3);
+    assert_int_equal(count_alerts("raised") + count_alerts("updated"), 0);
+    publisher_retry(&plant.publisher, robot, now_ns);
+    publisher_retry(&plant.publisher, robot, now_ns);
+    assert_int_equal(count_alerts("raised"), 1);
+    assert_int_equal(robot->alerts[ALERT_SILENT].messages, 1);
+    out_of_memory = true;
+    robot->silence.open = false;
+    publisher_alert(&plant.publisher, robot, ALERT_SILENT, ALERT_CLEARED, now_ns);
+    out_of_memory = false;
+    publisher_retry(&plant.publisher, robot, now_ns);
+    assert_int_equal(count_alerts("cleared"), 1);
+    assert_int_equal(count_alerts("updated"), 0);
+    assert_int_equal(robot->counters.alerts, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -214,6 +264,7 @@ int main(void)
         TEST(test_no_samples),
         TEST(test_the_subscription_is_refused),
         TEST(test_what_the_service_manager_is_told),
+        TEST(test_alerts_wait_for_memory),
         TEST(test_samples_add_up),
         TEST(test_refused_commands),
         TEST(test_scores_that_find_no_room),
