@@ -261,6 +261,8 @@ static void on_tick(uv_timer_t *handle)
     intake_tick(&daemon->intake, clock_realtime_ns(), clock_monotonic_ns());
     for (size_t i = 0; i < daemon->fleet.count; i++)
         tick_robot(daemon, daemon->fleet.robot[i], now_ns);
+    if (saved_state_is_due(&daemon->saved, now_ns))
+        saved_state_write(&daemon->saved, assignments_format_state(&daemon->fleet.assignments));
     publisher_tick(&daemon->publisher, false, now_ns);
     silence_tick(&daemon->silence, daemon->config->input.silent_s, now_ns);
     service_publish(&daemon->service, false, now_ns);

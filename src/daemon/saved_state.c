@@ -1,5 +1,6 @@
 #include "daemon/saved_state.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define STATE_FILE_MAX ((size_t)1 << 20)
 
@@ -19,12 +21,17 @@ int saved_state_init(struct saved_state *state, uv_loop_t *loop, const char *dir
     size_t size;
     *state = (struct saved_state){.loop = loop};
     *ret_text = NULL;
-    if (asprintf(&state->path, "%s/state.json", directory) < 0) {
+    state->directory = strdup(directory);
+    if (!state->directory || asprintf(&state->path, "%s/state.json", directory) < 0) {
         state->path = NULL;
+        saved_state_deinit(state);
         return -ENOMEM;
     }
-    if (mkdir(directory, 0750) < 0 && errno != EEXIST)
+    state->tried_ns = clock_monotonic_ns();
+    if ((mkdir(directory, 0750) < 0 && errno != EEXIST) || access(directory, W_OK | X_OK) < 0) {
+        state->failed = true;
         log_warning("%s: %s: nothing will be remembered", directory, strerror(errno));
+    }
     int r = file_read(state->path, STATE_FILE_MAX, &text, &size, &diag);
     if (r == 0)
         *ret_text = text;
@@ -35,6 +42,7 @@ int saved_state_init(struct saved_state *state, uv_loop_t *loop, const char *dir
 
 void saved_state_deinit(struct saved_state *state)
 {
+    free(state->directory);
     free(state->path);
     free(state->text);
     free(state->waiting);
@@ -44,6 +52,7 @@ void saved_state_deinit(struct saved_state *state)
 static void write_in_pool(uv_work_t *work)
 {
     struct saved_state *state = work->data;
+    mkdir(state->directory, 0750); /* perhaps it can be made by now; the next line tells if not */
     state->result = file_write(state->path, state->text, strlen(state->text), &state->diag);
 }
 
@@ -52,8 +61,9 @@ static void on_written(uv_work_t *work, int status)
     struct saved_state *state = work->data;
     char *waiting = state->waiting;
     state->failed = status < 0 || state->result < 0;
-    if (state->failed)
-        log_error("state not saved: %s", state->diag.text);
+    if (state->failed && log_is_due(++state->failures))
+        log_error("state not saved (%llu times): %s", (unsigned long long)state->failures,
+                  state->diag.text);
     free(state->text);
     state->text = state->waiting = NULL;
     state->busy = false;
@@ -61,8 +71,15 @@ static void on_written(uv_work_t *work, int status)
         saved_state_write(state, waiting);
 }
 
+bool saved_state_is_due(const struct saved_state *state, int64_t now_ns)
+{
+    return state->failed && !state->busy &&
+           now_ns - state->tried_ns >= SAVED_STATE_RETRY_S * CLOCK_NS_PER_S;
+}
+
 void saved_state_write(struct saved_state *state, char *text)
 {
+    state->tried_ns = clock_monotonic_ns();
     if (!text) {
         state->failed = true;
         return;
