@@ -130,6 +130,7 @@ static void on_online(void *user)
     if (daemon->phase != PHASE_RUNNING)
         return; /* only what is left is to be told */
     silence_listen(&daemon->silence, true, now_ns);
+    daemon->service.takeovers = mqtt_client_takeovers(daemon->client);
     daemon->service.troubles &= ~(1U << SERVICE_SUBSCRIPTION); /* they were sent again */
     service_publish(&daemon->service, true, now_ns);
     /* The broker may have lost what it retained. */

@@ -23,6 +23,7 @@ static const char *const trouble_names[SERVICE_TROUBLES] = {
     [SERVICE_JOURNAL] = "journal",
     [SERVICE_SUBSCRIPTION] = "subscription",
     [SERVICE_NO_SAMPLES] = "no_samples",
+    [SERVICE_CLIENT_ID] = "client_id",
 };
 
 /* A broker may accept a subscription and yet deliver nothing: permissions of reading show only by
@@ -53,6 +54,7 @@ static unsigned find_troubles(struct service *service, int64_t now_ns)
         uint64_t *seen;
         enum service_trouble trouble;
     } counters[] = {
+        {service->takeovers, &service->takeovers_seen, SERVICE_CLIENT_ID},
         {service->intake->unknown, &service->unknown_seen, SERVICE_ROBOTS},
         {outbox_refused(outbox), &service->refused_seen, SERVICE_REFUSED},
         {outbox_dropped(outbox) + outbox_expired(outbox), &service->dropped_seen, SERVICE_OUTBOX},

@@ -29,6 +29,7 @@ enum service_trouble {
     SERVICE_SILENT,       /* more than half of the robots fell silent together */
     SERVICE_SUBSCRIPTION, /* the broker refused one: permissions */
     SERVICE_NO_SAMPLES,   /* none has come since the start, though they could be heard */
+    SERVICE_CLIENT_ID,    /* another client uses the same id at the broker */
     SERVICE_TROUBLES
 };
 
@@ -46,9 +47,10 @@ struct service {
     unsigned published; /* troubles in the status that was published last */
     bool any_published;
     int64_t last_publish_ns;
-    bool no_samples;                                   /* it was said in the log */
-    uint64_t unknown_seen, refused_seen, dropped_seen; /* at the last publication */
-    int64_t trouble_until_ns;                          /* counters grew: shown for a minute */
+    uint64_t takeovers; /* of the client's session, as of the last time that it came online */
+    bool no_samples;    /* it was said in the log */
+    uint64_t takeovers_seen, unknown_seen, refused_seen, dropped_seen; /* at the last publication */
+    int64_t trouble_until_ns; /* counters grew: shown for a minute */
     unsigned recent;
     char line[512]; /* the service manager has been told */
 };

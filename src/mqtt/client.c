@@ -38,6 +38,7 @@ struct mqtt_client {
 
     uv_timer_t retry;
     struct mqtt_backoff backoff;
+    unsigned takeovers;
     unsigned evictions; /* accepted at the first attempt and soon thrown out, in a row */
     uint64_t online_since_ms;
 
@@ -148,10 +149,12 @@ static void on_connection_lost(void *user, const char *reason)
     if (!mqtt_reason_broker(&client->session, text))
         snprintf(text, sizeof text, "%s", reason);
     if (client_suspects_twin(client, online_s)) {
+        client->takeovers++;
         snprintf(more, sizeof more, "; does another client use the client id \"%.128s\", too?",
                  client->session.client_id);
     }
     if (mqtt_reason_is_takeover(&client->session)) {
+        client->takeovers++;
         wait_s = TAKEOVER_WAIT_S;
         snprintf(more, sizeof more, "; trying again in %d s", TAKEOVER_WAIT_S);
     }
@@ -290,6 +293,11 @@ bool mqtt_client_online(const struct mqtt_client *client)
 unsigned mqtt_client_inflight(const struct mqtt_client *client)
 {
     return client->session.inflight.count;
+}
+
+unsigned mqtt_client_takeovers(const struct mqtt_client *client)
+{
+    return client->takeovers;
 }
 
 const char *mqtt_client_reason(const struct mqtt_client *client)

@@ -7,8 +7,9 @@
  *
  * A lost broker is noticed within 11 s. The next attempt comes after backoff_min_s to
  * backoff_max_s, doubling and with jitter, to 3 s at most while there is nothing to connect to, or
- * after 30 s when the broker says that another client with this id has taken the session. A broker's name with several addresses should lead to it by
- * the first: others are tried only where that one fails at once.
+ * after 30 s when the broker says that another client with this id has taken the session. A
+ * broker's name with several addresses should lead to it by the first: others are tried only where
+ * that one fails at once.
  */
 #ifndef ARMWATCH_MQTT_CLIENT_H
 #define ARMWATCH_MQTT_CLIENT_H
@@ -100,6 +101,8 @@ int mqtt_client_publish(struct mqtt_client *client, const struct mqtt_message *m
 
 bool mqtt_client_online(const struct mqtt_client *client);
 unsigned mqtt_client_inflight(const struct mqtt_client *client);
+/* How often another client with this id has, or seems to have, taken the session. */
+unsigned mqtt_client_takeovers(const struct mqtt_client *client);
 /* Why it is offline, "" while online. */
 const char *mqtt_client_reason(const struct mqtt_client *client);
 

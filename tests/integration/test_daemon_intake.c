@@ -255,6 +255,22 @@ static void test_the_clock_of_the_host_is_set(void **state)
     cell_stop(cell);
 }
 
+/* They throw each other out, and the daemon says so when it is heard again. */
+static void test_a_twin(void **state)
+{
+    struct cell *cell = *state;
+    cell_start(cell);
+    struct peer *twin = &cell->harness->peers[2];
+    struct mqtt_options options =
+        peer_options(broker_url(cell->harness->broker), "armwatch-" CELL_INSTANCE);
+    peer_start(twin, &cell->harness->loop, &options);
+    cell_wait(cell, has_reason(cell, CELL_STATUS, "client_id"), 60000);
+    peer_stop(twin);
+    cell_wait(cell, !twin->client, 2000);
+    daemon_process_stop(cell->daemon);
+    cell->finished = true;
+}
+
 static void test_subscription_is_refused(void **state)
 {
     struct cell *cell = *state;
@@ -282,6 +298,7 @@ int main(void)
         CELL_TEST(test_oversize),
         CELL_TEST(test_refused_commands_are_logged_seldom),
         CELL_TEST(test_the_clock_of_the_host_is_set),
+        CELL_TEST(test_a_twin),
         CELL_TEST(test_subscription_is_refused),
     };
     return cmocka_run_group_tests(tests, cell_group_setup, cell_group_teardown);

@@ -190,6 +190,7 @@ static void test_takeover_is_not_fought(void **state)
     wait_until(&harness->loop, peer->offline == 1, 5000);
     assert_reason(peer, "\"twin\"");
     assert_reason(peer, "30 s");
+    assert_int_equal(mqtt_client_takeovers(peer->client), 1);
     wait_ms(&harness->loop, 1000); /* five times the longest ordinary wait */
     assert_int_equal(harness->fakes[0].accepted, 1);
 }
@@ -205,6 +206,7 @@ static void test_silent_takeover_is_suspected(void **state)
     peer_start(second, &harness->loop, &options);
     wait_until(&harness->loop, strstr(first->reason, "\"twin\""), 5000);
     wait_until(&harness->loop, strstr(second->reason, "\"twin\""), 5000);
+    assert_true(mqtt_client_takeovers(first->client) > 0);
 }
 
 static struct mqtt_options options_with_will(const char *url)

@@ -96,6 +96,18 @@ static void test_the_subscription_is_refused(void **state)
     assert_true(has_reason("subscription"));
 }
 
+static void test_a_takeover_shows_for_a_minute(void **state)
+{
+    assert_false(has_reason("client_id"));
+    service.takeovers = 1;
+    int64_t now_ns = clock_monotonic_ns();
+    assert_true(has_reason("client_id"));
+    service_publish(&service, false, now_ns + 59 * SECOND);
+    assert_true(service.published & 1U << SERVICE_CLIENT_ID);
+    service_publish(&service, false, now_ns + 70 * SECOND);
+    assert_false(service.published & 1U << SERVICE_CLIENT_ID);
+}
+
 static double number(const cJSON *object, const char *key)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
@@ -265,6 +277,7 @@ int main(void)
         TEST(test_the_subscription_is_refused),
         TEST(test_what_the_service_manager_is_told),
         TEST(test_alerts_wait_for_memory),
+        TEST(test_a_takeover_shows_for_a_minute),
         TEST(test_samples_add_up),
         TEST(test_refused_commands),
         TEST(test_scores_that_find_no_room),
