@@ -161,6 +161,8 @@ static void test_refusals(void **state)
          "../m", "A-Z"},
         {"{\"mqtt\":{\"url\":\"mqtt://h\"},\"models\":{\"robots\":{\"a/b\":\"m\"}}}",
          "models.robots", "a/b", "A-Z"},
+        {"{\"mqtt\":{\"url\":\"mqtt://h\"},\"models\":{\"robots\":[\"a\"]}}", "models.robots",
+         "an array", "an object"},
         {"{\"mqtt\":{\"url\":\"mqtt://h\"},\"models\":{\"robots\":{\"a\":1}}}", "models.robots",
          "\"a\"", "names"},
         {"{\"mqtt\":{\"url\":\"mqtt://h\",\"url\":\"mqtt://i\"}}", "url", "twice", ""},

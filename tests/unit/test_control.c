@@ -125,6 +125,31 @@ static void test_status(void **state)
     expect_ok("1", "status");
 }
 
+/* More models than are listed, none of which promises anything. */
+static void test_status_of_many_models(void **state)
+{
+    enum { MODELS = 34, LISTED = 32 };
+    char robots[2048] = "\"robots\":{";
+    for (int i = 0; i < MODELS; i++) {
+        char name[16];
+        size_t used = strlen(robots);
+        snprintf(name, sizeof name, "m%d", i);
+        plant_add_model(&(struct tiny_model){.name = name, .uncalibrated = true});
+        snprintf(robots + used, sizeof robots - used, "%s\"r%d\":\"%s\"", i ? "," : "", i, name);
+    }
+    strcat(robots, "}");
+    plant_start(&plant, robots, "", NULL);
+    command("{\"command\":\"status\"}");
+    cJSON *reply = newest(REPLY);
+    const cJSON *models = cJSON_GetObjectItemCaseSensitive(reply, "models");
+    assert_int_equal(cJSON_GetArraySize(models), LISTED);
+    assert_true(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(models->child, "supported_per_day")));
+    const cJSON *omitted = cJSON_GetObjectItemCaseSensitive(reply, "models_omitted");
+    assert_true(cJSON_IsNumber(omitted) && omitted->valuedouble == MODELS - LISTED);
+    cJSON_Delete(reply);
+    plant_stop(&plant);
+}
+
 static void test_reload_answers_when_it_is_done(void **state)
 {
     command("{\"id\":\"42\",\"command\":\"reload\",\"model\":\"two\"}");
@@ -161,6 +186,8 @@ static void test_errors(void **state)
         {"{\"command\":\"reload\",\"robot\":\"a/b\"}", "invalid_argument"},
         {"{\"command\":\"reload\",\"robot\":\"kuka9\"}", "unknown_robot"},
         {"{\"command\":\"rollback\",\"robot\":\"kuka9\"}", "unknown_robot"},
+        {"{\"command\":\"status\",\"robot\":\"a/b\"}", "invalid_argument"},
+        {"{\"command\":\"status\",\"robot\":\"kuka9\"}", "unknown_robot"},
         {"{\"command\":\"rollback\"}", "no_previous"},
         {"{\"command\":\"rollback\",\"robot\":\"kuka1\"}", "no_previous"},
     };
@@ -258,6 +285,7 @@ int main(void)
     log_set_level(LOG_LEVEL_ERROR);
     const struct CMUnitTest tests[] = {
         TEST(test_status),
+        cmocka_unit_test(test_status_of_many_models),
         TEST(test_reload_answers_when_it_is_done),
         TEST(test_errors),
         TEST(test_retained_is_refused),

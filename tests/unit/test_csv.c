@@ -82,6 +82,20 @@ static void refuses_an_open_quote_and_a_zero_byte(void **state)
     csv_close(csv);
 }
 
+static void files_that_cannot_be_read(void **state)
+{
+    struct csv *csv = NULL;
+    struct csv_row row;
+    struct diag diag = DIAG_INIT;
+    assert_int_equal(csv_open(fixture_path("none.csv"), &csv, &diag), -ENOENT);
+    fixture_expect_text(diag.text, "none.csv: No such file");
+    csv_close(NULL);
+    assert_int_equal(csv_open(fixture_directory, &csv, &diag), 0);
+    assert_int_equal(csv_next(csv, &row, &diag), -EIO);
+    fixture_expect_text(diag.text, ":1: Input/output error");
+    csv_close(csv);
+}
+
 static void reads_numbers_strictly(void **state)
 {
     static const struct {
@@ -129,6 +143,7 @@ static void reads_times_in_their_unit(void **state)
     assert_true(csv_parse_time("-0.5", &time_ns));
     assert_int_equal(time_ns, -500000000);
     assert_false(csv_parse_time("yesterday", &time_ns));
+    assert_false(csv_parse_time("2025-11-23T17:00:00.125000000000000000000Z", &time_ns));
     assert_false(csv_parse_time("99999999999", &time_ns)); /* past what fits */
 }
 
@@ -138,6 +153,7 @@ int main(void)
         cmocka_unit_test(splits_quoted_cells),
         cmocka_unit_test(finds_the_separator_in_the_header),
         cmocka_unit_test(refuses_an_open_quote_and_a_zero_byte),
+        cmocka_unit_test(files_that_cannot_be_read),
         cmocka_unit_test(reads_numbers_strictly),
         cmocka_unit_test(reads_times_in_their_unit),
     };

@@ -91,6 +91,12 @@ static void refuses_with_a_remedy(void **state)
          "cannot be understood"},
         {"{'descr': '<f8', 'fortran_order': 0, 'shape': (2,), }", "cannot be understood"},
         {"{'descr': '<f8', 'fortran_order': False, 'shape': (2,), } x", "cannot be understood"},
+        {"{'descr': '<f8', 'fortran_order': False, 'shape': (2,) 'x': 1}", "cannot be understood"},
+        {"{'descr': '<f8', 'fortran_order': False, 'shape': [2, 1]}", "cannot be understood"},
+        {"{'descr': '<f8', 'fortran_order': False, 'shape': (2, x)}", "cannot be understood"},
+        {"{'descr': '<f8', 'fortran_order': False, 'shape': (2,), 7: 1}", "cannot be understood"},
+        {"{'descr': '<f\\8', 'fortran_order': False, 'shape': (2,)}", "cannot be understood"},
+        {"('descr', '<f8')", "cannot be understood"},
         {"{'descr': __import__('os'), 'fortran_order': False, 'shape': (2,)}",
          "cannot be understood"},
     };
@@ -121,6 +127,47 @@ static void refuses_a_header_that_is_longer_than_the_file(void **state)
         assert_int_equal(npy_open(path, &npy, &diag), -EINVAL);
     }
     fixture_expect_text(diag.text, "header of 4294967295 bytes");
+}
+
+static void refuses_a_header_that_no_array_needs(void **state)
+{
+    enum { LENGTH = 65537, PREFIX = 12 };
+    char *bytes = calloc(1, PREFIX + LENGTH);
+    assert_non_null(bytes);
+    memcpy(bytes, "\x93NUMPY\x02\x00\x01\x00\x01\x00", PREFIX);
+    struct npy *npy = NULL;
+    struct diag diag = DIAG_INIT;
+    const char *path = fixture_write_bytes("long.npy", bytes, PREFIX + LENGTH);
+    assert_int_equal(npy_open(path, &npy, &diag), -EINVAL);
+    fixture_expect_text(diag.text, "header of 65537 bytes, at most 65536");
+    free(bytes);
+}
+
+/* After its header was read. */
+static void tells_that_a_file_became_shorter(void **state)
+{
+    char name[NPY_MAX_STRING + 1] = ""; /* long, so that no buffer holds two */
+    memset(name, 'a', NPY_MAX_STRING);
+    double items[600] = {0};
+    char **strings;
+    size_t count;
+    struct npy *npy = NULL;
+    struct npy_writer *writer = NULL;
+    struct diag diag = DIAG_INIT;
+    const char *path = fixture_path("shorter.npy");
+    assert_int_equal(npy_create(path, NPY_FLOAT64, 600, 0, &writer, &diag), 0);
+    npy_put(writer, items, 600);
+    assert_int_equal(npy_commit(writer, &diag), 0);
+    assert_int_equal(npy_open(path, &npy, &diag), 0);
+    assert_int_equal(truncate(path, 128), 0);
+    assert_int_equal(npy_read_numbers(npy, 600, items, &diag), -EIO);
+    fixture_expect_text(diag.text, "600 items before the end");
+    npy_close(npy);
+    assert_int_equal(npy_write_strings(path, (const char *[]){name, name}, 2, &diag), 0);
+    assert_int_equal(npy_open(path, &npy, &diag), 0);
+    assert_int_equal(truncate(path, 128), 0);
+    assert_int_equal(npy_read_strings(npy, &strings, &count, &diag), -EIO);
+    npy_close(npy);
 }
 
 static void strings_survive_a_round_trip(void **state)
@@ -184,6 +231,8 @@ int main(void)
         cmocka_unit_test(reads_each_version_and_type),
         cmocka_unit_test(refuses_with_a_remedy),
         cmocka_unit_test(refuses_a_header_that_is_longer_than_the_file),
+        cmocka_unit_test(refuses_a_header_that_no_array_needs),
+        cmocka_unit_test(tells_that_a_file_became_shorter),
         cmocka_unit_test(strings_survive_a_round_trip),
         cmocka_unit_test(a_written_array_has_the_bytes_of_numpy),
         cmocka_unit_test(a_discarded_file_is_not_there),
