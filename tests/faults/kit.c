@@ -306,6 +306,7 @@ static pid_t hold_network(void)
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         bool made = unshare(CLONE_NEWNET) == 0 && write(ready[1], &byte, 1) == 1;
+        close_range(STDERR_FILENO + 1, ~0U, 0);
         for (; made;)
             pause();
         _exit(1);

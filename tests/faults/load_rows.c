@@ -30,6 +30,7 @@ static size_t start_spinners(pid_t spinners[SPINNERS_MAX])
         spinners[i] = fork();
         if (spinners[i] == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
+            close_range(STDERR_FILENO + 1, ~0U, 0);
             for (volatile unsigned long turns = 0;; turns++)
                 ;
         }

@@ -97,10 +97,11 @@ static void read_complaint(const char *log_path, char *ret_text, size_t size)
     FILE *log = fopen(log_path, "re");
     snprintf(ret_text, size, "the check itself has died");
     while (log && fgets(line, sizeof line, log)) {
-        const char *mark = strstr(line, "ERROR   ] --- ");
-        if (!mark)
+        const char *text = strncmp(line, "ERROR: ", 7) ? strstr(line, "ERROR   ] --- ") : line;
+        if (!text)
             continue;
-        snprintf(ret_text, size, "%.*s", (int)strcspn(mark + 14, "\n"), mark + 14);
+        text += text == line ? 7 : 14;
+        snprintf(ret_text, size, "%.*s", (int)strcspn(text, "\n"), text);
         break;
     }
     if (log)

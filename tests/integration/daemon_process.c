@@ -76,6 +76,7 @@ static void child(const struct daemon_process *daemon, const char *const *argume
         if (daemon->environment[i][0])
             putenv((char *)daemon->environment[i]);
     }
+    close_range(STDERR_FILENO + 1, ~0U, 0); /* as in broker.c */
     execv(arguments[0], (char *const *)arguments);
     _exit(127);
 }
