@@ -7,6 +7,7 @@
 #include "lab/derive.h"
 
 #include "lab/channel_info.h"
+#include "lab/derive_internal.h"
 
 #include <errno.h>
 #include <math.h>
@@ -20,8 +21,6 @@
 #define REST_LEVEL_SHARE 0.01 /* of the largest usual motion: a level below it is noise */
 #define MOTION_QUANTILE 0.99  /* usual motion; the rest may be spikes */
 #define POWER_ITERATIONS 200
-#define LOAD_RUNS_LEAST 3        /* of a step whose usual load is known */
-#define MEDIAN_DEVIATIONS 1.4826 /* standard deviations in a median absolute one, if normal */
 
 bool derive_name_matches(const char *pattern, const char *name)
 {
@@ -129,7 +128,7 @@ static int compare_floats(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static float quantile(float *values, size_t count, double share)
+float derive_quantile(float *values, size_t count, double share)
 {
     qsort(values, count, sizeof *values, compare_floats);
     return values[(size_t)(share * (double)(count - 1))];
@@ -195,7 +194,7 @@ static void measure_usual(const struct derive_source *source, const struct deriv
         size_t used = 0;
         for (const float *row; (row = next_row(&walk));)
             rest->column[used++] = fabsf(row[derivation->motion[i]]);
-        rest->usual[i] = fmaxf(quantile(rest->column, used, MOTION_QUANTILE), 1e-6F);
+        rest->usual[i] = fmaxf(derive_quantile(rest->column, used, MOTION_QUANTILE), 1e-6F);
     }
     struct walk walk = {.source = source};
     size_t used = 0;
@@ -214,10 +213,10 @@ static void measure_rest(const struct derive_source *source, struct derivation *
             if (rest->speed[at] <= limit)
                 rest->column[used++] = row[derivation->motion[i]];
         }
-        float centre = quantile(rest->column, used, 0.5);
+        float centre = derive_quantile(rest->column, used, 0.5);
         for (size_t k = 0; k < used; k++)
             rest->column[k] = fabsf(rest->column[k] - centre);
-        float stray = quantile(rest->column, used, REST_STRAY);
+        float stray = derive_quantile(rest->column, used, REST_STRAY);
         derivation->rest[i] = centre;
         derivation->rest_level[i] =
             fmaxf((float)REST_MARGIN * stray, (float)REST_LEVEL_SHARE * rest->usual[i]);
@@ -237,124 +236,14 @@ static int learn_rest(const struct derive_source *source, struct derivation *der
     if (rest.column && rest.speed && rest.usual && rest.rows > 0) {
         measure_usual(source, derivation, &rest);
         memcpy(rest.column, rest.speed, rest.rows * sizeof *rest.speed);
-        measure_rest(source, derivation, &rest, quantile(rest.column, rest.rows, REST_SHARE));
+        measure_rest(source, derivation, &rest,
+                     derive_quantile(rest.column, rest.rows, REST_SHARE));
     } else {
         r = diag_errno(diag, ENOMEM, "motion channels");
     }
     free(rest.column);
     free(rest.speed);
     free(rest.usual);
-    return r;
-}
-
-/* ---- load ---- */
-
-static int find_load(const struct derive_source *source, struct derivation *derivation,
-                     struct diag *diag)
-{
-    const struct recording *first = source->sessions[0];
-    for (size_t c = 0; c < first->channels && derivation->load == DERIVED_NONE; c++) {
-        bool fits = source->load ? !strcmp(first->names[c], source->load)
-                                 : first->named && !strcmp(channel_unit(first->names[c]), "W");
-        if (fits && c != derivation->step_channel)
-            derivation->load = c;
-    }
-    if (source->load && derivation->load == DERIVED_NONE)
-        return diag_set(diag, "no channel is named %s, which is to be the load", source->load);
-    return 0;
-}
-
-/* Means of the load in whole steps of the training blocks, as a deriver finds them. */
-struct means {
-    size_t count, capacity;
-    struct step_mean {
-        size_t step; /* its place */
-        float mean;
-    } * item;
-};
-
-static int add_mean(struct means *means, size_t step, double mean)
-{
-    if (means->count == means->capacity) {
-        means->capacity = means->capacity ? 2 * means->capacity : 256;
-        struct step_mean *item = reallocarray(means->item, means->capacity, sizeof *item);
-        if (!item)
-            return -ENOMEM;
-        means->item = item;
-    }
-    means->item[means->count++] = (struct step_mean){step, (float)mean};
-    return 0;
-}
-
-static int collect_means(const struct derive_source *source, const struct derivation *derivation,
-                         float *row, struct means *means)
-{
-    for (size_t b = 0; b < source->split->count; b++) {
-        const struct split_block *block = &source->split->block[b];
-        const struct recording *session = source->sessions[block->session];
-        struct deriver deriver;
-        deriver_init(&deriver, derivation, source->period_s);
-        for (size_t i = block->first; block->part == SPLIT_TRAINING && i < block->end; i++) {
-            if (!session->valid[i])
-                continue;
-            if (i > block->first && !split_continues(session, i, source->period_s))
-                deriver_break(&deriver);
-            memcpy(row, session->values + i * session->channels, session->channels * sizeof *row);
-            deriver_push(&deriver, row);
-            size_t step = derivation_step_index(derivation, deriver.load.step);
-            if (deriver.load.finished && step != DERIVED_NONE &&
-                add_mean(means, step, deriver.load.mean) < 0)
-                return -ENOMEM;
-        }
-    }
-    return 0;
-}
-
-/* The usual mean of each step, and what a mean strays from it: by medians, since bursts of what
- * else is on the meter are in both. */
-static bool measure_load(const struct means *means, struct derivation *derivation, float *column)
-{
-    size_t all = 0;
-    for (size_t s = 0; s < derivation->steps; s++) {
-        size_t used = 0;
-        for (size_t i = 0; i < means->count; i++) {
-            if (means->item[i].step == s)
-                column[used++] = means->item[i].mean;
-        }
-        derivation->load_usual[s] =
-            used < LOAD_RUNS_LEAST ? DERIVED_LOAD_UNKNOWN : quantile(column, used, 0.5);
-    }
-    for (size_t i = 0; i < means->count; i++) {
-        float usual = derivation->load_usual[means->item[i].step];
-        if (usual > DERIVED_LOAD_UNKNOWN)
-            column[all++] = fabsf(means->item[i].mean - usual);
-    }
-    if (all > 0)
-        derivation->load_spread = MEDIAN_DEVIATIONS * (double)quantile(column, all, 0.5);
-    return all > 0 && derivation->load_spread > 0;
-}
-
-static int learn_load(const struct derive_source *source, struct derivation *derivation,
-                      struct diag *diag)
-{
-    struct means means = {0};
-    size_t width = derivation_width(derivation);
-    int r = find_load(source, derivation, diag);
-    if (r < 0 || derivation->load == DERIVED_NONE)
-        return r;
-    float *row = calloc(width, sizeof *row);
-    derivation->load_usual = calloc(derivation->steps + 1, sizeof *derivation->load_usual);
-    for (size_t s = 0; derivation->load_usual && s < derivation->steps; s++)
-        derivation->load_usual[s] = DERIVED_LOAD_UNKNOWN;
-    r = row && derivation->load_usual ? collect_means(source, derivation, row, &means) : -ENOMEM;
-    float *column = calloc(means.count + 1, sizeof *column);
-    if (r < 0 || !column)
-        r = diag_errno(diag, ENOMEM, "load");
-    else if (!measure_load(&means, derivation, column))
-        derivation->load = DERIVED_NONE; /* too little of it, or it never changes */
-    free(row);
-    free(column);
-    free(means.item);
     return r;
 }
 
@@ -477,7 +366,7 @@ int derive_learn(const struct derive_source *source, struct derivation *ret_deri
         r = learn_rotations(source, ret_derivation, diag);
     if (r < 0 || ret_derivation->step_channel == DERIVED_NONE || ret_derivation->motions == 0)
         return r;
-    r = learn_load(source, ret_derivation, diag);
+    r = derive_load(source, ret_derivation, diag);
     add_channel(ret_derivation, DERIVED_MOVING_TIME, "moving_time");
     if (r == 0 && ret_derivation->load != DERIVED_NONE) {
         add_channel(ret_derivation, DERIVED_LOAD_SUM, "load_sum");

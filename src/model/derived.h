@@ -9,12 +9,21 @@
  *   moving_time   s since the program step changed during which the arm moved: time in a step
  *                 without the waiting for a late part
  *   load_sum      how long the load (electrical power) has been other than usual: a CUSUM (Page
- *                 1954) over whole program steps of the mean load in motion less the step's usual
- *                 one, in units of the usual spread, clipped, so that a burst counts no more than a
- *                 loaded step does; the larger of its two sides
- *   load_excess   mean of that residual over about the last LOAD_STEPS steps, in the load's unit
+ *                 1954) over whole program steps of their contrast less the usual one, in units of
+ *                 its spread, clipped, so that a burst counts no more than a loaded step does; the
+ *                 larger of its two sides
+ *   load_excess   mean over about the last LOAD_STEPS steps of the load in motion less the step's
+ *                 usual one, in the load's unit
  *   rotations     q and -q are the same rotation: the four channels of a quaternion get the sign
  *                 that lies nearest to a reference of the program step, in their place
+ *
+ * Contrast of a step: by how much the load exceeds its usual course where that is high rather than
+ * where it is low. Excess and usual load, each less most of its own level in the seconds before,
+ * are multiplied, summed over the points of the step and divided by the root of the sum of the
+ * latter's squares. Friction and payloads take more where the arm works more; another consumer on
+ * the meter, or one that reads a watt more in this session, does not. A point is a row from the
+ * step's first motion on; a rest has points for LOAD_REST_S, so that waiting has none. Models from
+ * before there were points have the mean load in motion in the place of the contrast.
  *
  * What is derived is constant and belongs to the model (struct derivation); what was seen of one
  * robot is a struct deriver. Thread: a derivation any; a deriver one at a time.
@@ -37,6 +46,8 @@
 #define DERIVED_LOAD_UNKNOWN (-FLT_MAX)
 #define LOAD_ROWS_LEAST 5 /* of motion in a step whose mean counts */
 #define LOAD_STEPS 32
+#define LOAD_REST_S 2.0      /* of a rest that has points: a meter lags behind the motion */
+#define LOAD_POINTS_MAX 8192 /* of a step */
 
 enum derived_kind { DERIVED_MOVING_TIME, DERIVED_LOAD_SUM, DERIVED_LOAD_EXCESS, DERIVED_KINDS };
 
@@ -62,6 +73,12 @@ struct derivation {
     size_t load;        /* channel; DERIVED_NONE: none is followed */
     float *load_usual;  /* [steps] mean in motion; DERIVED_LOAD_UNKNOWN */
     double load_spread; /* of a step's mean, over 0 */
+
+    size_t *point_first;    /* [steps + 1] of each step's points; NULL: there are none */
+    float *point_load;      /* [points] the usual load */
+    double point_least;     /* that the load usually is at a point */
+    float *contrast_usual;  /* [steps]; DERIVED_LOAD_UNKNOWN */
+    double contrast_spread; /* over 0 */
 
     size_t rotations;
     size_t (*rotation)[4];
@@ -92,9 +109,17 @@ struct load {
     bool finished; /* the row just pushed ended a whole step: */
     int step;
     double mean;      /* of the load in it */
+    double contrast;  /* of it; NAN: there are no points */
     uint64_t steps;   /* that have counted */
     double high, low; /* the two sides of the CUSUM */
     double excess;
+
+    size_t point;  /* of the row just pushed, in the present step; DERIVED_NONE: it is at none */
+    size_t points; /* that the present step has been at */
+    double rest_s; /* since the arm moved */
+    bool compared; /* there are levels: */
+    double excess_level, usual_level; /* in the seconds before */
+    double product, square;           /* sums over the present step */
 };
 
 struct deriver {

@@ -92,7 +92,60 @@ static int load_motion(const struct reading *reading, struct derivation *derivat
     return r;
 }
 
-/* "load": {"channel": ..., "spread": ...} */
+static int load_point_counts(const struct reading *reading, struct derivation *derivation,
+                             struct diag *diag)
+{
+    size_t steps = derivation->steps;
+    int64_t *counts = calloc(steps + 1, sizeof *counts);
+    derivation->point_first = calloc(steps + 1, sizeof *derivation->point_first);
+    int r = counts && derivation->point_first
+                ? safetensors_get_i64(reading->tensors, "derived.points", SAFETENSORS_SHAPE(steps),
+                                      counts, diag)
+                : diag_errno(diag, ENOMEM, "points");
+    for (size_t s = 0; r == 0 && s < steps; s++) {
+        if (counts[s] < 0 || counts[s] > LOAD_POINTS_MAX)
+            r = diag_set(diag, "derived.points: entry %zu is %lld, must be 0 to %d", s,
+                         (long long)counts[s], LOAD_POINTS_MAX);
+        else
+            derivation->point_first[s + 1] = derivation->point_first[s] + (size_t)counts[s];
+    }
+    free(counts);
+    return r;
+}
+
+/* Models from before there were any have none. */
+static int load_points(const struct reading *reading, const cJSON *object,
+                       struct derivation *derivation, struct diag *diag)
+{
+    const struct safetensors_tensor *tensor =
+        safetensors_find(reading->tensors, "derived.point_load");
+    if (!tensor)
+        return 0;
+    int r = load_point_counts(reading, derivation, diag);
+    if (r == 0)
+        r = json_get_number(object, "least", true, -1e12, 1e12, &derivation->point_least, diag);
+    if (r == 0)
+        r = json_get_number(object, "contrast_spread", true, 1e-12, 1e12,
+                            &derivation->contrast_spread, diag);
+    if (r < 0)
+        return r;
+    /* before any memory is taken: the number of points is the file's word */
+    size_t points = derivation->point_first[derivation->steps];
+    if (tensor->count != points)
+        return diag_set(diag, "derived.point_load: not [%zu]", points);
+    derivation->point_load = calloc(points + 1, sizeof *derivation->point_load);
+    derivation->contrast_usual = calloc(derivation->steps + 1, sizeof *derivation->contrast_usual);
+    if (!derivation->point_load || !derivation->contrast_usual)
+        return diag_errno(diag, ENOMEM, "points");
+    r = safetensors_get_f32(reading->tensors, "derived.point_load", SAFETENSORS_SHAPE(points),
+                            derivation->point_load, diag);
+    return r < 0 ? r
+                 : safetensors_get_f32(reading->tensors, "derived.contrast",
+                                       SAFETENSORS_SHAPE(derivation->steps),
+                                       derivation->contrast_usual, diag);
+}
+
+/* "load": {"channel": ..., "spread": ...}, with points also "least" and "contrast_spread" */
 static int load_load(const struct reading *reading, struct derivation *derivation,
                      struct diag *diag)
 {
@@ -107,12 +160,14 @@ static int load_load(const struct reading *reading, struct derivation *derivatio
                      &derivation->load, diag);
     if (r == 0)
         r = json_get_number(object, "spread", true, 1e-12, 1e12, &derivation->load_spread, diag);
+    if (r == 0)
+        r = safetensors_get_f32(reading->tensors, "derived.load",
+                                SAFETENSORS_SHAPE(derivation->steps), derivation->load_usual, diag);
+    if (r == 0)
+        r = load_points(reading, object, derivation, diag);
     if (r < 0)
         diag_prefix(diag, "load");
-    return r < 0 ? r
-                 : safetensors_get_f32(reading->tensors, "derived.load",
-                                       SAFETENSORS_SHAPE(derivation->steps), derivation->load_usual,
-                                       diag);
+    return r;
 }
 
 static int load_rotation(const struct reading *reading, const cJSON *list, size_t *places,
@@ -277,6 +332,10 @@ void derived_file_format(const struct derivation *derivation, const struct deriv
         cJSON *load = cJSON_AddObjectToObject(object, "load");
         cJSON_AddStringToObject(load, "channel", names->name[derivation->load]);
         cJSON_AddNumberToObject(load, "spread", derivation->load_spread);
+        if (derivation->point_first) {
+            cJSON_AddNumberToObject(load, "least", derivation->point_least);
+            cJSON_AddNumberToObject(load, "contrast_spread", derivation->contrast_spread);
+        }
     }
     cJSON *rotations = cJSON_AddArrayToObject(object, "rotations");
     for (size_t i = 0; i < derivation->rotations; i++) {
@@ -294,6 +353,26 @@ void derived_file_format(const struct derivation *derivation, const struct deriv
     }
 }
 
+static int put_points(const struct derivation *derivation, const struct tensor_sink *sink)
+{
+    size_t steps = derivation->steps;
+    int64_t *counts = calloc(steps + 1, sizeof *counts);
+    if (!counts)
+        return -ENOMEM;
+    for (size_t s = 0; s < steps; s++)
+        counts[s] = (int64_t)(derivation->point_first[s + 1] - derivation->point_first[s]);
+    int r =
+        sink->put(sink->to, "derived.points", SAFETENSORS_I64, SAFETENSORS_SHAPE(steps), counts);
+    if (r == 0)
+        r = sink->put(sink->to, "derived.point_load", SAFETENSORS_F32,
+                      SAFETENSORS_SHAPE(derivation->point_first[steps]), derivation->point_load);
+    if (r == 0)
+        r = sink->put(sink->to, "derived.contrast", SAFETENSORS_F32, SAFETENSORS_SHAPE(steps),
+                      derivation->contrast_usual);
+    free(counts);
+    return r;
+}
+
 int derived_file_put(const struct derivation *derivation, const struct tensor_sink *sink)
 {
     int r = 0;
@@ -307,6 +386,8 @@ int derived_file_put(const struct derivation *derivation, const struct tensor_si
     if (r == 0 && derivation->load != DERIVED_NONE)
         r = sink->put(sink->to, "derived.load", SAFETENSORS_F32,
                       SAFETENSORS_SHAPE(derivation->steps), derivation->load_usual);
+    if (r == 0 && derivation->load != DERIVED_NONE && derivation->point_first)
+        r = put_points(derivation, sink);
     if (r == 0 && derivation->rotations > 0)
         r = sink->put(sink->to, "derived.rotation", SAFETENSORS_F32,
                       SAFETENSORS_SHAPE(derivation->steps + 1, derivation->rotations, 4),

@@ -126,6 +126,39 @@ static void test_refuses(void **state)
     }
 }
 
+/* From 50 minutes, some nine cycles: what a step usually takes, point by point. */
+static void test_load(void **state)
+{
+    struct diag diag = DIAG_INIT;
+    const struct simulator_options options = {.robot_seed = 1, .session_seed = 10};
+    struct split_block all = {.session = 0, .first = 0, .end = 5 * ROWS};
+    const struct split split = {.count = 1, .block = &all};
+    struct recording *longer;
+    assert_int_equal(simulator_record(&options, 5 * ROWS, &longer, &diag), 0);
+    const struct derive_source source = {
+        .sessions = &longer, .count = 1, .split = &split, .period_s = 0.1};
+    struct derivation derivation;
+    learn(&source, &derivation);
+    assert_int_equal(derivation.load, place("machine_nameKuka Robot_power"));
+    assert_non_null(derivation.point_first);
+    assert_int_equal(derivation.point_first[1], 0); /* step 0 does not move */
+    assert_true(derivation.contrast_spread > 0);
+    for (size_t s = 1; s < derivation.steps; s++) {
+        size_t first = derivation.point_first[s], points = derivation.point_first[s + 1] - first;
+        double sum = 0;
+        if (!(points > 30 && points < 300))
+            fail_msg("step %zu has %zu points", s, points);
+        for (size_t p = 0; p < points; p++)
+            sum += (double)derivation.point_load[first + p];
+        /* The mean in motion is none of the rests, which the load lags behind into. */
+        double mean = sum / (double)points, usual = (double)derivation.load_usual[s];
+        if (!(fabs(mean - usual) < 8 && derivation.point_least < mean))
+            fail_msg("step %zu: %g over its points, %g in motion", s, mean, usual);
+    }
+    derivation_deinit(&derivation);
+    recording_free(longer);
+}
+
 /* What a file brings back derives the same as what went in. */
 static void test_file(void **state)
 {
@@ -167,8 +200,8 @@ static void test_file(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_learns),
-                                       cmocka_unit_test(test_signs_hold),
-                                       cmocka_unit_test(test_refuses), cmocka_unit_test(test_file)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_learns), cmocka_unit_test(test_signs_hold),
+        cmocka_unit_test(test_refuses), cmocka_unit_test(test_load), cmocka_unit_test(test_file)};
     return cmocka_run_group_tests(tests, record, forget);
 }

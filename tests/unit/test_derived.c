@@ -105,6 +105,123 @@ static void test_load_after_a_gap(void **state)
     assert_float_equal(row[CHANNELS], before, 1e-6);
 }
 
+#define POINTS 8
+
+/* Two steps of the same usual course, on channel 2. */
+static size_t point_first[] = {0, POINTS, 2 * POINTS};
+static float point_load[] = {10, 12, 20, 26, 30, 24, 14, 11, 10, 12, 20, 26, 30, 24, 14, 11};
+static float load_usual[] = {18, 18}, contrast_usual[] = {0.25F, 0.25F};
+
+static struct derivation make_with_points(void)
+{
+    struct derivation derivation = make();
+    derivation.channel[0] = (struct derived_channel){.kind = DERIVED_LOAD_SUM, .name = "load"};
+    derivation.load = 2;
+    derivation.load_usual = load_usual;
+    derivation.load_spread = 1;
+    derivation.point_first = point_first;
+    derivation.point_load = point_load;
+    derivation.point_least = 10;
+    derivation.contrast_usual = contrast_usual;
+    derivation.contrast_spread = 1;
+    derivation.rotations = 0;
+    return derivation;
+}
+
+static float push_load(struct deriver *deriver, float step, bool moving, float load)
+{
+    float row[WIDTH] = {step, moving ? 9 : 0.5F, load};
+    deriver_push(deriver, row);
+    return row[CHANNELS];
+}
+
+/* A deriver at the end of step 0, of which the first row is the next. */
+static struct deriver before_a_step(const struct derivation *derivation)
+{
+    struct deriver deriver;
+    deriver_init(&deriver, derivation, PERIOD_S);
+    push_load(&deriver, 0, true, 99);
+    return deriver;
+}
+
+static float contrast_of(const float excess[POINTS])
+{
+    const struct derivation derivation = make_with_points();
+    struct deriver deriver = before_a_step(&derivation);
+    for (size_t i = 0; i < POINTS; i++)
+        push_load(&deriver, 3, true, point_load[i] + excess[i]);
+    push_load(&deriver, 0, false, 0);
+    assert_true(deriver.load.finished && deriver.load.step == 3);
+    return (float)deriver.load.contrast;
+}
+
+/* The first value is from numpy, by the sums that the levels stand for. */
+static void test_contrast(void **state)
+{
+    const float odd[] = {1, 0, 2, -1, 3, 1, 0, 2}, none[POINTS] = {0};
+    const float even[] = {4, 4, 4, 4, 4, 4, 4, 4}, burst[] = {0, 0, 0, 16, 16, 0, 0, 0};
+    const float rough[] = {0, 1, 5, 8, 10, 7, 2, 0.5F}; /* half the rise; in sum about as `even` */
+    assert_float_equal(contrast_of(odd), 1.256436181, 1e-6);
+    assert_float_equal(contrast_of(none), 0, 1e-9);
+    assert_float_equal(contrast_of(burst), 4 * contrast_of((const float[]){0, 0, 0, 4, 4, 0, 0, 0}),
+                       1e-6);
+    if (!(contrast_of(rough) > 2 * contrast_of(even)))
+        fail_msg("%g by friction, %g by another consumer", (double)contrast_of(rough),
+                 (double)contrast_of(even));
+}
+
+/* Waiting before the first motion, and rest after two seconds, are at no point. A step that lasts
+ * longer than usual is at its last. */
+static void test_points(void **state)
+{
+    const struct derivation derivation = make_with_points();
+    struct deriver deriver = before_a_step(&derivation);
+    assert_int_equal(deriver.load.point, DERIVED_NONE); /* when the step began is not known */
+    push_load(&deriver, 3, false, 500);
+    assert_int_equal(deriver.load.point, DERIVED_NONE);
+    for (size_t i = 0; i < POINTS; i++) {
+        push_load(&deriver, 3, true, point_load[i]);
+        assert_int_equal(deriver.load.point, i);
+    }
+    for (size_t i = 0; i < 20; i++) {
+        push_load(&deriver, 3, false, 11);
+        assert_int_equal(deriver.load.point, POINTS + i);
+    }
+    for (size_t i = 0; i < 20; i++) {
+        push_load(&deriver, 3, false, 500);
+        assert_int_equal(deriver.load.point, DERIVED_NONE);
+    }
+    push_load(&deriver, 3, true, 11);
+    assert_int_equal(deriver.load.point, POINTS + 20);
+    push_load(&deriver, 0, true, 10);
+    assert_int_equal(deriver.load.point, 0);
+    assert_float_equal((float)deriver.load.contrast, 0, 1e-9);
+}
+
+/* Each step adds its contrast less the usual and the allowance, at most two spreads; one that is as
+ * much below takes as much away, and counts on the other side. */
+static void test_sum_of_contrasts(void **state)
+{
+    const float plus[] = {0, 0, 0, 3, 3, 0, 0, 0};
+    struct derivation derivation = make_with_points();
+    derivation.contrast_spread =
+        (double)contrast_of(plus) - 0.25; /* so that it is one spread over the usual */
+    struct deriver deriver = before_a_step(&derivation);
+    float sum = 0;
+    for (int step = 0; step < 5; step++) {
+        deriver.load.compared = false;
+        for (size_t i = 0; i < POINTS; i++)
+            sum = push_load(&deriver, step % 2 ? 0.0F : 3.0F, true, point_load[i] + plus[i]);
+    }
+    assert_float_equal(sum, 4 * 0.5F, 1e-6);
+    assert_float_equal((float)deriver.load.high, sum, 1e-6);
+    assert_true(deriver.load.low == 0);
+    for (size_t i = 0; i < POINTS; i++)
+        push_load(&deriver, 0, true, point_load[i] + (i == 4 ? 500.0F : 0));
+    push_load(&deriver, 3, true, 10);
+    assert_float_equal((float)deriver.load.high, 5 * 0.5F + 1.5F, 1e-6);
+}
+
 static void test_steps(void **state)
 {
     struct derivation derivation = make();
@@ -178,8 +295,9 @@ static void test_nothing_derived(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_moving_time), cmocka_unit_test(test_load_after_a_gap),
-        cmocka_unit_test(test_steps), cmocka_unit_test(test_rotations),
-        cmocka_unit_test(test_nothing_derived)};
+        cmocka_unit_test(test_moving_time),      cmocka_unit_test(test_load_after_a_gap),
+        cmocka_unit_test(test_contrast),         cmocka_unit_test(test_points),
+        cmocka_unit_test(test_sum_of_contrasts), cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_rotations),        cmocka_unit_test(test_nothing_derived)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

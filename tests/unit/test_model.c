@@ -139,6 +139,8 @@ static int shape_steps[] = {0, 2}, shape_other_steps[] = {0, 3};
 static size_t shape_motion[] = {1}, shape_other_motion[] = {2};
 static float shape_rest[] = {0.5F}, shape_other_rest[] = {0.25F};
 static float shape_usual[] = {5, 6}, shape_other_usual[] = {5, 7};
+static size_t shape_points[] = {0, 1, 3}, shape_other_points[] = {0, 2, 3};
+static float shape_point_load[] = {5, 6, 7}, shape_other_point_load[] = {5, 6, 8};
 static size_t shape_rotation[][4] = {{2, 3, 4, 5}}, shape_other_rotation[][4] = {{2, 3, 5, 4}};
 static float shape_reference[] = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0};
 static float shape_other_reference[] = {1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0};
@@ -171,6 +173,11 @@ static struct derivation shape_derivation(void)
         .load = 1,
         .load_usual = shape_usual,
         .load_spread = 2,
+        .point_first = shape_points,
+        .point_load = shape_point_load,
+        .point_least = 5,
+        .contrast_usual = shape_usual,
+        .contrast_spread = 2,
         .rotations = 1,
         .rotation = shape_rotation,
         .reference = shape_reference,
@@ -181,8 +188,8 @@ static struct derivation shape_derivation(void)
 static void test_rows_that_differ_have_other_shapes(void **state)
 {
     const struct derivation usual = shape_derivation();
-    struct derivation other[13];
-    for (size_t i = 0; i < 13; i++)
+    struct derivation other[19];
+    for (size_t i = 0; i < 19; i++)
         other[i] = usual;
     other[0].count = 1;
     other[1].channel[0].kind = DERIVED_LOAD_EXCESS;
@@ -198,8 +205,14 @@ static void test_rows_that_differ_have_other_shapes(void **state)
     other[10].rotations = 0;
     other[11].rotation = shape_other_rotation;
     other[12].reference = shape_other_reference;
+    other[13].point_first = NULL;
+    other[14].point_first = shape_other_points;
+    other[15].point_load = shape_other_point_load;
+    other[16].point_least = 6;
+    other[17].contrast_usual = shape_other_usual;
+    other[18].contrast_spread = 3;
     uint64_t shape = shape_of(&usual, &(struct tiny_model){0});
-    for (size_t i = 0; i < 13; i++) {
+    for (size_t i = 0; i < 19; i++) {
         if (shape_of(&other[i], &(struct tiny_model){0}) == shape)
             fail_msg("derivation %zu has the same shape", i);
     }
@@ -502,6 +515,65 @@ static void test_a_derived_channel_has_a_name(void **state)
     expect_refused(&tiny, "name: must not be empty");
 }
 
+static cJSON *derived_load(cJSON *config)
+{
+    cJSON *derived = cJSON_GetObjectItemCaseSensitive(config, "derived");
+    return cJSON_GetObjectItemCaseSensitive(derived, "load");
+}
+
+static void no_least(cJSON *config)
+{
+    cJSON_DeleteItemFromObjectCaseSensitive(derived_load(config), "least");
+}
+
+static void no_contrast_spread(cJSON *config)
+{
+    set_number(derived_load(config), "contrast_spread", 0);
+}
+
+/* Whatever the file says of points, it says all of it, and as much of it as it says. */
+static void test_points_of_the_load(void **state)
+{
+    static size_t too_many[] = {0, 0, LOAD_POINTS_MAX + 1};
+    static float many[LOAD_POINTS_MAX + 1];
+    struct derivation derivation = shape_derivation();
+    const struct tiny_model tiny = {.channels = 6, .derivation = &derivation};
+    const struct {
+        const char *drop, *reshape, *why;
+        void (*edit)(cJSON *config);
+    } cases[] = {
+        {"derived.points", NULL, "derived.points", NULL},
+        {"derived.contrast", NULL, "derived.contrast", NULL},
+        {NULL, "derived.points", "derived.points", NULL},
+        {NULL, "derived.point_load", "derived.point_load: not [3]", NULL},
+        {NULL, "derived.contrast", "derived.contrast", NULL},
+        {NULL, NULL, "least", no_least},
+        {NULL, NULL, "contrast_spread", no_contrast_spread},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct tiny_model bad = tiny;
+        bad.drop = cases[i].drop;
+        bad.reshape = cases[i].reshape;
+        bad.edit = cases[i].edit;
+        expect_refused(&bad, cases[i].why);
+    }
+    derivation.point_first = too_many;
+    derivation.point_load = many;
+    expect_refused(&tiny, "derived.points: entry 1 is 8193, must be 0 to 8192");
+}
+
+/* A model from before there were any is one whose steps have means only. */
+static void test_no_points_of_the_load(void **state)
+{
+    struct derivation derivation = shape_derivation();
+    derivation.point_first = NULL;
+    struct model *model =
+        tiny_model_new(&(struct tiny_model){.channels = 6, .derivation = &derivation});
+    assert_null(model->derivation.point_first);
+    assert_true(model->derivation.load_spread == 2);
+    model_unref(model);
+}
+
 static void same_detector(cJSON *config)
 {
     set_string(detector(config)->next, "name", "first");
@@ -668,6 +740,8 @@ int main(void)
         cmocka_unit_test(test_configurations_that_are_refused),
         cmocka_unit_test(test_references_that_the_file_has_not_got),
         cmocka_unit_test(test_a_derived_channel_has_a_name),
+        cmocka_unit_test(test_points_of_the_load),
+        cmocka_unit_test(test_no_points_of_the_load),
         cmocka_unit_test(test_detectors_have_names_of_their_own),
         cmocka_unit_test(test_a_window_that_no_queue_could_take),
         cmocka_unit_test(test_tensors_that_are_missing_poisoned_or_of_another_shape),
