@@ -4,9 +4,9 @@
  * The wait doubles with each attempt, between half of it and all of it by chance. It is forgotten
  * only after a connection that lasted longer than twice the wait it came after: a broker that
  * accepts and throws out again, or two clients that share an id (a mere end of file under MQTT
- * 3.1.1, and with many brokers under 5, too), must not become a fast loop. Where there is nothing to
- * connect to, an attempt costs next to nothing, and nobody is thrown out: the wait stays short, so
- * that a broker is found soon after it is back.
+ * 3.1.1, and with many brokers under 5, too), must not become a fast loop. Where there is nothing
+ * to connect to, an attempt costs next to nothing, and nobody is thrown out: the wait stays short,
+ * so that a broker is found soon after it is back.
  */
 #ifndef ARMWATCH_MQTT_BACKOFF_H
 #define ARMWATCH_MQTT_BACKOFF_H

@@ -90,10 +90,11 @@ CHECK(check_reassertion)
 static void write_acl(struct cell *cell, bool alerts)
 {
     char text[400];
-    snprintf(text, sizeof text,
-             "topic read #\ntopic write armwatch/robot/+/sample\ntopic write armwatch/robot/+/state\n"
-             "topic write armwatch/robot/+/score\ntopic write armwatch/service/#\n%s",
-             alerts ? "topic write armwatch/robot/+/alert\n" : "");
+    snprintf(
+        text, sizeof text,
+        "topic read #\ntopic write armwatch/robot/+/sample\ntopic write armwatch/robot/+/state\n"
+        "topic write armwatch/robot/+/score\ntopic write armwatch/service/#\n%s",
+        alerts ? "topic write armwatch/robot/+/alert\n" : "");
     broker_write(cell->harness->broker, "acl", text);
 }
 
@@ -156,8 +157,8 @@ CHECK(check_full_outbox)
         most_kib = kib > most_kib ? kib : most_kib;
         peer_forget(cell->watcher);
     }
-    fault_figure("8192 messages kept, %.0f dropped and counted; resident memory +%.1f MiB",
-                 dropped, (double)(most_kib - before_kib) / 1024);
+    fault_figure("8192 messages kept, %.0f dropped and counted; resident memory +%.1f MiB", dropped,
+                 (double)(most_kib - before_kib) / 1024);
     assert_true(dropped >= 1000);
     assert_true(most_kib - before_kib <= 40 * 1024);
     peer_forget(cell->watcher);
@@ -207,7 +208,8 @@ CHECK(check_flapping)
     daemon_process_assert_alive(cell->daemon);
     size_t heard = cell_count(cell, CELL_STATUS);
     double start_s = seconds_now();
-    cell_wait(cell, cell_count(cell, CELL_STATUS) > heard, 35000); /* every 30 s, or a new connection */
+    cell_wait(cell, cell_count(cell, CELL_STATUS) > heard,
+              35000); /* every 30 s, or a new connection */
     fault_figure("%d times; status heard %.1f s later, %zu reconnects; descriptors %+d, resident "
                  "memory %+ld KiB",
                  flaps, seconds_now() - start_s, times_online(cell) - before,
@@ -305,7 +307,8 @@ static int start_in_dns(struct cell *cell)
     int fd = deaf_server();
     char path[128];
     snprintf(path, sizeof path, "%s/resolv.conf", cell->daemon->directory);
-    shell("echo 'nameserver 127.0.0.53' >'%s' && mount --bind '%s' \"$(readlink -f /etc/resolv.conf)\"",
+    shell("echo 'nameserver 127.0.0.53' >'%s' && mount --bind '%s' \"$(readlink -f "
+          "/etc/resolv.conf)\"",
           path, path);
     cell_configure(cell, "mqtt.url", "\"mqtt://broker.cell.example:1883\"");
     start_unheard(cell);
@@ -327,8 +330,9 @@ CHECK(check_dead_dns)
     double share = (cpu_seconds(cell->daemon->pid) - cpu_s) / elapsed_s;
     struct pings pings = pings_so_far();
     double lag_ms = loop_lag_ms();
-    fault_figure("a look-up took %.1f s; loop lag at worst %.0f ms; %u pings in %.1f s; CPU %.2f %%",
-                 failed_s, lag_ms, pings.count, elapsed_s, 100 * share);
+    fault_figure(
+        "a look-up took %.1f s; loop lag at worst %.0f ms; %u pings in %.1f s; CPU %.2f %%",
+        failed_s, lag_ms, pings.count, elapsed_s, 100 * share);
     assert_true(lag_ms < 50);
     assert_true(pings.count >= elapsed_s * 3);
     assert_true(share < 0.02);
@@ -345,10 +349,9 @@ CHECK(check_stop_in_dns)
     double took_s = daemon_process_stop(cell->daemon); /* asserts exit code 0 */
     fault_figure("ended %.2f s after SIGTERM, in a look-up", took_s);
     assert_true(took_s <= 5);
-    assert_int_equal(
-        shell_number("sqlite3 '%s' 'PRAGMA integrity_check' | grep -c '^ok$'",
-                     state_path(cell, "outbox.db")),
-        1);
+    assert_int_equal(shell_number("sqlite3 '%s' 'PRAGMA integrity_check' | grep -c '^ok$'",
+                                  state_path(cell, "outbox.db")),
+                     1);
     cell->finished = true;
     close(fd);
 }
@@ -458,15 +461,16 @@ CHECK(check_stop_with_outbox)
     start_denied(cell);
     raise_many(cell, names, ROBOTS);
     double took_s = cell_stop(cell);
-    long kept = shell_number("sqlite3 '%s' 'SELECT count(*) FROM message'",
-                             state_path(cell, "outbox.db"));
+    long kept =
+        shell_number("sqlite3 '%s' 'SELECT count(*) FROM message'", state_path(cell, "outbox.db"));
     allow_alerts(cell);
     peer_forget(cell->watcher);
     cell_start(cell);
     cell_wait(cell, alerts_of(cell, NULL, "raised") >= ROBOTS, 20000);
-    fault_figure("ended in %.2f s with %ld alerts in the journal; all %d raised ones delivered after "
-                 "the restart",
-                 took_s, kept, ROBOTS);
+    fault_figure(
+        "ended in %.2f s with %ld alerts in the journal; all %d raised ones delivered after "
+        "the restart",
+        took_s, kept, ROBOTS);
     assert_true(took_s <= 5);
     assert_true(kept >= ROBOTS);
     for (size_t r = 0; r < ROBOTS; r++)

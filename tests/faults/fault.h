@@ -1,8 +1,8 @@
 /*
  * fault: the fault table as checks: one row each, in a process of its own.
  *
- * A row's check is a cmocka test with a cell (cell.h) as its state. It injects a fault into the real
- * daemon, asserts what must hold, and says with fault_figure what it has measured.
+ * A row's check is a cmocka test with a cell (cell.h) as its state. It injects a fault into the
+ * real daemon, asserts what must hold, and says with fault_figure what it has measured.
  */
 #ifndef ARMWATCH_TESTS_FAULT_H
 #define ARMWATCH_TESTS_FAULT_H
@@ -13,8 +13,8 @@
 #include <stddef.h>
 
 enum fault_flags {
-    FAULT_QUICK = 1,  /* part of `faults --quick` */
-    FAULT_TIMING = 2, /* a busy machine can fail it: tried twice */
+    FAULT_QUICK = 1,   /* part of `faults --quick` */
+    FAULT_TIMING = 2,  /* a busy machine can fail it: tried twice */
     FAULT_NETWORK = 4, /* in a network of its own: needs root */
     FAULT_MOUNTS = 8,  /* with mounts of its own: needs root */
 };

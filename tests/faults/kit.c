@@ -140,8 +140,8 @@ double cpu_seconds(pid_t pid)
         fail_msg("%s: %s", path, strerror(errno));
     fclose(file);
     const char *rest = strrchr(text, ')');
-    if (!rest || sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-                        &kernel) != 2)
+    if (!rest ||
+        sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2)
         fail_msg("%s: %s", path, text);
     return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
 }

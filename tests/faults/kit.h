@@ -1,6 +1,6 @@
 /*
- * kit: what the checks of the fault table share: pings of the watchdog, processor time, threads that
- * stand still, a network of two name spaces, faults from within (preload.h).
+ * kit: what the checks of the fault table share: pings of the watchdog, processor time, threads
+ * that stand still, a network of two name spaces, faults from within (preload.h).
  */
 #ifndef ARMWATCH_TESTS_KIT_H
 #define ARMWATCH_TESTS_KIT_H

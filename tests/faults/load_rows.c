@@ -53,7 +53,8 @@ static int compare(const void *a, const void *b)
 }
 
 /* From a sample's publish to its score, in ms; sorted. */
-static void measure_scores(struct cell *cell, struct cell_robot *robot, double *ret_ms, size_t count)
+static void measure_scores(struct cell *cell, struct cell_robot *robot, double *ret_ms,
+                           size_t count)
 {
     const char *topic = "armwatch/robot/kuka1/score";
     for (size_t i = 0; i < count; i++) {
@@ -86,9 +87,10 @@ CHECK(check_busy_machine)
     size_t spinning = start_spinners(spinners);
     measure_scores(cell, &robot, ms, count);
     stop_spinners(spinners, spinning);
-    fault_figure("sample to score with %zu spinning processes: median %.1f ms, p99 %.1f ms (p99 before: "
-                 "%.1f ms)",
-                 spinning, ms[count / 2], ms[count * 99 / 100], idle_ms);
+    fault_figure(
+        "sample to score with %zu spinning processes: median %.1f ms, p99 %.1f ms (p99 before: "
+        "%.1f ms)",
+        spinning, ms[count / 2], ms[count * 99 / 100], idle_ms);
     assert_true(ms[count * 99 / 100] < 250);
     assert_true(cell_counter(cell, "kuka1", "overload") == 0);
     cell_stop(cell);
@@ -121,10 +123,11 @@ CHECK(check_flood)
     double windows = (double)normal.arm.row - SPAN + 1;
     double rows = (double)flood.arm.row, scored = cell_counter(cell, "flood", "scored");
     double overload = cell_counter(cell, "flood", "overload");
-    fault_figure("%.0f rows at 1000 a second: %.0f scored, %.0f refused and counted; the other robot: all "
-                 "%.0f windows scored, %.2f s behind at the end; resident memory %+ld KiB",
-                 rows, scored, overload, windows, recovered_s,
-                 daemon_process_rss_kib(cell->daemon) - before_kib);
+    fault_figure(
+        "%.0f rows at 1000 a second: %.0f scored, %.0f refused and counted; the other robot: all "
+        "%.0f windows scored, %.2f s behind at the end; resident memory %+ld KiB",
+        rows, scored, overload, windows, recovered_s,
+        daemon_process_rss_kib(cell->daemon) - before_kib);
     assert_true(cell_counter(cell, "kuka1", "scored") == windows);
     assert_true(cell_counter(cell, "kuka1", "overload") == 0);
     assert_true(cell_counter(cell, "flood", "received") == rows);

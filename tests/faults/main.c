@@ -1,9 +1,9 @@
 /*
  * faults [--quick | --short] [--list] [--directory DIR] [ROW...]: runs the rows of the fault table.
  *
- * One line for a row, the last one counts. Each check runs in a process of its own, so that one that
- * ends badly, or that lives in name spaces of its own, leaves the others alone; what it says besides
- * is in DIR/row-NUMBER.log.
+ * One line for a row, the last one counts. Each check runs in a process of its own, so that one
+ * that ends badly, or that lives in name spaces of its own, leaves the others alone; what it says
+ * besides is in DIR/row-NUMBER.log.
  */
 #include "fault.h"
 #include "kit.h"
@@ -63,7 +63,8 @@ static int run_check(const struct fault_row *row, const char *log_path)
     int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (log < 0 || dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
         return 126;
-    if ((row->flags & FAULT_NETWORK && !network_own()) || (row->flags & FAULT_MOUNTS && !mounts_own())) {
+    if ((row->flags & FAULT_NETWORK && !network_own()) ||
+        (row->flags & FAULT_MOUNTS && !mounts_own())) {
         snprintf(outcome->skipped, sizeof outcome->skipped, "no name spaces here");
         return 0;
     }
@@ -121,7 +122,8 @@ static enum verdict check_row(const struct fault_row *row, const char *directory
     char log_path[300], complaint[400], again[80] = "";
     snprintf(log_path, sizeof log_path, "%s/row-%d.log", directory, row->number);
     int code = run_once(row, log_path);
-    if (code != 0 && (row->flags & FAULT_TIMING) && load() > (double)sysconf(_SC_NPROCESSORS_ONLN)) {
+    if (code != 0 && (row->flags & FAULT_TIMING) &&
+        load() > (double)sysconf(_SC_NPROCESSORS_ONLN)) {
         read_complaint(log_path, complaint, sizeof complaint);
         snprintf(again, sizeof again, " [second try; the first failed at a load of %.1f]", load());
         code = run_once(row, log_path);
@@ -135,8 +137,8 @@ static enum verdict check_row(const struct fault_row *row, const char *directory
         return PASSED;
     }
     read_complaint(log_path, complaint, sizeof complaint);
-    printf("%2d  FAIL     %s: %s (%s)%s; %s%s\n", row->number, row->fault, complaint, log_path, again,
-           *outcome->figure ? "measured: " : "", outcome->figure);
+    printf("%2d  FAIL     %s: %s (%s)%s; %s%s\n", row->number, row->fault, complaint, log_path,
+           again, *outcome->figure ? "measured: " : "", outcome->figure);
     return FAILED;
 }
 
@@ -209,7 +211,8 @@ int main(int argc, char **argv)
     struct choice choice = {.directory = "/tmp"};
     if (!read_arguments(argc, argv, &choice))
         return 2;
-    outcome = mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    outcome =
+        mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (outcome == MAP_FAILED || cell_group_setup(NULL) != 0)
         return 1;
     unsigned count[3] = {0};

@@ -33,10 +33,10 @@ static struct {
 
 static void check_alert(struct peer *peer, const struct mqtt_message *message)
 {
-    static const char *const members[] = {"specversion", "id",           "source",       "type",
-                                          "time",        "data.alert_id", "data.robot",   "data.state",
-                                          "data.severity", "data.text",   "data.started", "data.kind",
-                                          "data.detectors", "data.channels", "data.model.name"};
+    static const char *const members[] = {
+        "specversion",   "id",         "source",         "type",          "time",
+        "data.alert_id", "data.robot", "data.state",     "data.severity", "data.text",
+        "data.started",  "data.kind",  "data.detectors", "data.channels", "data.model.name"};
     if (!strstr(message->topic, "/alert"))
         return;
     cJSON *alert = cJSON_ParseWithLength(message->payload, message->size);
@@ -75,7 +75,8 @@ static bool has_ended(struct tally *tally, const char *when, long nth, long log_
     bool aborted = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
     print_message("%s, allocation %ld: ended with status %x\n", when, nth, (unsigned)status);
     if (!exited && !aborted)
-        fail_msg("%s, allocation %ld: the daemon ended with status %x", when, nth, (unsigned)status);
+        fail_msg("%s, allocation %ld: the daemon ended with status %x", when, nth,
+                 (unsigned)status);
     if (log_size() == log_before)
         fail_msg("%s, allocation %ld: the daemon ended without a word (status %x)", when, nth,
                  (unsigned)status);
@@ -115,8 +116,8 @@ static void torture_start(long step)
     long last = 1;
     for (long nth = 1; start_with_failure(&tally, nth); nth += step, tally.tried++)
         last = nth;
-    fault_figure("start: %ld of %ld allocations, %ld survived, %ld ended with a message", tally.tried,
-                 last, tally.survived, tally.ended);
+    fault_figure("start: %ld of %ld allocations, %ld survived, %ld ended with a message",
+                 tally.tried, last, tally.survived, tally.ended);
 }
 
 /* ---- while it runs */
@@ -212,7 +213,8 @@ CHECK(check_allocations)
         fail_msg("%u of %u alert messages lack a member", torture.bad_alerts, torture.alerts);
     cell_stop(cell);
     const char *path = state_path(cell, "outbox.db");
-    assert_int_equal(shell_number("sqlite3 '%s' 'PRAGMA integrity_check' | grep -c '^ok$'", path), 1);
+    assert_int_equal(shell_number("sqlite3 '%s' 'PRAGMA integrity_check' | grep -c '^ok$'", path),
+                     1);
     shell("test ! -e '%s.damaged'", path);
     fault_figure("%u alerts heard, each with all its members; the journal sound, never set aside",
                  torture.alerts);

@@ -4,8 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,9 +104,9 @@ static bool sync_fails(int fd)
 {
     long delay_ms = page ? atomic_load(&page->sync_delay_ms) : 0;
     if (delay_ms > 0 && is_journal(fd))
-        nanosleep(&(struct timespec){.tv_sec = delay_ms / 1000,
-                                     .tv_nsec = delay_ms % 1000 * 1000000},
-                  NULL);
+        nanosleep(
+            &(struct timespec){.tv_sec = delay_ms / 1000, .tv_nsec = delay_ms % 1000 * 1000000},
+            NULL);
     return write_fails(fd);
 }
 

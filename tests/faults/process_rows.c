@@ -40,11 +40,12 @@ static void *replace(void *user)
 /* One way is a rename, the other truncates and writes in place. */
 static void start_replacing(struct replacer *replacer, const char *models)
 {
-    snprintf(replacer->command, sizeof replacer->command,
-             "cd '%s' && for i in 1 2 3 4 5; do cp cell.safetensors new && mv new race.safetensors; "
-             "cp cell-v2.safetensors race.safetensors; head -c 3000 cell.safetensors "
-             ">race.safetensors; cat cell.safetensors >race.safetensors; done",
-             models);
+    snprintf(
+        replacer->command, sizeof replacer->command,
+        "cd '%s' && for i in 1 2 3 4 5; do cp cell.safetensors new && mv new race.safetensors; "
+        "cp cell-v2.safetensors race.safetensors; head -c 3000 cell.safetensors "
+        ">race.safetensors; cat cell.safetensors >race.safetensors; done",
+        models);
 }
 
 CHECK(check_replaced_model)
@@ -153,8 +154,9 @@ CHECK(check_many_reloads)
     assert_all_scored(cell, robots, 2);
     long grown_kib = daemon_process_rss_kib(cell->daemon) - rss_kib;
     int more = daemon_process_descriptors(cell->daemon) - descriptors;
-    fault_figure("%u SIGHUPs under load: resident memory %+ld KiB, descriptors %+d, no row of %zu lost",
-                 rounds, grown_kib, more, robots[0].arm.row + robots[1].arm.row);
+    fault_figure(
+        "%u SIGHUPs under load: resident memory %+ld KiB, descriptors %+d, no row of %zu lost",
+        rounds, grown_kib, more, robots[0].arm.row + robots[1].arm.row);
     assert_true(grown_kib <= 256 && more <= 0);
     cell_stop(cell);
 }
@@ -181,9 +183,10 @@ CHECK(check_stalled_scorer)
     pings_restart();
     cell_wait(cell, pings_so_far().count > 0, 3000);
     cell_wait(cell, !status_has_reason(cell, "scorer"), 3000);
-    fault_figure("degraded(scorer) after %.2f s; last ping at %.2f s, so ended by WatchdogSec=10 at "
-                 "%.1f s at the latest with pings each 2.5 s; goes on when released",
-                 known_s, last_s, last_s + 10);
+    fault_figure(
+        "degraded(scorer) after %.2f s; last ping at %.2f s, so ended by WatchdogSec=10 at "
+        "%.1f s at the latest with pings each 2.5 s; goes on when released",
+        known_s, last_s, last_s + 10);
     assert_true(known_s <= 2 && last_s + 10 <= 12);
     cell_stream_stop(cell);
     cell_run(cell, &robot, 5, 0);
@@ -204,7 +207,8 @@ CHECK(check_stalled_loop)
     thread_release(cell->daemon->pid);
     pings_restart();
     cell_wait(cell, pings_so_far().count > 0, 3000);
-    fault_figure("last ping at %+.2f s, so ended by WatchdogSec=10 within %.1f s", last_s, last_s + 10);
+    fault_figure("last ping at %+.2f s, so ended by WatchdogSec=10 within %.1f s", last_s,
+                 last_s + 10);
     assert_true(last_s <= 0.1);
     cell_stop(cell);
     pings_close();
@@ -238,8 +242,9 @@ CHECK(check_no_descriptors)
     size_t before = daemon_process_logged(cell->daemon, "broker: connected");
     limit_descriptors(cell, 1024);
     double took_s = wait_logged(cell, "broker: connected", before + 1, 40000);
-    fault_figure("alive, %u pings, loop lag at worst %.0f ms; online %.1f s after the limit was lifted",
-                 pings.count, gap_ms, took_s);
+    fault_figure(
+        "alive, %u pings, loop lag at worst %.0f ms; online %.1f s after the limit was lifted",
+        pings.count, gap_ms, took_s);
     assert_true(took_s <= 10);
     assert_true(pings.count >= 12);
     cell_wait(cell, mqtt_client_online(cell->sender->client), 5000);

@@ -1,8 +1,9 @@
 /*
- * Hours of robots' time, as fast as the daemon takes it, with a fault of each kind in each hour; then
- * memory, descriptors, and every counter against what was sent.
+ * Hours of robots' time, as fast as the daemon takes it, with a fault of each kind in each hour;
+ * then memory, descriptors, and every counter against what was sent.
  *
- * ARMWATCH_SOAK_HOURS: how many (default 1); ARMWATCH_SOAK_TABLE: a file that gets a line each hour.
+ * ARMWATCH_SOAK_HOURS: how many (default 1); ARMWATCH_SOAK_TABLE: a file that gets a line each
+ * hour.
  */
 #include "fault.h"
 #include "kit.h"
@@ -134,7 +135,8 @@ static void wait_done(void)
         done = is_done(reply);
         if (!done && seconds_now() > end_s) {
             char *text = cJSON_PrintUnformatted(reply);
-            fail_msg("sent %lu each; not all of it came to an end: %s", soak.sent[0].messages, text);
+            fail_msg("sent %lu each; not all of it came to an end: %s", soak.sent[0].messages,
+                     text);
         }
         cJSON_Delete(reply);
         peer_forget(soak.cell->watcher);
@@ -160,8 +162,9 @@ static void restart_broker(void)
 
 static void reload_model(unsigned hour)
 {
-    cJSON *reply = cell_command(soak.cell, hour % 2 ? "\"command\":\"reload\",\"model\":\"cell\""
-                                                    : "\"command\":\"reload\",\"model\":\"cell-v2\"");
+    cJSON *reply =
+        cell_command(soak.cell, hour % 2 ? "\"command\":\"reload\",\"model\":\"cell\""
+                                         : "\"command\":\"reload\",\"model\":\"cell-v2\"");
     assert_true(cJSON_IsTrue(json_at(reply, "ok")));
     cJSON_Delete(reply);
 }
@@ -234,9 +237,10 @@ static void check_counters(void)
     assert_int_equal(soak.raised, soak.alerts);
     assert_int_equal(soak.cleared, soak.alerts);
     cJSON_Delete(reply);
-    fault_figure("%lu messages of %d robots in %u h of their time: every counter exact, %u alerts raised "
-                 "and cleared",
-                 messages, ROBOTS, soak.hours, soak.raised);
+    fault_figure(
+        "%lu messages of %d robots in %u h of their time: every counter exact, %u alerts raised "
+        "and cleared",
+        messages, ROBOTS, soak.hours, soak.raised);
 }
 
 /* Least squares over the hours after the first, KiB each. */
@@ -276,7 +280,8 @@ static void start_soak(struct cell *cell)
     assert_true(soak.hours >= 1 && soak.hours <= HOURS_MAX);
     soak.table = table ? fopen(table, "we") : NULL;
     if (soak.table)
-        fprintf(soak.table, "%5s %14s %12s %14s\n", "hour", "resident KiB", "descriptors", "samples/s");
+        fprintf(soak.table, "%5s %14s %12s %14s\n", "hour", "resident KiB", "descriptors",
+                "samples/s");
     for (size_t r = 0; r < ROBOTS; r++)
         cell_robot_init(&soak.sent[r].robot, names[r], TOY_ARM_CHANNELS, 980 + r);
     cell_configure(cell, "scores.rate_hz", "5");
@@ -299,9 +304,10 @@ CHECK(check_soak)
     check_counters();
     if (soak.hours >= 4) {
         double kib = slope();
-        fault_figure("resident memory %+.1f KiB an hour after the first, descriptors constant (%d), %u "
-                     "restarts of the broker",
-                     kib, soak.descriptors, soak.restarts);
+        fault_figure(
+            "resident memory %+.1f KiB an hour after the first, descriptors constant (%d), %u "
+            "restarts of the broker",
+            kib, soak.descriptors, soak.restarts);
         assert_true(kib <= SLOPE_KIB_MAX);
     }
     cell->watcher->on_message = NULL;

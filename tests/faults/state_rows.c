@@ -32,7 +32,8 @@ static void begin(struct cell *cell, struct cell_robot *robot, uint64_t seed)
 /* An episode from its first row to its end. */
 static void run_episode(struct cell *cell, struct cell_robot *robot)
 {
-    size_t raised = alerts_of(cell, "kuka1", "raised"), cleared = alerts_of(cell, "kuka1", "cleared");
+    size_t raised = alerts_of(cell, "kuka1", "raised"),
+           cleared = alerts_of(cell, "kuka1", "cleared");
     cell_run(cell, robot, 10, GROSS);
     cell_wait(cell, alerts_of(cell, "kuka1", "raised") == raised + 1, 5000);
     cell_run(cell, robot, 60, 0);
@@ -42,7 +43,8 @@ static void run_episode(struct cell *cell, struct cell_robot *robot)
 static void assert_sound(const struct cell *cell)
 {
     const char *path = state_path(cell, "outbox.db");
-    assert_int_equal(shell_number("sqlite3 '%s' 'PRAGMA integrity_check' | grep -c '^ok$'", path), 1);
+    assert_int_equal(shell_number("sqlite3 '%s' 'PRAGMA integrity_check' | grep -c '^ok$'", path),
+                     1);
 }
 
 static long kept(const struct cell *cell, const char *table)
@@ -278,9 +280,10 @@ CHECK(check_clock)
     }
     assert_int_equal(alerts_of(cell, NULL, "raised"), 0);
     assert_int_equal(daemon_process_logged(cell->daemon, "broker: connected"), online);
-    fault_figure("+1 h, -1 h, +31 years and back under load: no alert, no reconnect, every window of "
-                 "%.0f rows scored",
-                 (double)(robots[0].arm.row + robots[1].arm.row));
+    fault_figure(
+        "+1 h, -1 h, +31 years and back under load: no alert, no reconnect, every window of "
+        "%.0f rows scored",
+        (double)(robots[0].arm.row + robots[1].arm.row));
     run_episode(cell, &robots[0]);
     cell_stop(cell);
 }

@@ -15,13 +15,14 @@ static void write_certificate(struct cell *cell, const char *name, int days)
     char text[640];
     snprintf(text, sizeof text, "subjectAltName=%s\n", name);
     broker_write(cell->harness->broker, "server.ext", text);
-    snprintf(text, sizeof text,
-             "test -e ca.crt || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 "
-             "-nodes -keyout ca.key -out ca.crt -days 2 -subj /CN=armwatch-test-ca; "
-             "openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout server.key "
-             "-out server.csr -subj /CN=armwatch-server && openssl x509 -req -in server.csr -CA "
-             "ca.crt -CAkey ca.key -CAcreateserial -days %d -extfile server.ext -out server.crt",
-             days);
+    snprintf(
+        text, sizeof text,
+        "test -e ca.crt || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 "
+        "-nodes -keyout ca.key -out ca.crt -days 2 -subj /CN=armwatch-test-ca; "
+        "openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout server.key "
+        "-out server.csr -subj /CN=armwatch-server && openssl x509 -req -in server.csr -CA "
+        "ca.crt -CAkey ca.key -CAcreateserial -days %d -extfile server.ext -out server.crt",
+        days);
     if (!broker_shell(cell->harness->broker, text))
         fault_skip("the openssl command does not work here");
 }
@@ -37,7 +38,8 @@ static void configure_tls(struct cell *cell, const char *url)
 
 /* ---- 21 */
 
-static double measure_peer(struct cell *cell, int fake, enum fake_broker_mode mode, const char *name)
+static double measure_peer(struct cell *cell, int fake, enum fake_broker_mode mode,
+                           const char *name)
 {
     struct fake_broker *peer = &cell->harness->fakes[fake];
     fake_broker_start(peer, &cell->harness->loop, mode);

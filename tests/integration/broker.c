@@ -163,7 +163,8 @@ static void broker_exec(const struct broker *broker, const char *binary, pid_t p
         dup2(log, STDOUT_FILENO);
         dup2(log, STDERR_FILENO);
     }
-    /* A copy of a peer's socket would stay in the epoll of the test after the peer has closed it. */
+    /* A copy of a peer's socket would stay in the epoll of the test after the peer has closed it.
+     */
     close_range(STDERR_FILENO + 1, ~0U, 0);
     execl(binary, "mosquitto", "-c", "broker.conf", (char *)NULL);
     _exit(127);
