@@ -683,7 +683,9 @@ static void test_robots_max_and_names(void **state)
     cell_wait(cell, cell_last_says(cell, CELL_STATUS, "state", "degraded"), 3000);
     cJSON *reply = cell_command(cell, "\"command\":\"status\"");
     assert_int_equal((int)json_number(reply, "robots"), 2);
-    assert_int_equal((int)json_number(reply, "samples"), 3);
+    assert_int_equal((int)json_number(reply, "samples"), 8);
+    assert_int_equal((int)json_number(reply, "unassigned.invalid_name"), 5);
+    assert_int_equal((int)json_number(reply, "unassigned.robots"), 1);
     assert_true(json_has_text(json_at(reply, "reasons"), "robots"));
     cJSON_Delete(reply);
     cell_stop(cell);
