@@ -374,6 +374,7 @@ bool sample_unknown_channel(const struct sample_decoder *decoder, const void *pa
     cJSON *tree = json_parse(payload, size, NULL);
     const cJSON *item, *channels = cJSON_GetObjectItemCaseSensitive(tree, "channels");
     bool found = false;
+    channels = cJSON_IsObject(channels) ? channels : NULL; /* in an array there are no names */
     cJSON_ArrayForEach(item, channels)
     {
         if (*find_slot(decoder, item->string))

@@ -286,12 +286,12 @@ SAFETENSORS = {
 
 # ---- models: one of each kind of detector, trained on a minute and a half of a machine with five channels
 
-def session():
+def session(seed, rows):
     """A machine that goes through four steps of a second: the step, an angular rate, an acceleration, a power and the four
     channels of a rotation."""
-    rng = random.Random(7)
+    rng = random.Random(seed)
     lines = ["time,action,arm_GyroX,arm_AccX,drive_power,arm_q1,arm_q2,arm_q3,arm_q4"]
-    for row in range(1012):
+    for row in range(rows):
         step, resting = row // 10 % 4, row % 10 >= 8
         rate = 0 if resting else 20 * (1 + step)
         angle = row / 10 * math.pi / 4
@@ -312,7 +312,10 @@ MODELS = {
     "step-time": "--detectors step-time --exclude arm_q*",
     "template": "--detectors template --exclude arm_q*",
     "two": "--detectors step-time,pca --exclude arm_AccX",
+    "signed-sqrt": "--detectors pca --scaler signed-sqrt --exclude arm_q*",
+    "reduced": "--detectors autoencoder --arch basic --reduce pca --adversary none --exclude arm_q*",
 }
+CALIBRATION_ROWS = 10200  # of three sessions: a hundred blocks, from which a tail is fitted
 
 
 SELFTEST_ROWS = 8
@@ -339,24 +342,40 @@ def shorten_selftest(data):
     return safetensors(tensors, metadata)
 
 
-def train(armwatch, directory):
-    models = {}
+def run(*command):
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command))}: {done.stderr}")
+
+
+def calibrate(armwatch, directory, model):
+    """By three sessions: with how alike they are, and what their scores usually are."""
+    sessions = []
+    for seed in range(1, 4):
+        path = directory / f"{seed}.csv"
+        path.write_text(session(seed, CALIBRATION_ROWS))
+        sessions += ["--normal", path]
+    calibrated = directory / "calibrated.safetensors"
+    run(armwatch, "calibrate", "--model", model, *sessions, "--out", calibrated)
+    return calibrated
+
+
+def make_models(armwatch, directory):
+    paths = {}
     recording = directory / "normal.csv"
-    recording.write_text(session())
+    recording.write_text(session(7, 1012))
     for name, options in MODELS.items():
-        path = directory / f"{name}.safetensors"
-        done = subprocess.run([armwatch, "train", "--normal", recording, "--out", path, "--simulated", "--epochs", "1",
-                               "--window", "2", *options.split()], text=True, capture_output=True, check=False)
-        if done.returncode:
-            sys.exit(f"{name}: {done.stderr}")
-        models[name] = shorten_selftest(path.read_bytes())
-    return models
+        paths[name] = directory / f"{name}.safetensors"
+        run(armwatch, "train", "--normal", recording, "--out", paths[name], "--simulated", "--epochs", "1", "--window", "2",
+            *options.split())
+    paths["calibrated"] = calibrate(armwatch, directory, paths["two"])
+    return {name: shorten_selftest(path.read_bytes()) for name, path in paths.items()}
 
 
 def main():
     armwatch, corpus = sys.argv[1], pathlib.Path(sys.argv[2])
     with tempfile.TemporaryDirectory() as directory:
-        models = train(armwatch, pathlib.Path(directory))
+        models = make_models(armwatch, pathlib.Path(directory))
     seeds = {
         "config": CONFIGS, "control": CONTROLS, "csv": CSVS, "json": JSON_TEXTS, "model": models, "npy": NPYS,
         "safetensors": SAFETENSORS, "sample_binary": BINARY_SAMPLES, "sample_json": SAMPLES, "topic": TOPICS, "url": URLS,

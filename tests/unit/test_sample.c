@@ -103,6 +103,7 @@ static void test_unknown_names_are_ignored_and_told(void **state)
     assert_true(sample_unknown_channel(decoder, text, strlen(text), name, sizeof name));
     assert_string_equal(name, "gripp");
     assert_false(sample_unknown_channel(decoder, "{\"channels\":{\"a\":1}}", 20, name, 6));
+    assert_false(sample_unknown_channel(decoder, "{\"channels\":[1]}", 16, name, 6));
     assert_false(sample_unknown_channel(decoder, "[1,2,3]", 7, name, 6));
     assert_false(sample_unknown_channel(decoder, "{broken", 7, name, 6));
     assert_false(sample_unknown_channel(decoder, "", 0, name, 6));
