@@ -246,8 +246,8 @@ static void turn_rotations(const struct derivation *derivation, int step, float 
 {
     size_t index = step >= 0 ? derivation_step_index(derivation, step) : DERIVED_NONE;
     index = index == DERIVED_NONE ? derivation->steps : index;
-    const float *reference = derivation->reference + index * derivation->rotations * 4;
-    for (size_t i = 0; i < derivation->rotations; i++, reference += 4) {
+    for (size_t i = 0; i < derivation->rotations; i++) {
+        const float *reference = derivation->reference + (index * derivation->rotations + i) * 4;
         const size_t *at = derivation->rotation[i];
         float product = 0;
         for (size_t j = 0; j < 4; j++)
