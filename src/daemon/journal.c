@@ -2,7 +2,7 @@
  * WORKING --a write fails--> FAILED --each second--> REFILLING --written--> WORKING, or FAILED.
  *
  * While FAILED nothing is kept: a refill clears the file and gets everything anew. What the run
- * before has left is cleared only if it was read.
+ * before has left is read first, if it could not be read at the start.
  */
 #include "daemon/journal.h"
 
@@ -32,6 +32,9 @@ struct journal {
     const struct journal_handlers *handlers;
     void *user;
 
+    journal_file_found *found; /* of what the run before has left */
+    void *found_user;
+
     enum state state;
     bool was_read; /* what the run before has left is known */
     int64_t last_number;
@@ -46,6 +49,8 @@ struct journal {
     bool closing;              /* it is the last one */
     int result;
     bool damaged;
+    bool reading;      /* what the run before has left, into `left` */
+    struct batch left;
     struct diag diag;
     bool busy; /* the loop's */
     uint64_t busy_since_ns;
@@ -167,13 +172,29 @@ static void on_patience(uv_timer_t *timer)
 
 /* ---- the job */
 
+static void keep_left(void *user, const struct journal_op *op)
+{
+    struct journal *journal = user;
+    if (batch_add(&journal->left, op) < 0)
+        journal->result = diag_errno(&journal->diag, ENOMEM, "%s", journal->path);
+}
+
+static void read_in_pool(struct journal *journal)
+{
+    int r = journal_file_read(journal->file, keep_left, journal, &journal->diag);
+    if (r < 0)
+        journal->result = r;
+}
+
 static void write_in_pool(uv_work_t *work)
 {
     struct journal *journal = work->data;
     const struct journal_op *ops = journal->writing.first;
-    if (!journal->file && ops)
+    if (!journal->file && (ops || journal->reading))
         journal->result =
             journal_file_open(journal->path, &journal->file, &journal->damaged, &journal->diag);
+    if (journal->result == 0 && journal->reading)
+        read_in_pool(journal);
     if (journal->result == 0 && ops)
         journal->result = journal_file_apply(journal->file, ops, &journal->diag);
     /* After an error the file is opened anew: it may be damaged, or on another disk by then. */
@@ -205,6 +226,26 @@ static void note_written(struct journal *journal, int64_t last_number)
     journal->handlers->on_ready(journal->user, last_number);
 }
 
+static void tell_left(struct journal *journal)
+{
+    for (const struct journal_op *op = journal->left.first; op; op = op->next) {
+        if (op->number > journal->last_number)
+            journal->last_number = op->number;
+        journal->found(journal->found_user, op);
+    }
+    journal->was_read = true;
+    uv_timer_start(&journal->retry, on_retry, 0, 0); /* and now it can be written anew */
+}
+
+/* A journal that stops tells nobody: what was left stays in the file. */
+static void note_read(struct journal *journal, bool read)
+{
+    if (read && journal->reading && !journal->stopping)
+        tell_left(journal);
+    journal->reading = false;
+    batch_clear(&journal->left);
+}
+
 static void end_stop(struct journal *journal);
 
 static void on_written(uv_work_t *work, int status)
@@ -218,6 +259,7 @@ static void on_written(uv_work_t *work, int status)
         fail(journal, journal->diag.text);
     else
         note_written(journal, last_number);
+    note_read(journal, status == 0 && journal->result == 0);
     if (journal->closing)
         end_stop(journal);
     else
@@ -251,6 +293,15 @@ static void go_on(struct journal *journal)
         end_stop(journal);
 }
 
+static void read_again(struct journal *journal)
+{
+    journal->reading = true;
+    if (start_job(journal) == 0)
+        return;
+    journal->reading = false;
+    fail(journal, "no job could be started");
+}
+
 static void on_retry(uv_timer_t *timer)
 {
     struct journal *journal = timer->data;
@@ -258,9 +309,12 @@ static void on_retry(uv_timer_t *timer)
         uv_timer_start(&journal->retry, on_retry, RETRY_MS, 0);
         return;
     }
+    if (!journal->was_read) {
+        read_again(journal);
+        return;
+    }
     journal->state = REFILLING;
-    if (journal->was_read)
-        give(journal, &(struct journal_op){.kind = JOURNAL_CLEAR});
+    give(journal, &(struct journal_op){.kind = JOURNAL_CLEAR});
     journal->handlers->on_refill(journal->user);
     if (journal->state == REFILLING && !journal->waiting.first) /* nothing belongs in it */
         give(journal, &(struct journal_op){.kind = JOURNAL_REMOVE});
@@ -347,6 +401,7 @@ int journal_start(uv_loop_t *loop, const char *directory, const struct journal_h
     journal->user = user;
     batch_init(&journal->waiting);
     batch_init(&journal->writing);
+    batch_init(&journal->left);
     uv_timer_init(loop, &journal->patience);
     uv_timer_init(loop, &journal->retry);
     journal->patience.data = journal->retry.data = journal;
@@ -372,6 +427,8 @@ void journal_read(struct journal *journal, journal_file_found *found, void *user
 {
     struct diag diag = DIAG_INIT;
     struct reading reading = {journal, found, user};
+    journal->found = found;
+    journal->found_user = user;
     int r = journal_file_open(journal->path, &journal->file, &journal->damaged, &diag);
     note_damage(journal);
     if (r == 0)

@@ -37,7 +37,7 @@ int journal_start(uv_loop_t *loop, const char *directory, const struct journal_h
 
 /* Opens the file and tells what the run before has left; once, before anything is given and before
  * the loop runs. One that cannot be read is no error: the journal is failing then, and goes on
- * trying. */
+ * trying; what it finds is told as soon as it can be read. */
 void journal_read(struct journal *journal, journal_file_found *found, void *user);
 
 /* Of a new message. Where nothing is written now, it is ready at once. */

@@ -32,24 +32,38 @@ static bool run(struct journal_file *file, const char *sql)
     return sqlite3_exec(file->db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-static bool query_is(struct journal_file *file, const char *sql, const char *wanted)
-{
-    sqlite3_stmt *statement;
-    bool is = false;
-    if (sqlite3_prepare_v2(file->db, sql, -1, &statement, NULL) != SQLITE_OK)
-        return false;
-    if (sqlite3_step(statement) == SQLITE_ROW) {
-        const unsigned char *text = sqlite3_column_text(statement, 0);
-        is = text && !strcmp((const char *)text, wanted);
-    }
-    return sqlite3_finalize(statement) == SQLITE_OK && is;
-}
-
 static bool is_damaged(const struct journal_file *file)
 {
     int code = file->db ? sqlite3_errcode(file->db) : SQLITE_NOMEM;
     /* SQLITE_ERROR: a table is not what it should be. */
     return code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR;
+}
+
+/* A page that could not be read, for want of memory or by an error of the disk, is no damage: a file
+ * with alerts in it is not set aside for that. */
+static bool is_finding(const char *text)
+{
+    const char *code = strstr(text, "error code=");
+    int primary = code ? (int)strtol(code + strlen("error code="), NULL, 10) & 0xff : SQLITE_CORRUPT;
+    return primary != SQLITE_IOERR && primary != SQLITE_NOMEM;
+}
+
+/* SQLITE_OK, or SQLITE_CORRUPT; anything else: it could not be told. */
+static int check_pages(struct journal_file *file)
+{
+    sqlite3_stmt *statement;
+    int code = sqlite3_prepare_v2(file->db, "PRAGMA quick_check", -1, &statement, NULL);
+    if (code != SQLITE_OK)
+        return code;
+    code = sqlite3_step(statement);
+    const unsigned char *text = code == SQLITE_ROW ? sqlite3_column_text(statement, 0) : NULL;
+    if (code == SQLITE_ROW)
+        code = !text                                ? SQLITE_NOMEM
+               : !strcmp((const char *)text, "ok")  ? SQLITE_OK
+               : is_finding((const char *)text)     ? SQLITE_CORRUPT
+                                                    : SQLITE_IOERR;
+    int finalized = sqlite3_finalize(statement);
+    return finalized == SQLITE_OK ? code : finalized;
 }
 
 /* Exclusive locking also keeps the WAL's index in memory: no third file, nothing is mapped. */
@@ -81,13 +95,13 @@ static int open_once(const char *path, struct journal_file **ret_file, bool *ret
     int flags =
         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
     bool opened = sqlite3_open_v2(path, &file->db, flags, NULL) == SQLITE_OK && prepare(file);
-    bool sound = opened && query_is(file, "PRAGMA quick_check", "ok");
-    if (sound) {
+    int checked = opened ? check_pages(file) : SQLITE_OK;
+    if (opened && checked == SQLITE_OK) {
         *ret_file = file;
         return 0;
     }
-    *ret_damaged = opened || is_damaged(file);
-    int r = fail(file, diag);
+    *ret_damaged = opened ? checked == SQLITE_CORRUPT : is_damaged(file);
+    int r = opened ? diag_set(diag, "%s", sqlite3_errstr(checked)), -EIO : fail(file, diag);
     diag_prefix(diag, "%s", path);
     journal_file_close(file);
     return r;

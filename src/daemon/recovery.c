@@ -5,6 +5,7 @@
 #include "daemon/episode_text.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- while it runs */
 
@@ -64,11 +65,26 @@ static struct robot *find_robot(struct recovery *recovery, const char *name, str
     return robot ? robot : fleet_add(recovery->fleet, name, diag);
 }
 
-/* It has been heard before the restart, so its silence counts from now on. */
+static bool has_open(const struct robot *robot, const char *kind)
+{
+    for (int k = 0; k < ALERT_KINDS; k++) {
+        if (!strcmp(alert_kind_name((enum alert_kind)k), kind))
+            return robot_episode(robot, (enum alert_kind)k)->open;
+    }
+    return false;
+}
+
+/* It has been heard before the restart, so its silence counts from now on. A journal that could be
+ * read only after a while may tell of an alert that was raised anew meanwhile. */
 static void take_episode(struct recovery *recovery, const struct journal_op *op)
 {
     struct diag diag = DIAG_INIT;
     struct robot *robot = find_robot(recovery, op->robot, &diag);
+    if (robot && has_open(robot, op->alert_kind)) {
+        log_warning("journal: the open %.20s alert of %.64s ends here, untold: there is a newer one",
+                    op->alert_kind, op->robot);
+        return;
+    }
     if (!robot || episode_restore(robot, op->alert_kind, op->text, &diag) < 0) {
         log_warning("journal: the open %.20s alert of %.64s ends here, untold: %s", op->alert_kind,
                     op->robot, diag.text);

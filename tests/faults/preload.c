@@ -4,8 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,15 +88,15 @@ static bool is_journal(int fd)
     return strstr(path, "/outbox.db") != NULL;
 }
 
-static bool write_fails(int fd)
+static bool call_fails(int fd)
 {
     if (!page || !is_journal(fd))
         return false;
-    long count = atomic_fetch_add(&page->writes, 1) + 1;
-    long first = atomic_load(&page->fail_write);
-    if (first == 0 || count < first || count >= first + atomic_load(&page->fail_writes))
+    long count = atomic_fetch_add(&page->calls, 1) + 1;
+    long first = atomic_load(&page->fail_call);
+    if (first == 0 || count < first || count >= first + atomic_load(&page->fail_calls))
         return false;
-    errno = (int)atomic_load(&page->write_errno);
+    errno = (int)atomic_load(&page->call_errno);
     return true;
 }
 
@@ -104,20 +104,30 @@ static bool sync_fails(int fd)
 {
     long delay_ms = page ? atomic_load(&page->sync_delay_ms) : 0;
     if (delay_ms > 0 && is_journal(fd))
-        nanosleep(
-            &(struct timespec){.tv_sec = delay_ms / 1000, .tv_nsec = delay_ms % 1000 * 1000000},
-            NULL);
-    return write_fails(fd);
+        nanosleep(&(struct timespec){.tv_sec = delay_ms / 1000,
+                                     .tv_nsec = delay_ms % 1000 * 1000000},
+                  NULL);
+    return call_fails(fd);
 }
 
 EXPORT ssize_t write(int fd, const void *data, size_t size)
 {
-    return write_fails(fd) ? -1 : syscall(SYS_write, fd, data, size);
+    return call_fails(fd) ? -1 : syscall(SYS_write, fd, data, size);
+}
+
+EXPORT ssize_t pread64(int fd, void *data, size_t size, off64_t at)
+{
+    return call_fails(fd) ? -1 : syscall(SYS_pread64, fd, data, size, at);
+}
+
+EXPORT ssize_t pread(int fd, void *data, size_t size, off_t at)
+{
+    return pread64(fd, data, size, at);
 }
 
 EXPORT ssize_t pwrite64(int fd, const void *data, size_t size, off64_t at)
 {
-    return write_fails(fd) ? -1 : syscall(SYS_pwrite64, fd, data, size, at);
+    return call_fails(fd) ? -1 : syscall(SYS_pwrite64, fd, data, size, at);
 }
 
 EXPORT ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
@@ -127,7 +137,7 @@ EXPORT ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
 
 EXPORT int ftruncate64(int fd, off64_t size)
 {
-    return write_fails(fd) ? -1 : (int)syscall(SYS_ftruncate, fd, size);
+    return call_fails(fd) ? -1 : (int)syscall(SYS_ftruncate, fd, size);
 }
 
 EXPORT int ftruncate(int fd, off_t size)

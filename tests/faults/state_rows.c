@@ -100,21 +100,21 @@ CHECK(check_disk_full)
     shell("umount '%s'", state_path(cell, ""));
 }
 
-static void fail_writes(struct preload_page *page, long first, long count, int error)
+static void fail_calls(struct preload_page *page, long first, long count, int error)
 {
-    atomic_store(&page->writes, 0);
-    atomic_store(&page->write_errno, error);
-    atomic_store(&page->fail_writes, count);
-    atomic_store(&page->fail_write, first);
+    atomic_store(&page->calls, 0);
+    atomic_store(&page->call_errno, error);
+    atomic_store(&page->fail_calls, count);
+    atomic_store(&page->fail_call, first);
 }
 
 static void check_errors(struct cell *cell, struct cell_robot *robot, struct preload_page *page,
                          int error)
 {
-    fail_writes(page, 1, 1000000, error);
+    fail_calls(page, 1, 1000000, error);
     run_episode(cell, robot);
     cell_wait(cell, status_has_reason(cell, "journal"), 5000);
-    fail_writes(page, 0, 0, 0);
+    fail_calls(page, 0, 0, 0);
     fault_figure("%s: alerts told, online %.1f s after the end of it", strerrorname_np(error),
                  wait_recovered(cell));
 }
@@ -134,34 +134,34 @@ CHECK(check_disk_errors)
     assert_int_equal(kept(cell, "message") + kept(cell, "episode"), 0);
 }
 
-/* ---- 64: each write and each sync of a run of the journal fails once */
+/* ---- 64: each read, write and sync of a run of the journal fails once */
 
-static long run_with_failing_write(struct cell *cell, struct cell_robot *robot,
+static long run_with_failing_call(struct cell *cell, struct cell_robot *robot,
                                    struct preload_page *page, long nth)
 {
-    fail_writes(page, nth, 1, EIO);
+    fail_calls(page, nth, 1, EIO);
     run_episode(cell, robot);
     turn_for(cell, 0.3); /* what was delivered is written with the next tick */
-    long writes = atomic_load(&page->writes);
+    long calls = atomic_load(&page->calls);
     wait_recovered(cell);
-    return writes;
+    return calls;
 }
 
 static void assert_start_survives(struct cell *cell, struct cell_robot *robot,
                                   struct preload_page *page, long nth)
 {
     cell_run(cell, robot, 10, GROSS);
+    turn_for(cell, 0.3); /* it is told, and on the disk */
     size_t raised = alerts_of(cell, "kuka1", "raised");
-    turn_for(cell, 0.3);
     daemon_process_kill(cell->daemon);
     cell_wait(cell, cell_last_says(cell, CELL_STATUS, "state", "offline"), 5000);
     size_t updated = alerts_of(cell, "kuka1", "updated");
-    fail_writes(page, nth, 1, EIO);
+    fail_calls(page, nth, 1, EIO);
     cell_start(cell);
     cell_run(cell, robot, 20, GROSS);
     cell_wait(cell, alerts_of(cell, "kuka1", "updated") > updated, 5000); /* it goes on as itself */
     cell_run(cell, robot, 60, 0);
-    fail_writes(page, 0, 0, 0);
+    fail_calls(page, 0, 0, 0);
     wait_recovered(cell);
     assert_int_equal(alerts_of(cell, "kuka1", "raised"), raised);
 }
@@ -172,17 +172,17 @@ CHECK(check_journal_writes)
     struct cell_robot robot;
     struct preload_page *page = preload_open(cell);
     begin(cell, &robot, 942);
-    long writes = run_with_failing_write(cell, &robot, page, 0), failed = 0;
-    for (long nth = 1; nth <= (fault_long() ? writes : 4); nth++, failed++)
-        run_with_failing_write(cell, &robot, page, nth);
-    for (long nth = 1; nth <= (fault_long() ? 12 : 2); nth++, failed++) {
+    long calls = run_with_failing_call(cell, &robot, page, 0), failed = 0;
+    for (long nth = 1; nth <= (fault_long() ? calls : 4); nth++, failed++)
+        run_with_failing_call(cell, &robot, page, nth);
+    for (long nth = 1; nth <= (fault_long() ? 40 : 4); nth++, failed++) {
         assert_start_survives(cell, &robot, page, nth);
         shell("test ! -e '%s.damaged'", state_path(cell, "outbox.db"));
     }
     cell_stop(cell);
     assert_sound(cell);
     assert_int_equal(kept(cell, "message") + kept(cell, "episode"), 0);
-    fault_figure("%ld writes and syncs failed, one at a time; every alert told, the journal sound",
+    fault_figure("%ld reads, writes and syncs failed, one at a time; every alert told, the journal sound",
                  failed);
 }
 
