@@ -49,7 +49,7 @@ struct journal {
     bool closing;              /* it is the last one */
     int result;
     bool damaged;
-    bool reading;      /* what the run before has left, into `left` */
+    bool reading; /* what the run before has left, into `left` */
     struct batch left;
     struct diag diag;
     bool busy; /* the loop's */

@@ -39,12 +39,13 @@ static bool is_damaged(const struct journal_file *file)
     return code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR;
 }
 
-/* A page that could not be read, for want of memory or by an error of the disk, is no damage: a file
- * with alerts in it is not set aside for that. */
+/* A page that could not be read, for want of memory or by an error of the disk, is no damage: a
+ * file with alerts in it is not set aside for that. */
 static bool is_finding(const char *text)
 {
     const char *code = strstr(text, "error code=");
-    int primary = code ? (int)strtol(code + strlen("error code="), NULL, 10) & 0xff : SQLITE_CORRUPT;
+    int primary =
+        code ? (int)strtol(code + strlen("error code="), NULL, 10) & 0xff : SQLITE_CORRUPT;
     return primary != SQLITE_IOERR && primary != SQLITE_NOMEM;
 }
 
@@ -58,10 +59,10 @@ static int check_pages(struct journal_file *file)
     code = sqlite3_step(statement);
     const unsigned char *text = code == SQLITE_ROW ? sqlite3_column_text(statement, 0) : NULL;
     if (code == SQLITE_ROW)
-        code = !text                                ? SQLITE_NOMEM
-               : !strcmp((const char *)text, "ok")  ? SQLITE_OK
-               : is_finding((const char *)text)     ? SQLITE_CORRUPT
-                                                    : SQLITE_IOERR;
+        code = !text                               ? SQLITE_NOMEM
+               : !strcmp((const char *)text, "ok") ? SQLITE_OK
+               : is_finding((const char *)text)    ? SQLITE_CORRUPT
+                                                   : SQLITE_IOERR;
     int finalized = sqlite3_finalize(statement);
     return finalized == SQLITE_OK ? code : finalized;
 }

@@ -81,8 +81,9 @@ static void take_episode(struct recovery *recovery, const struct journal_op *op)
     struct diag diag = DIAG_INIT;
     struct robot *robot = find_robot(recovery, op->robot, &diag);
     if (robot && has_open(robot, op->alert_kind)) {
-        log_warning("journal: the open %.20s alert of %.64s ends here, untold: there is a newer one",
-                    op->alert_kind, op->robot);
+        log_warning(
+            "journal: the open %.20s alert of %.64s ends here, untold: there is a newer one",
+            op->alert_kind, op->robot);
         return;
     }
     if (!robot || episode_restore(robot, op->alert_kind, op->text, &diag) < 0) {

@@ -103,7 +103,7 @@ static void start_denied(struct cell *cell)
     broker_stop(cell->harness->broker);
     write_acl(cell, false);
     broker_start(cell->harness->broker,
-                 &(struct broker_options){.lines = "acl_file acl\nmax_queued_messages 0"});
+                 &(struct broker_options){.lines = "acl_file acl\nmax_queued_messages 100000"});
     cell_wait(cell,
               mqtt_client_online(cell->sender->client) && mqtt_client_online(cell->watcher->client),
               10000);

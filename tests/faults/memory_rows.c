@@ -122,7 +122,7 @@ static void torture_start(long step)
 
 /* ---- while it runs */
 
-static void settle(long nth)
+static void settle(void)
 {
     int quiet = 0;
     for (long seen = -1; quiet < SETTLED_TURNS;) {
@@ -130,6 +130,23 @@ static void settle(long nth)
         quiet = count == seen ? quiet + 1 : 0;
         seen = count;
         turn_for(torture.cell, 0.01);
+    }
+}
+
+/* The command or its answer may be what was lost. */
+static void wait_answers(void)
+{
+    static const char text[] = "{\"command\":\"status\"}";
+    struct cell *cell = torture.cell;
+    size_t heard = cell_count(cell, CELL_REPLY);
+    double end_s = seconds_now() + 40;
+    while (cell_count(cell, CELL_REPLY) == heard) {
+        if (seconds_now() > end_s)
+            cell_fail(cell, __FILE__, __LINE__, "an answer to status");
+        cell_publish(cell, CELL_CONTROL, text, sizeof text - 1);
+        double next_s = seconds_now() + 0.3;
+        while (cell_count(cell, CELL_REPLY) == heard && seconds_now() < next_s)
+            uv_run(&cell->harness->loop, UV_RUN_ONCE);
     }
 }
 
@@ -173,13 +190,14 @@ static void torture_running(const char *when, void (*act)(void), long step)
         long before = log_size();
         arm(nth);
         act();
-        settle(nth);
+        settle();
         bool reached = atomic_load(&torture.page->allocations) >= nth;
         arm(0);
         if (has_ended(&tally, when, nth, before))
             start_again();
         else if (reached)
             tally.survived++;
+        wait_answers();
         if (!reached)
             break;
         last = nth;

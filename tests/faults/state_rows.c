@@ -137,7 +137,7 @@ CHECK(check_disk_errors)
 /* ---- 64: each read, write and sync of a run of the journal fails once */
 
 static long run_with_failing_call(struct cell *cell, struct cell_robot *robot,
-                                   struct preload_page *page, long nth)
+                                  struct preload_page *page, long nth)
 {
     fail_calls(page, nth, 1, EIO);
     run_episode(cell, robot);
@@ -182,8 +182,9 @@ CHECK(check_journal_writes)
     cell_stop(cell);
     assert_sound(cell);
     assert_int_equal(kept(cell, "message") + kept(cell, "episode"), 0);
-    fault_figure("%ld reads, writes and syncs failed, one at a time; every alert told, the journal sound",
-                 failed);
+    fault_figure(
+        "%ld reads, writes and syncs failed, one at a time; every alert told, the journal sound",
+        failed);
 }
 
 /* ---- 63 */
