@@ -32,6 +32,11 @@ bool json_is_utf8(const char *text);
  * whole characters, which a plain "%.60s" does not see to. To be the precision of a "%.*s". */
 int json_utf8_head(const char *text, size_t max);
 
+/* As cJSON_AddItemToArray and cJSON_AddItemToObject, but that an item that cannot be added, because
+ * memory was out for it, its parent or its key, is deleted. */
+void json_append(cJSON *array, cJSON *item);
+void json_attach(cJSON *object, const char *key, cJSON *item);
+
 /* cJSON_Add... that finds no memory leaves its member out. Once json_watch_memory was called (at
  * the start of a program; it sets cJSON's allocators), json_memory_failed says whether an
  * allocation of this thread has failed since it was asked before. */

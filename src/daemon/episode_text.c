@@ -35,7 +35,7 @@ static void add_detectors(cJSON *root, const struct alert *alert)
         cJSON_AddStringToObject(entry, "name", alert->trigger[d].name);
         cJSON_AddNumberToObject(entry, "fired", alert->episode.fired[d]);
         cJSON_AddBoolToObject(entry, "holding", alert->holding[d]);
-        cJSON_AddItemToArray(list, entry);
+        json_append(list, entry);
     }
 }
 
@@ -48,7 +48,7 @@ static void add_channels(cJSON *root, const struct sensor_fault *fault, const st
         cJSON_AddStringToObject(entry, "name", model->channel[fault->listed[i].channel].name);
         cJSON_AddNumberToObject(entry, "observed", (double)fault->listed[i].observed);
         cJSON_AddBoolToObject(entry, "varied", fault->listed[i].varied);
-        cJSON_AddItemToArray(list, entry);
+        json_append(list, entry);
     }
 }
 

@@ -156,7 +156,7 @@ char *message_alert(const struct robot *robot, const struct message_alert *alert
     cJSON_AddStringToObject(root, "subject", subject);
     add_time(root, "time", alert->now_ns);
     cJSON_AddStringToObject(root, "datacontenttype", "application/json");
-    cJSON_AddItemToObject(root, "data", alert_data(robot, alert));
+    json_attach(root, "data", alert_data(robot, alert));
     return message_print(root);
 }
 
@@ -168,14 +168,12 @@ static void add_reasons(cJSON *root, struct robot *robot, unsigned states, int64
         if (!(states & 1U << s))
             continue;
         if (!first && s != ROBOT_DEGRADED)
-            cJSON_AddItemToArray(reasons,
-                                 cJSON_CreateString(robot_state_name((enum robot_state)s)));
+            json_append(reasons, cJSON_CreateString(robot_state_name((enum robot_state)s)));
         first = false;
     }
     for (int t = 0; t < ROBOT_TROUBLES; t++) {
         if (robot_has_trouble(robot, (enum robot_trouble)t, now_ns))
-            cJSON_AddItemToArray(reasons,
-                                 cJSON_CreateString(robot_trouble_name((enum robot_trouble)t)));
+            json_append(reasons, cJSON_CreateString(robot_trouble_name((enum robot_trouble)t)));
     }
 }
 
@@ -193,7 +191,7 @@ static void add_open_alerts(cJSON *root, const struct robot *robot)
         add_time(entry, "started", episode->started_ns);
         cJSON_AddStringToObject(entry, "severity", alert_severity_name(episode->severity));
         cJSON_AddBoolToObject(entry, "acked", false);
-        cJSON_AddItemToArray(alerts, entry);
+        json_append(alerts, entry);
     }
 }
 
@@ -263,6 +261,6 @@ char *message_robot(struct robot *robot, int64_t now_ns)
         alert_json_number(root, "period_s", robot->rate.period_s);
     else
         cJSON_AddNullToObject(root, "period_s");
-    cJSON_AddItemToObject(root, "counters", counters_tree(&robot->counters));
+    json_attach(root, "counters", counters_tree(&robot->counters));
     return message_print(root);
 }

@@ -140,7 +140,7 @@ cJSON *service_status(struct service *service, bool offline)
     cJSON *reasons = cJSON_AddArrayToObject(root, "reasons");
     for (int t = 0; t < SERVICE_TROUBLES; t++) {
         if (troubles & 1U << t)
-            cJSON_AddItemToArray(reasons, cJSON_CreateString(trouble_names[t]));
+            json_append(reasons, cJSON_CreateString(trouble_names[t]));
     }
     struct assignment *standard =
         assignments_find(&service->fleet->assignments, ASSIGNMENT_DEFAULT);

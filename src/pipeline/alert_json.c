@@ -31,7 +31,7 @@ static void add_detector(cJSON *list, const char *name, double score, double thr
     alert_json_number(entry, "score", score);
     alert_json_number(entry, "threshold", threshold);
     alert_json_number(entry, "ratio", score / threshold);
-    cJSON_AddItemToArray(list, entry);
+    json_append(list, entry);
 }
 
 void alert_json_detectors(cJSON *object, const struct model *model, const struct score *score,
@@ -108,7 +108,7 @@ static void add_group(cJSON *list, const struct model *model, size_t group, doub
     if (strcmp(model->group_labels[group], model->group_names[group]) != 0)
         cJSON_AddStringToObject(entry, "label", model->group_labels[group]);
     alert_json_number(entry, "share", share);
-    cJSON_AddItemToArray(list, entry);
+    json_append(list, entry);
 }
 
 void alert_json_attribution(cJSON *object, const struct model *model,
@@ -122,7 +122,7 @@ void alert_json_attribution(cJSON *object, const struct model *model,
         alert_json_number(entry, "observed", deviation->observed);
         alert_json_number(entry, "expected", deviation->expected);
         alert_json_number(entry, "z", deviation->z);
-        cJSON_AddItemToArray(channels, entry);
+        json_append(channels, entry);
     }
     cJSON *groups = cJSON_AddArrayToObject(object, "groups");
     for (size_t i = 0; i < attribution->groups; i++)
@@ -140,7 +140,7 @@ void alert_json_fault(cJSON *object, const struct model *model, const struct sen
         alert_json_number(entry, "observed", (double)fault->listed[i].observed);
         cJSON_AddNullToObject(entry, "expected");
         cJSON_AddNullToObject(entry, "z");
-        cJSON_AddItemToArray(channels, entry);
+        json_append(channels, entry);
         group_shares[model->channel[channel].group] += share;
     }
     cJSON *groups = cJSON_AddArrayToObject(object, "groups");

@@ -21,7 +21,7 @@ static void add_channels(cJSON *drift, const struct stability *stability)
         alert_json_number(entry, "mean", moved[i].mean);
         alert_json_number(entry, "usual", moved[i].usual);
         alert_json_number(entry, "z", moved[i].z);
-        cJSON_AddItemToArray(list, entry);
+        json_append(list, entry);
     }
 }
 
