@@ -116,14 +116,13 @@ static const struct {
     const char *text;
 } foreign[] = {
     {"\x93N", 2, "the start of a .npy file that was cut short; copy it again"},
-    {"\x93N", 2, "the start of a .npy file that was cut short; copy it again"},
     {"PK\x03\x04", 4, "a zip archive (.npz or .xlsx); save the table as .npy or CSV"},
     {"\x80\x02", 2, "a pickle, which is never opened; np.save(path, array.astype(float))"},
     {"\x80\x03", 2, "a pickle, which is never opened; np.save(path, array.astype(float))"},
     {"\x80\x04", 2, "a pickle, which is never opened; np.save(path, array.astype(float))"},
     {"\x80\x05", 2, "a pickle, which is never opened; np.save(path, array.astype(float))"},
     {"\x89HDF", 4, "an HDF5 file; save the table as .npy or CSV"},
-    {"PAR1", 4, "a Parquet file; save the table as .npy or CSV"},
+    {"PAR1\x15", 5, "a Parquet file; save the table as .npy or CSV"}, /* PAR1 is a name too */
     {"\x1f\x8b", 2, "compressed; unpack it first (zcat FILE | ... -)"},
     {"\xff\xfe", 2, "UTF-16 text; save it as CSV in UTF-8"},
     {"\xfe\xff", 2, "UTF-16 text; save it as CSV in UTF-8"},

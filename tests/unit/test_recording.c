@@ -184,6 +184,8 @@ static void refuses_what_is_no_table(void **state)
     expect_refused(fixture_write("t.csv", "a,b\nx,y\n"), NULL, "no column of numbers");
     expect_refused(fixture_write("z.csv", "PK\x03\x04rest"), NULL, "zip");
     expect_refused(fixture_write("p.csv", "\x80\x04rest"), NULL, "pickle");
+    expect_refused(fixture_write("q.csv", "PAR1\x15\x04\x15\x10"), NULL, "Parquet");
+    recording_free(load(fixture_write("q.csv", "PAR1,b\n1,2\n"), NULL));
     struct recording_options options = {.label_columns = (const char *const[]){"fault", NULL}};
     expect_refused(fixture_write("l.csv", "a\n1\n"), &options, "fault");
     options = (struct recording_options){.time_column = "3"};
