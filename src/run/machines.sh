@@ -7,11 +7,8 @@ source src/run/common.sh
 
 place=$PWD/$build_dir/system
 machine=armwatch-system-$$
-# What a Debian with armwatch and a broker on it has; procps is what reloads the service, the rest is the checks'.
-service_packages=(
-    mosquitto libuv1 libmosquitto1 libcjson1 libopenblas0-serial libssl3 procps
-    mosquitto-clients openssl python3 gdb-minimal
-)
+# The broker, what reloads the service (procps), and what the checks use; libraries are found in the programs.
+service_packages=(mosquitto procps openssl python3 gdb-minimal)
 nspawn_pid='' leader='' cgroup=''
 
 skip_all() {
@@ -23,6 +20,7 @@ skip_all() {
 
 # Lines "SITE SUITE COMPONENT" of Debian 12, as apt here has them.
 host_sources() {
+    # shellcheck disable=SC2016 # apt's own variables
     apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(SITE) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
         awk '$1 == "Debian" && $2 ~ /^bookworm(-updates|-security)?$/ { print $3, $4, $5 }' | sort -u
 }
@@ -41,14 +39,14 @@ host_proxies() {
 # The root's apt works as the host's.
 copy_apt() {
     local root=$1
-    awk '{ print "deb", $1, $2, $3 }' "$place/sources" >"$root/etc/apt/sources.list"
-    host_settings >"$root/etc/apt/apt.conf.d/90host"
-    cp -r /etc/apt/trusted.gpg.d/. "$root/etc/apt/trusted.gpg.d/"
     if grep -q '^https:' "$place/sources"; then
         mkdir -p "$root/etc/ssl/certs"
-        cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+        cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/" || return 1
     fi
-    printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
+    awk '{ print "deb", $1, $2, $3 }' "$place/sources" >"$root/etc/apt/sources.list" &&
+        host_settings >"$root/etc/apt/apt.conf.d/90host" &&
+        cp -r /etc/apt/trusted.gpg.d/. "$root/etc/apt/trusted.gpg.d/" &&
+        printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
 }
 
 # Commands in a root that is not booted, with this machine's network.
@@ -56,7 +54,7 @@ in_root() {
     local root=$1 settings
     shift
     mapfile -t settings < <(host_proxies)
-    systemd-nspawn --quiet --register=no --keep-unit --machine="$machine" --as-pid2 --directory="$root" \
+    systemd-nspawn --quiet --register=no --keep-unit --machine="$machine" --as-pid2 --console=pipe --directory="$root" \
         --setenv=DEBIAN_FRONTEND=noninteractive "${settings[@]}" "$@"
 }
 
@@ -69,31 +67,47 @@ bare_root() {
     local recipe="debootstrap minbase bookworm" mirror
     root_is_good "$place/bare" "$recipe" && return 0
     mirror=$(awk '$2 == "bookworm" { print $1; exit }' "$place/sources")
-    rm -rf "$place/bare" "$place/bare.new"
-    debootstrap --variant=minbase --include=systemd-sysv bookworm "$place/bare.new" "$mirror"
-    rm -rf "$place/bare.new/var/cache/apt/archives"/*.deb
-    mv "$place/bare.new" "$place/bare"
-    echo "$recipe" >"$place/bare.recipe"
+    rm -rf "$place/bare" "$place/bare.new" &&
+        debootstrap --variant=minbase --include=systemd-sysv bookworm "$place/bare.new" "$mirror" &&
+        rm -rf "$place/bare.new/var/cache/apt/archives"/*.deb &&
+        mv "$place/bare.new" "$place/bare" &&
+        echo "$recipe" >"$place/bare.recipe"
+}
+
+# Packages of this machine with the libraries that the programs are linked with; dpkg may know one without /usr.
+library_packages() {
+    local library
+    ldd "$place"/stage/usr/local/bin/* | awk '$2 == "=>" { print $3 }' | sort -u | while read -r library; do
+        library=$(readlink -f "$library")
+        dpkg-query -S "$library" 2>/dev/null || dpkg-query -S "${library#/usr}"
+    done | cut -d : -f 1 | sort -u
 }
 
 service_root() {
-    local recipe="${service_packages[*]}"
+    local libraries recipe
+    mapfile -t libraries < <(library_packages)
+    recipe="${service_packages[*]} ${libraries[*]}"
     root_is_good "$place/service" "$recipe" && return 0
-    rm -rf "$place/service" "$place/service.new"
-    cp -a --reflink=auto "$place/bare" "$place/service.new"
-    copy_apt "$place/service.new"
-    in_root "$place/service.new" apt-get update -q
-    in_root "$place/service.new" apt-get install -q -y --no-install-recommends "${service_packages[@]}"
-    rm -rf "$place/service.new/var/cache/apt/archives"/*.deb "$place/service.new/var/lib/apt/lists"/*
-    mv "$place/service.new" "$place/service"
-    echo "$recipe" >"$place/service.recipe"
+    rm -rf "$place/service" "$place/service.new" &&
+        cp -a --reflink=auto "$place/bare" "$place/service.new" &&
+        copy_apt "$place/service.new" &&
+        in_root "$place/service.new" apt-get update -q &&
+        in_root "$place/service.new" apt-get install -q -y --no-install-recommends \
+            "${service_packages[@]}" "${libraries[@]}" &&
+        rm -rf "$place/service.new/var/cache/apt/archives"/*.deb "$place/service.new/var/lib/apt/lists"/* &&
+        mv "$place/service.new" "$place/service" &&
+        echo "$recipe" >"$place/service.recipe"
 }
 
-# make TITLE COMMAND...: as step, but what fails is a reason to skip: no network, no right to mount.
-make() {
-    local title=$1
+# prepare WHAT COMMAND...: as step, but quiet, and what fails is a reason to skip: no network, no right to mount.
+# (In a condition bash ends no function at an error: hence the && in the commands.)
+prepare() {
+    local what=$1 log=$place/$1.log began=$SECONDS
     shift
-    (step "$title" "$@") || skip_all "a Debian root cannot be made here; build/$title.log says why"
+    if ! "$@" >"$log" 2>&1 </dev/null; then
+        skip_all "a Debian root cannot be made here (${log#"$PWD"/}): $(tail -n 1 "$log")"
+    fi
+    printf '  %-11s done in %d s\n' "$what" $((SECONDS - began))
 }
 
 find_mirror() {
@@ -177,8 +191,9 @@ shut_down() {
 
 check_service() {
     local code=0
-    make debian bare_root
-    make packages service_root
+    say "  roots       of Debian 12, in build/system; made once, which takes minutes"
+    prepare debian bare_root
+    prepare packages service_root
     rm -rf "$place/root"
     cp -a --reflink=auto "$place/service" "$place/root"
     cp -a --no-preserve=ownership "$place/stage/." "$place/root/"
@@ -212,18 +227,19 @@ expect() {
 
 check_fresh() {
     passed=0 failed=0
-    make debian bare_root
+    prepare debian bare_root
     rm -rf "$place/fresh"
     cp -a --reflink=auto "$place/bare" "$place/fresh"
     copy_apt "$place/fresh"
     cp -r "$place/clone" "$place/fresh/root/armwatch"
-    in_root "$place/fresh" true || skip_all "systemd-nspawn does not work here"
+    in_root "$place/fresh" true >/dev/null 2>&1 || skip_all "systemd-nspawn does not work here"
     expect "./run demo --seconds 40 from nothing" fresh-demo '4 injected, 4 found' \
         in_root "$place/fresh" --chdir=/root/armwatch ./run demo --seconds 40
     expect "./run test from nothing" fresh-test '^[0-9]+ passed, 0 failed' \
         in_root "$place/fresh" --chdir=/root/armwatch ./run test
     say "$passed passed, $failed failed, 0 skipped"
-    [ "$failed" -eq 0 ]
+    [ "$failed" -eq 0 ] || return 1
+    rm -rf "$place/fresh" "$place/clone"
 }
 
 mkdir -p "$place"

@@ -294,7 +294,7 @@ def check_oom():
 
 def journal_of_alerts():
     """Whether alerts are kept on disk: a database in the state directory."""
-    return any(path.is_file() and path.read_bytes()[:15] == b"SQLite format 3" for path in STATE.iterdir())
+    return any(path.is_file() and path.read_bytes()[:15] == b"SQLite format 3" for path in STATE.rglob("*"))
 
 
 @check("killed in the middle of an episode: back within 3 s, the last will was sent")
