@@ -490,7 +490,8 @@ static void undo_start(struct daemon *daemon)
         recovery_stop(&daemon->recovery, NULL, NULL);
     if (daemon->scorer) {
         scorer_stop(daemon->scorer, NULL, NULL);
-        on_client_stopped(daemon);
+        if (daemon->tick.loop) /* the handles were made */
+            on_client_stopped(daemon);
     }
     daemon->scorer = daemon->fleet.scorer = NULL;
 }
@@ -505,9 +506,13 @@ int daemon_run(struct config *config, struct diag *diag)
     daemon->config = config;
     notify_open();
     json_watch_memory();
-    uv_loop_init(&daemon->loop);
+    int r = uv_loop_init(&daemon->loop);
+    if (r < 0) {
+        free_daemon(daemon);
+        return diag_errno(diag, r, "start");
+    }
     signal(SIGPIPE, SIG_IGN);
-    int r = start(daemon, diag);
+    r = start(daemon, diag);
     if (r < 0) {
         undo_start(daemon);
     } else {

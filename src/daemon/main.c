@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { EXIT_USAGE = 2, EXIT_CONFIG = 78 };
 
@@ -22,6 +24,22 @@ static void print_help(FILE *out)
           "Signals: SIGHUP reads the configuration again; SIGTERM and SIGINT stop.\n"
           "Exit codes: 0 stopped or the check passed, 1 failed, 2 usage, 78 bad configuration.\n",
           out);
+}
+
+/* libuv aborts without a word where memory is out, and so does a service manager's watchdog. */
+static void on_abort(int signum)
+{
+    static const char text[] =
+        "error: aborted: out of memory, or by the service manager's watchdog\n";
+    ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)ignored;
+    raise(signum); /* by default now */
+}
+
+static void tell_of_abort(void)
+{
+    const struct sigaction action = {.sa_handler = on_abort, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGABRT, &action, NULL);
 }
 
 int main(int argc, char **argv)
@@ -70,6 +88,7 @@ int main(int argc, char **argv)
     enum log_level level = LOG_LEVEL_INFO;
     log_level_parse(config->log.level, &level);
     log_set_level(level);
+    tell_of_abort();
     int r = daemon_run(config, &diag);
     if (r == 0)
         return EXIT_SUCCESS;

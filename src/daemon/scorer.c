@@ -376,12 +376,16 @@ int scorer_start(uv_loop_t *loop, const struct scorer_handlers *handlers, void *
         free_scorer(scorer);
         return -ENOMEM;
     }
+    int r = uv_async_init(loop, &scorer->async, on_async);
+    if (r < 0) {
+        free_scorer(scorer);
+        return r;
+    }
     uv_sem_init(&scorer->wake, 0);
-    uv_async_init(loop, &scorer->async, on_async);
     uv_timer_init(loop, &scorer->timer);
     scorer->async.data = scorer->timer.data = scorer;
     scorer->handles_open = 2;
-    int r = start_thread(scorer);
+    r = start_thread(scorer);
     if (r < 0) {
         close_handles(scorer);
         return r;

@@ -105,6 +105,9 @@ static bool start_with_failure(struct tally *tally, long nth)
     }
     bool reached = atomic_load(&torture.page->allocations) >= nth;
     arm(0);
+    turn_for(cell, 0.01);
+    if (has_ended(tally, "start", nth, before))
+        return reached;
     daemon_process_stop(cell->daemon);
     tally->survived++;
     return reached;

@@ -158,6 +158,8 @@ static void assert_start_survives(struct cell *cell, struct cell_robot *robot,
     size_t updated = alerts_of(cell, "kuka1", "updated");
     fail_calls(page, nth, 1, EIO);
     cell_start(cell);
+    turn_for(cell, 0.3);
+    wait_recovered(cell); /* what could not be read is read then */
     cell_run(cell, robot, 20, GROSS);
     cell_wait(cell, alerts_of(cell, "kuka1", "updated") > updated, 5000); /* it goes on as itself */
     cell_run(cell, robot, 60, 0);
