@@ -26,12 +26,10 @@ static int read_all(int fd, char *data, size_t size, size_t *ret_size)
     return 0;
 }
 
-int file_read(const char *path, size_t max_size, void **ret_data, size_t *ret_size,
-              struct diag *diag)
+/* The descriptor is taken. */
+static int read_whole(int fd, const char *path, size_t max_size, void **ret_data, size_t *ret_size,
+                      struct diag *diag)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return diag_errno(diag, errno, "%s", path);
     struct stat st;
     int r;
     char *data = NULL;
@@ -58,6 +56,26 @@ int file_read(const char *path, size_t max_size, void **ret_data, size_t *ret_si
     data[*ret_size] = '\0';
     *ret_data = data;
     return 0;
+}
+
+int file_read(const char *path, size_t max_size, void **ret_data, size_t *ret_size,
+              struct diag *diag)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    return fd < 0 ? diag_errno(diag, errno, "%s", path)
+                  : read_whole(fd, path, max_size, ret_data, ret_size, diag);
+}
+
+int file_read_nofollow(const char *path, size_t max_size, void **ret_data, size_t *ret_size,
+                       struct diag *diag)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    if (fd < 0 && errno == ELOOP) {
+        diag_set(diag, "%s: a symbolic link, must be a regular file", path);
+        return -ELOOP;
+    }
+    return fd < 0 ? diag_errno(diag, errno, "%s", path)
+                  : read_whole(fd, path, max_size, ret_data, ret_size, diag);
 }
 
 /* So that the rename itself survives a power cut. */
@@ -154,4 +172,32 @@ int file_write(const char *path, const void *data, size_t size, struct diag *dia
         return r;
     fwrite(data, 1, size, writer.stream);
     return file_writer_commit(&writer, diag);
+}
+
+static int write_all(int fd, const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        data += n > 0 ? n : 0;
+        size -= n > 0 ? (size_t)n : 0;
+    }
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+int file_create(const char *path, const void *data, size_t size, mode_t mode, struct diag *diag)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0)
+        return diag_errno(diag, errno, "cannot make %s", path);
+    int r = write_all(fd, data, size);
+    if (close(fd) < 0 && r == 0)
+        r = -errno;
+    if (r < 0) {
+        unlink(path);
+        return diag_errno(diag, r, "cannot write %s", path);
+    }
+    sync_directory_of(path);
+    return 0;
 }

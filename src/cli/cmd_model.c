@@ -1,6 +1,11 @@
 #include "cli/commands.h"
 #include "cli/model_text.h"
 #include "cli/sessions.h"
+#include "model/signature_key.h"
+#include "model/trust.h"
+
+#include <errno.h>
+#include <stdlib.h>
 
 static const struct cli_option show_options[] = {
     {"false-alarms-per-day", "N", "budget from which the threshold follows (default: the model's)",
@@ -44,18 +49,53 @@ static int run_show(const struct cli *cli)
     return code;
 }
 
-static const struct cli_option verify_options[] = {{"json", NULL, "one JSON object on stdout"},
-                                                   {0}};
+static const struct cli_option verify_options[] = {
+    {"public-key", "FILE", "the file must be signed with the private half of this key (PEM)"},
+    {"json", NULL, "one JSON object on stdout"},
+    {0}};
+
+/* Of the bytes that are parsed afterwards. */
+static int verify_signature(const struct cli *cli, const void *data, size_t size,
+                            enum signature_verdict *ret_verdict, struct diag *diag)
+{
+    struct signature_public key;
+    if (!cli_given(cli, "public-key"))
+        return 0;
+    int r = signature_key_read_public(cli_text(cli, "public-key"), &key, diag);
+    if (r < 0)
+        return r;
+    *ret_verdict = trust_check(&key, cli->args[0], data, size, diag);
+    return *ret_verdict == SIGNATURE_VALID     ? 0
+           : *ret_verdict == SIGNATURE_MISSING ? -ENOENT
+                                               : -EINVAL;
+}
+
+static int verify(const struct cli *cli, enum signature_verdict *ret_verdict,
+                  struct model **ret_model, struct diag *diag)
+{
+    void *data;
+    size_t size;
+    int r = file_read(cli->args[0], MODEL_FILE_MAX, &data, &size, diag);
+    if (r < 0)
+        return r;
+    r = verify_signature(cli, data, size, ret_verdict, diag);
+    if (r == 0)
+        r = sessions_parse_model(cli->args[0], data, size, ret_model, diag);
+    free(data);
+    return r;
+}
 
 static int run_verify(const struct cli *cli)
 {
     struct model *model;
     struct diag diag = DIAG_INIT;
-    int r = sessions_load_model(cli->args[0], &model, &diag);
+    enum signature_verdict verdict = SIGNATURE_UNCHECKED;
+    int r = verify(cli, &verdict, &model, &diag);
     if (cli_given(cli, "json")) {
         cJSON *tree = cJSON_CreateObject();
         cJSON_AddStringToObject(tree, "file", cli->args[0]);
         cJSON_AddBoolToObject(tree, "ok", r == 0);
+        cJSON_AddStringToObject(tree, "signature", signature_verdict_name(verdict));
         cJSON_AddStringToObject(tree, r == 0 ? "sha256" : "error",
                                 r == 0 ? model->sha256 : diag.text);
         cli_print_json(cli, tree);
@@ -63,8 +103,10 @@ static int run_verify(const struct cli *cli)
     if (r < 0)
         return cli_fail(cli, r, &diag);
     if (!cli_given(cli, "json"))
-        printf("%s: good: %s version %lld, hash and self-test hold (%zu windows)\n", cli->args[0],
-               model->name, (long long)model->version, model->selftest_rows - model->span + 1);
+        printf("%s: good: %s version %lld, %shash and self-test hold (%zu windows)\n", cli->args[0],
+               model->name, (long long)model->version,
+               verdict == SIGNATURE_VALID ? "signature, " : "",
+               model->selftest_rows - model->span + 1);
     model_unref(model);
     return CLI_DONE;
 }
@@ -83,6 +125,9 @@ const struct cli_command command_model_verify = {
     .name = "model verify",
     .summary = "check a model's container, hash, shapes and self-test on this machine",
     .arguments = "FILE",
+    .description =
+        "With a key also the signature in FILE.sig: one that is not there exits with 66, "
+        "one that is not of this file by this key with 65.",
     .least = 1,
     .most = 1,
     .options = {verify_options},

@@ -20,6 +20,8 @@ static const struct cli_command *const commands[] = {
     &command_replay,
     &command_model_show,
     &command_model_verify,
+    &command_model_keygen,
+    &command_model_sign,
     &command_watch,
     &command_ctl,
     &command_check_config,

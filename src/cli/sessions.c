@@ -150,17 +150,32 @@ void sessions_free(struct sessions *sessions)
     *sessions = (struct sessions){0};
 }
 
-int sessions_load_model(const char *path, struct model **ret_model, struct diag *diag)
+int sessions_parse_model(const char *path, const void *data, size_t size, struct model **ret_model,
+                         struct diag *diag)
 {
     blas_init();
-    int r = model_load(path, ret_model, diag);
-    if (r < 0)
-        return r;
-    r = model_selftest(*ret_model, diag);
+    struct model *model = NULL;
+    int r = model_parse(data, size, &model, diag);
+    if (r == 0)
+        r = model_selftest(model, diag);
     if (r < 0) {
         diag_prefix(diag, "%s", path);
-        model_unref(*ret_model);
+        model_unref(model);
+        return r;
     }
+    *ret_model = model;
+    return 0;
+}
+
+int sessions_load_model(const char *path, struct model **ret_model, struct diag *diag)
+{
+    void *data;
+    size_t size;
+    int r = file_read(path, MODEL_FILE_MAX, &data, &size, diag);
+    if (r < 0)
+        return r;
+    r = sessions_parse_model(path, data, size, ret_model, diag);
+    free(data);
     return r;
 }
 

@@ -34,6 +34,9 @@ int sessions_check_labels(const struct cli *cli, const char *option,
 int sessions_blame(const struct cli *cli, const char *option, int error, struct diag *diag);
 void sessions_free(struct sessions *sessions);
 
+/* Makes a model of a file's bytes and runs its self-test. path: for messages. */
+int sessions_parse_model(const char *path, const void *data, size_t size, struct model **ret_model,
+                         struct diag *diag);
 /* Loads a model and runs its self-test. */
 int sessions_load_model(const char *path, struct model **ret_model, struct diag *diag);
 

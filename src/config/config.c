@@ -123,6 +123,8 @@ static int check_whole(struct config *config, struct diag *diag)
         return diag_set(diag, "mqtt.password_file needs mqtt.username");
     if (!config->models.default_name && config->models.robots.count == 0)
         return diag_set(diag, "models.default: missing; name a model here or in models.robots");
+    if (!strcmp(config->models.signature, "require") && !config->models.public_key_file)
+        return diag_set(diag, "models.signature: require needs models.public_key_file");
     size_t root = strlen(config->topics.root);
     if (!mqtt_topic_valid(config->topics.root) || config->topics.root[0] == '$' ||
         config->topics.root[root - 1] == '/')

@@ -44,6 +44,7 @@ struct config {
     } robots;
     struct {
         char *directory, *default_name, *signature, *public_key_file;
+        bool watch;
         struct config_map robots;
     } models;
     struct {

@@ -41,12 +41,14 @@ const struct config_key config_keys[] = {
     {"models.default", CONFIG_NAME, AT(models.default_name), "null", 0, 0, NULL,
      "model of every robot that `models.robots` does not name", true},
     {"models.robots", CONFIG_NAMES, AT(models.robots), "{}", 0, 0, NULL, "robot: model", true},
-    {"models.signature", CONFIG_CHOICE, AT(models.signature), "\"warn\"", 0, 0, "off|warn",
-     "what to do about a model without a valid signature (`require` comes with signatures "
-     "themselves)",
+    {"models.signature", CONFIG_CHOICE, AT(models.signature), "\"warn\"", 0, 0, "off|warn|require",
+     "a model without a valid signature: not looked for, used with a warning, or refused; nothing "
+     "is checked without `models.public_key_file`, and `require` needs it",
      true},
     {"models.public_key_file", CONFIG_TEXT, AT(models.public_key_file), "null", 0, 0, NULL,
-     "reserved for signatures", false},
+     "secret file: public key (Ed25519, PEM) of who signs the models", true},
+    {"models.watch", CONFIG_BOOL, AT(models.watch), "false", 0, 0, NULL,
+     "reload a model in use when its file, or its signature, is replaced", false},
     {"alerts.false_alarms_per_day", CONFIG_NUMBER, AT(alerts.false_alarms_per_day), "0", 0, 10000,
      NULL, "budget of each robot, from which its thresholds follow; 0: what its model was made for",
      true},

@@ -104,19 +104,43 @@ void control_counters(const struct control *control, cJSON *ret_object)
                                 (double)control->refused[i].count);
 }
 
-static void answer_error(struct control *control, const struct control_request *request,
-                         const char *code, const char *message)
+/* Returns how often there was this code. */
+static uint64_t answer_error(struct control *control, const struct control_request *request,
+                             const char *code, const char *message)
 {
     cJSON *tree = cJSON_CreateObject();
     cJSON *error = cJSON_AddObjectToObject(tree, "error");
     cJSON_AddStringToObject(error, "code", code);
     cJSON_AddStringToObject(error, "message", message);
-    uint64_t count = count_refusal(control, code);
-    if (log_is_due(count))
-        log_warning("control: %s refused (%s, %llu so far): %s",
-                    request->command ? request->command : "message", code,
-                    (unsigned long long)count, message);
     answer(control, request, false, tree);
+    return count_refusal(control, code);
+}
+
+/* Who sent a command, as far as can be known: its id. What would end the quotes, or the line, must
+ * not forge the rest of it. */
+static void name_sender(const struct control_request *request, char ret_who[SWAP_WHO_MAX])
+{
+    char id[CONTROL_ID_MAX + 1];
+    strcpy(id, request->id);
+    for (char *c = id; *c; c++) {
+        if ((unsigned char)*c <= ' ' || *c == '"' || *c == '\\' || *c == 0x7f)
+            *c = '?';
+    }
+    snprintf(ret_who, SWAP_WHO_MAX, "control \"%s\"", id);
+}
+
+/* Before anything was done. */
+static void refuse(struct control *control, const struct control_request *request, const char *code,
+                   const char *message)
+{
+    uint64_t count = answer_error(control, request, code, message);
+    if (!log_is_due(count))
+        return;
+    char who[SWAP_WHO_MAX];
+    name_sender(request, who);
+    log_warning("audit: %s: %s%s%s: refused (%s, %llu so far): %s", who,
+                request->command ? request->command : "message", *request->model ? " " : "",
+                request->model, code, (unsigned long long)count, message);
 }
 
 /* ---- commands ---- */
@@ -132,7 +156,7 @@ static bool get_name(struct control *control, const struct control_request *requ
         r = diag_set(&diag, "%s: \"%.80s\" is no name: %s; a model is named, never given as a path",
                      key, *ret_name, NAME_RULE);
     if (r < 0)
-        answer_error(control, request, "invalid_argument", diag.text);
+        refuse(control, request, "invalid_argument", diag.text);
     return r == 0;
 }
 
@@ -193,6 +217,8 @@ static void add_models(const struct control *control, cJSON *tree)
         cJSON *entry = cJSON_CreateObject();
         cJSON_AddStringToObject(entry, "name", model->name);
         cJSON_AddNumberToObject(entry, "version", (double)model->version);
+        cJSON_AddStringToObject(entry, "sha256", model->sha256);
+        cJSON_AddStringToObject(entry, "signature", signature_verdict_name(model->signature));
         add_promise(entry, model, control->fleet->config->alerts.false_alarms_per_day);
         cJSON_AddItemToArray(list, entry);
     }
@@ -207,7 +233,7 @@ static void run_status(struct control *control, struct control_request *request,
     if (!get_name(control, request, arguments, "robot", &robot))
         return;
     if (*robot && !fleet_find(control->fleet, robot)) {
-        answer_error(control, request, "unknown_robot", "no such robot");
+        refuse(control, request, "unknown_robot", "no such robot");
         return;
     }
     cJSON *tree = control->status(control->user);
@@ -224,12 +250,14 @@ static void on_swapped(void *user, const struct swap_outcome *outcome)
     if (!request)
         return;
     if (*outcome->code) {
-        answer_error(control, request, outcome->code, outcome->message);
+        answer_error(control, request, outcome->code, outcome->message); /* logged */
     } else {
         cJSON *tree = cJSON_CreateObject();
         cJSON_AddStringToObject(tree, "model", outcome->model->name);
         cJSON_AddNumberToObject(tree, "model_version", (double)outcome->model->version);
         cJSON_AddStringToObject(tree, "sha256", outcome->model->sha256);
+        cJSON_AddStringToObject(tree, "signature",
+                                signature_verdict_name(outcome->model->signature));
         answer(control, request, true, tree);
     }
     free_request(request);
@@ -252,12 +280,15 @@ static void start_swap(struct control *control, struct control_request *request,
     if (!get_name(control, request, arguments, "robot", &robot) ||
         (!rollback && !get_name(control, request, arguments, "model", &model)))
         return;
+    strcpy(request->model, model);
     struct control_request *copy = control->fleet->swap.busy ? NULL : copy_request(request);
     int r = -EBUSY;
     if (copy) {
+        char who[SWAP_WHO_MAX];
+        name_sender(request, who);
+        const struct swap_request swap = {model, robot, who, on_swapped, control};
         control->running = copy;
-        r = rollback ? fleet_rollback(control->fleet, robot, on_swapped, control)
-                     : fleet_reload(control->fleet, model, robot, on_swapped, control);
+        r = rollback ? fleet_rollback(control->fleet, &swap) : fleet_reload(control->fleet, &swap);
     }
     if (r == 0)
         return;
@@ -266,13 +297,13 @@ static void start_swap(struct control *control, struct control_request *request,
         free_request(copy);
     }
     if (r == -EBUSY)
-        answer_error(control, request, "busy", "another model is being loaded");
+        refuse(control, request, "busy", "another model is being loaded");
     else if (r == -ENOENT)
-        answer_error(control, request, "unknown_robot", "no such robot, or no default model");
+        refuse(control, request, "unknown_robot", "no such robot, or no default model");
     else if (r == -ENODATA)
-        answer_error(control, request, "no_previous", "there is no model to go back to");
+        refuse(control, request, "no_previous", "there is no model to go back to");
     else
-        answer_error(control, request, "failed", "out of memory");
+        refuse(control, request, "failed", "out of memory");
 }
 
 static void run_reload(struct control *control, struct control_request *request,
@@ -308,7 +339,7 @@ static bool is_repeated(struct control *control, const struct control_request *r
     const struct control_request *running = control->running;
     if (running && !strcmp(running->id, request->id)) {
         if (strcmp(running->digest, request->digest) != 0)
-            answer_error(control, request, "id_reused", "this id stands for another command");
+            refuse(control, request, "id_reused", "this id stands for another command");
         return true; /* its own answer will come */
     }
     for (size_t i = 0; i < CONTROL_REMEMBERED; i++) {
@@ -318,7 +349,7 @@ static bool is_repeated(struct control *control, const struct control_request *r
         if (!strcmp(entry->digest, request->digest))
             send_reply(control, request, entry->reply);
         else
-            answer_error(control, request, "id_reused", "this id stood for another command");
+            refuse(control, request, "id_reused", "this id stood for another command");
         return true;
     }
     return false;
@@ -358,7 +389,7 @@ static void dispatch(struct control *control, struct control_request *request, c
     const char *name;
     struct diag diag = DIAG_INIT;
     if (json_get_string(tree, "command", true, 32, &name, &diag) < 0) {
-        answer_error(control, request, "malformed", diag.text);
+        refuse(control, request, "malformed", diag.text);
         return;
     }
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
@@ -369,7 +400,7 @@ static void dispatch(struct control *control, struct control_request *request, c
             commands[i].run(control, request, tree);
         return;
     }
-    answer_error(control, request, "unknown_command", COMMANDS_TEXT);
+    refuse(control, request, "unknown_command", COMMANDS_TEXT);
 }
 
 void control_message(struct control *control, const struct mqtt_message *message)
@@ -385,9 +416,9 @@ void control_message(struct control *control, const struct mqtt_message *message
     read_reply_address(&request, message, tree);
     bool good = tree && read_request(&request, message, tree, &diag) == 0;
     if (message->retained)
-        answer_error(control, &request, "retained", "a command must not be retained");
+        refuse(control, &request, "retained", "a command must not be retained");
     else if (!good)
-        answer_error(control, &request, "malformed", diag.text);
+        refuse(control, &request, "malformed", diag.text);
     else
         dispatch(control, &request, tree);
     cJSON_Delete(tree);

@@ -24,8 +24,9 @@
 /* Where an answer goes, and to what. Kept while a command runs. */
 struct control_request {
     char id[CONTROL_ID_MAX + 1];
-    const char *command; /* in the table of commands */
-    char *topic;         /* NULL: the reply topic */
+    const char *command;             /* in the table of commands */
+    char model[NAME_MAX_LENGTH + 1]; /* that it names */
+    char *topic;                     /* NULL: the reply topic */
     unsigned char correlation[CONTROL_CORRELATION_MAX];
     size_t correlation_size;
     char digest[HASH_HEX_SIZE]; /* of the payload */

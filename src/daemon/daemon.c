@@ -12,6 +12,7 @@
 #include "daemon/fleet.h"
 #include "daemon/intake.h"
 #include "daemon/message.h"
+#include "daemon/model_watch.h"
 #include "daemon/notify.h"
 #include "daemon/publisher.h"
 #include "daemon/recovery.h"
@@ -54,6 +55,7 @@ struct daemon {
     struct saved_state saved;
     char offline_reason[600]; /* as it was logged last */
     int64_t offline_again_ns; /* when the same one is worth another line */
+    struct model_watch watch;
 };
 
 static void save_state(void *user)
@@ -63,11 +65,12 @@ static void save_state(void *user)
     saved_state_write(&daemon->saved, assignments_format_state(&daemon->fleet.assignments));
 }
 
-/* What was saved under another configuration must not come back with that configuration. */
-static void replace_outdated_state(struct daemon *daemon, const char *saved)
+/* What was saved under another configuration must not come back with that configuration; and what
+ * this start took into use is accepted from now on. */
+static void replace_outdated_state(struct daemon *daemon, const char *saved, bool warned)
 {
-    char *present = assignments_format_state(&daemon->fleet.assignments);
-    if (present && strcmp(present, saved) != 0)
+    char *present = assignments_format_start(&daemon->fleet.assignments, saved, warned);
+    if (present && (!saved || strcmp(present, saved) != 0))
         saved_state_write(&daemon->saved, present);
     else
         free(present);
@@ -292,13 +295,17 @@ static void on_sighup(uv_signal_t *handle, int signum)
 {
     struct daemon *daemon = handle->data;
     struct diag diag = DIAG_INIT;
-    struct config *config;
+    struct config *config = NULL;
+    struct trust trust;
     if (daemon->phase != PHASE_RUNNING)
         return;
     notify_reloading();
-    if (config_load(daemon->config->path, &config, &diag) < 0) {
+    if (config_load(daemon->config->path, &config, &diag) < 0 ||
+        assignments_read_trust(config, &trust, &diag) < 0) {
         log_error("configuration not changed: %s", diag.text);
+        config_free(config);
     } else {
+        fleet_set_trust(&daemon->fleet, &trust);
         apply_config(daemon, config);
         log_info("configuration read again");
     }
@@ -320,6 +327,7 @@ static void on_client_stopped(void *user)
                               (uv_handle_t *)&daemon->farewell, (uv_handle_t *)&daemon->stop_guard};
     for (size_t i = 0; i < sizeof handles / sizeof handles[0]; i++)
         close_handle(handles[i]);
+    model_watch_stop(&daemon->watch);
 }
 
 static void on_journal_stopped(void *user)
@@ -400,8 +408,8 @@ static int start_models(struct daemon *daemon, struct diag *diag)
         assignments_deinit(&assignments);
         diag_errno(diag, r, "fleet");
     }
-    if (r == 0 && state && !*warning.text)
-        replace_outdated_state(daemon, state);
+    if (r == 0)
+        replace_outdated_state(daemon, state, *warning.text);
     free(state);
     return r;
 }
@@ -448,6 +456,15 @@ static void start_handles(struct daemon *daemon)
     uv_timer_start(&daemon->tick, on_tick, TICK_MS, TICK_MS);
 }
 
+/* A directory that cannot be watched can still be read when it is asked for. */
+static void start_watch(struct daemon *daemon)
+{
+    struct diag diag = DIAG_INIT;
+    if (daemon->config->models.watch &&
+        model_watch_start(&daemon->watch, &daemon->fleet, &diag) < 0)
+        log_error("models.watch: %s", diag.text);
+}
+
 static int start(struct daemon *daemon, struct diag *diag)
 {
     int r = start_models(daemon, diag);
@@ -466,6 +483,7 @@ static int start(struct daemon *daemon, struct diag *diag)
     if (r < 0)
         return diag_errno(diag, r, "journal");
     start_handles(daemon);
+    start_watch(daemon);
     return start_client(daemon, diag);
 }
 

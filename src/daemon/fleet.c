@@ -1,6 +1,7 @@
 #include "daemon/fleet.h"
 
 #include "base/log.h"
+#include "daemon/fleet_internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -94,7 +95,7 @@ void fleet_thresholds(const struct fleet *fleet, const struct model *model, doub
 
 /* A set always holds what is intended, a swap under way included: sets replace each other in the
  * mailbox. */
-static int post_set(struct fleet *fleet)
+int fleet_post_set(struct fleet *fleet)
 {
     struct scoring_set *set = scoring_set_new(fleet->generation + 1, fleet->count);
     if (!set)
@@ -113,18 +114,16 @@ static int post_set(struct fleet *fleet)
 
 void fleet_post_if_dirty(struct fleet *fleet)
 {
-    if (fleet->dirty && post_set(fleet) < 0)
+    if (fleet->dirty && fleet_post_set(fleet) < 0)
         log_error("out of memory: new robots are not scored yet");
 }
 
-/* ---- swap ---- */
-
-static void reconcile(struct fleet *fleet);
+/* ---- swaps ---- */
 
 /* An assignment that was made for a command that failed must not part its robot from the default,
  * nor one that the configuration no longer names. Its model is the default's, which only a swap
  * could have changed. */
-static void drop_own(struct fleet *fleet, struct assignment *own)
+void fleet_drop_own(struct fleet *fleet, struct assignment *own)
 {
     for (size_t i = 0; i < fleet->count; i++) {
         if (fleet->robot[i]->assignment == own)
@@ -133,144 +132,17 @@ static void drop_own(struct fleet *fleet, struct assignment *own)
     assignments_drop(&fleet->assignments, own);
 }
 
-static void end_swap(struct fleet *fleet, const struct swap_outcome *outcome)
-{
-    struct swap *swap = &fleet->swap;
-    swap_done *done = swap->done;
-    void *user = swap->user;
-    if (swap->made_own && *outcome->code)
-        drop_own(fleet, swap->assignment);
-    struct model *candidate = swap->candidate;
-    free(swap->path);
-    bool stopping = swap->stopping;
-    *swap = (struct swap){.stopping = stopping};
-    if (done)
-        done(user, outcome);
-    model_unref(candidate);
-    if (!stopping)
-        reconcile(fleet);
-}
-
-static void fail_swap(struct fleet *fleet, const char *code, const char *message)
-{
-    char text[DIAG_TEXT_MAX];
-    memccpy(text, message, '\0', sizeof text - 1);
-    text[sizeof text - 1] = '\0';
-    const struct swap_outcome outcome = {.code = code, .message = text};
-    log_warning("model not swapped: %s", text);
-    end_swap(fleet, &outcome);
-}
-
-/* The scorer uses the candidate from now on: the results that follow are its. */
-static void finish_swap(struct fleet *fleet)
-{
-    struct swap *swap = &fleet->swap;
-    struct assignment *assignment = swap->assignment;
-    double thresholds[MODEL_DETECTORS_MAX];
-    fleet_thresholds(fleet, swap->candidate, thresholds);
-    for (size_t i = 0; i < fleet->count; i++) {
-        struct robot *robot = fleet->robot[i];
-        if (robot->assignment != assignment)
-            continue;
-        bool longer = swap->candidate->span > robot->model->span;
-        if (robot_set_model(robot, swap->candidate, thresholds) < 0) {
-            log_error("%s: out of memory: its windows stay as long as before", robot->name);
-            swap->rejoin = false; /* it still needs the model of its assignment */
-        }
-        robot->scored &= !longer;
-    }
-    log_info("model %s version %lld is in use%s%s", swap->candidate->name,
-             (long long)swap->candidate->version, *assignment->key ? " by robot " : "",
-             assignment->key);
-    if (swap->rejoin)
-        drop_own(fleet, assignment);
-    else
-        assignment_activate(assignment, swap->name, model_ref(swap->candidate));
-    if (fleet->on_state_changed)
-        fleet->on_state_changed(fleet->user);
-    const struct swap_outcome outcome = {.code = "", .message = "", .model = swap->candidate};
-    end_swap(fleet, &outcome);
-}
-
 void fleet_on_set(struct fleet *fleet, uint64_t generation, bool ok, const char *reason)
 {
-    struct swap *swap = &fleet->swap;
     if (!ok)
         log_error("scoring set %llu refused: %s", (unsigned long long)generation, reason);
-    if (swap->generation == 0 || generation < swap->generation)
-        return;
-    if (ok) {
-        finish_swap(fleet);
-        return;
-    }
-    /* Robots that were added meanwhile were in the refused set too: post one without the candidate.
-     */
-    model_unref(swap->candidate);
-    swap->candidate = NULL;
-    if (post_set(fleet) < 0)
-        fleet->dirty = true;
-    fail_swap(fleet, "model_invalid", reason);
-}
-
-static void post_candidate(struct fleet *fleet)
-{
-    struct swap *swap = &fleet->swap;
-    struct diag diag = DIAG_INIT;
-    if (model_same_channels(swap->assignment->model, swap->candidate, &diag) < 0) {
-        diag_prefix(&diag, "model %s has other channels", swap->name);
-        fail_swap(fleet, "model_invalid", diag.text);
-        return;
-    }
-    if (post_set(fleet) < 0)
-        fail_swap(fleet, "model_invalid", "out of memory");
-    else
-        swap->generation = fleet->generation;
-}
-
-static void load_in_pool(uv_work_t *work)
-{
-    struct swap *swap = work->data;
-    swap->loaded.result = model_load(swap->path, &swap->loaded.model, &swap->loaded.diag);
-}
-
-static void on_loaded(uv_work_t *work, int status)
-{
-    struct swap *swap = work->data;
-    struct fleet *fleet = swap->fleet;
-    swap->candidate = swap->loaded.model;
-    if (swap->stopping)
-        fail_swap(fleet, "stopping", "the daemon is stopping");
-    else if (status < 0 || swap->loaded.result < 0)
-        fail_swap(fleet, swap->loaded.result == -ENOENT ? "model_not_found" : "model_invalid",
-                  swap->loaded.diag.text);
-    else
-        post_candidate(fleet);
+    if (fleet->swap.generation != 0 && generation >= fleet->swap.generation)
+        swap_on_set(fleet, ok, reason);
 }
 
 void fleet_abandon_swap(struct fleet *fleet)
 {
-    fleet->swap.stopping = true;
-    if (fleet->swap.generation != 0)
-        fail_swap(fleet, "stopping", "the daemon is stopping");
-}
-
-static int start_swap(struct fleet *fleet, struct assignment *assignment, const char *name,
-                      swap_done *done, void *user)
-{
-    struct swap *swap = &fleet->swap;
-    char target[NAME_MAX_LENGTH + 1];
-    strcpy(target, name);
-    *swap = (struct swap){
-        .busy = true, .fleet = fleet, .assignment = assignment, .done = done, .user = user};
-    strcpy(swap->name, target);
-    swap->path = assignments_path(&fleet->assignments, target);
-    swap->work.data = swap;
-    if (!swap->path || uv_queue_work(fleet->loop, &swap->work, load_in_pool, on_loaded) < 0) {
-        free(swap->path);
-        *swap = (struct swap){0};
-        return -ENOMEM;
-    }
-    return 0;
+    swap_abandon(fleet);
 }
 
 static const char *configured_name(const struct config *config, const char *key)
@@ -310,52 +182,48 @@ static int find_target(struct fleet *fleet, const char *robot, struct assignment
     return 0;
 }
 
-int fleet_reload(struct fleet *fleet, const char *model, const char *robot, swap_done *done,
-                 void *user)
+int fleet_reload(struct fleet *fleet, const struct swap_request *request)
 {
     struct assignment *assignment = NULL;
     bool made_own;
     if (fleet->swap.busy)
         return -EBUSY;
-    int r = find_target(fleet, robot, &assignment, &made_own);
+    int r = find_target(fleet, request->robot, &assignment, &made_own);
     if (r < 0)
         return r;
-    r = start_swap(fleet, assignment, *model ? model : assignment->active, done, user);
-    if (r == 0)
-        fleet->swap.made_own = made_own;
-    else if (made_own)
-        drop_own(fleet, assignment);
+    struct swap_request named = *request;
+    if (!*named.model)
+        named.model = assignment->active;
+    r = swap_start(fleet, assignment, SWAP_RELOAD, &named, made_own);
+    if (r < 0 && made_own)
+        fleet_drop_own(fleet, assignment);
     return r;
 }
 
-int fleet_rollback(struct fleet *fleet, const char *robot, swap_done *done, void *user)
+int fleet_rollback(struct fleet *fleet, const struct swap_request *request)
 {
     struct assignment *assignment = NULL;
     if (fleet->swap.busy)
         return -EBUSY;
     bool made_own;
-    int r = find_target(fleet, robot, &assignment, &made_own);
+    int r = find_target(fleet, request->robot, &assignment, &made_own);
     if (r < 0)
         return r;
     if (made_own)
-        drop_own(fleet, assignment); /* so there is no model before */
+        fleet_drop_own(fleet, assignment); /* so there is no model before */
     if (made_own || !*assignment->previous_name)
         return -ENODATA;
+    struct swap_request named = *request;
+    named.model = assignment->previous_name;
     if (!assignment->previous)
-        return start_swap(fleet, assignment, assignment->previous_name, done, user);
-    fleet->swap = (struct swap){.busy = true,
-                                .fleet = fleet,
-                                .assignment = assignment,
-                                .candidate = model_ref(assignment->previous),
-                                .done = done,
-                                .user = user};
-    strcpy(fleet->swap.name, assignment->previous_name);
-    post_candidate(fleet);
+        return swap_start(fleet, assignment, SWAP_ROLLBACK, &named, false);
+    swap_start_with(fleet, assignment, SWAP_ROLLBACK, &named, model_ref(assignment->previous));
     return 0;
 }
 
-/* ---- configuration
- * ------------------------------------------------------------------------------------------- */
+/* ---- what the configuration and the directory ask for ---- */
+
+#define BY_CONFIGURATION "configuration"
 
 /* A robot that the configuration no longer names follows the default again, or stays as it is where
  * there is none with its channels. */
@@ -364,17 +232,13 @@ static void start_rejoin(struct fleet *fleet, struct assignment *own)
     struct assignment *standard = assignments_find(&fleet->assignments, ASSIGNMENT_DEFAULT);
     if (!standard || standard == own)
         return;
-    fleet->swap = (struct swap){.busy = true,
-                                .fleet = fleet,
-                                .assignment = own,
-                                .candidate = model_ref(standard->model),
-                                .rejoin = true};
-    post_candidate(fleet);
+    const struct swap_request request = {.model = standard->active, .who = BY_CONFIGURATION};
+    swap_start_with(fleet, own, SWAP_REJOIN, &request, model_ref(standard->model));
 }
 
-/* Starts the next swap that the configuration asks for; called again when it has ended. A model
- * that cannot be loaded is not tried again before the configuration changes again. */
-static void reconcile(struct fleet *fleet)
+/* Starts the next swap that the configuration asks for. A model that cannot be loaded is not tried
+ * again before the configuration changes again. */
+static void follow_configuration(struct fleet *fleet)
 {
     for (size_t i = 0; i < fleet->config->models.robots.count; i++) {
         struct assignment *own;
@@ -390,10 +254,97 @@ static void reconcile(struct fleet *fleet)
         if (!strcmp(wanted, assignment->configured))
             continue;
         strcpy(assignment->configured, wanted);
+        const struct swap_request request = {.model = wanted, .who = BY_CONFIGURATION};
         if (!*wanted)
             start_rejoin(fleet, assignment);
-        else if (start_swap(fleet, assignment, wanted, NULL, NULL) < 0)
+        else if (swap_start(fleet, assignment, SWAP_CONFIGURED, &request, false) < 0)
             log_error("out of memory: model %s is not loaded", wanted);
+    }
+}
+
+/* One that has read the same file again already: its model is shared. */
+static struct assignment *find_reread(const struct assignments *assignments,
+                                      const struct assignment *assignment)
+{
+    for (size_t i = 0; i < assignments->count; i++) {
+        struct assignment *item = assignments->item[i];
+        if (!item->reread && item->model != assignment->model &&
+            !strcmp(item->active, assignment->active))
+            return item;
+    }
+    return NULL;
+}
+
+static void follow_directory(struct fleet *fleet)
+{
+    for (size_t i = 0; i < fleet->assignments.count && !fleet->swap.busy; i++) {
+        struct assignment *assignment = fleet->assignments.item[i];
+        if (!assignment->reread)
+            continue;
+        const struct swap_request request = {.model = assignment->active,
+                                             .who = assignment->reread};
+        const struct assignment *other = find_reread(&fleet->assignments, assignment);
+        assignment->reread = NULL;
+        if (other)
+            swap_start_with(fleet, assignment, SWAP_REREAD, &request, model_ref(other->model));
+        else if (swap_start(fleet, assignment, SWAP_REREAD, &request, false) < 0)
+            log_error("out of memory: model %s is not read again", assignment->active);
+    }
+}
+
+void fleet_reconcile(struct fleet *fleet)
+{
+    if (fleet->swap.busy || fleet->swap.stopping || fleet->reconciling)
+        return;
+    fleet->reconciling = true; /* a swap that fails at once must not bring us here again */
+    follow_configuration(fleet);
+    follow_directory(fleet);
+    fleet->reconciling = false;
+}
+
+bool fleet_touch(struct fleet *fleet, const char *name)
+{
+    bool used = false;
+    for (size_t i = 0; i < fleet->assignments.count; i++) {
+        struct assignment *assignment = fleet->assignments.item[i];
+        bool meant = !name || !strcmp(assignment->active, name);
+        assignment->touched |= meant;
+        used |= meant;
+    }
+    return used;
+}
+
+void fleet_reread_touched(struct fleet *fleet, const char *who)
+{
+    for (size_t i = 0; i < fleet->assignments.count; i++) {
+        struct assignment *assignment = fleet->assignments.item[i];
+        if (assignment->touched)
+            assignment->reread = who;
+        assignment->touched = false;
+    }
+    fleet_reconcile(fleet);
+}
+
+bool fleet_model_in_doubt(const struct fleet *fleet)
+{
+    bool doubt = false;
+    for (size_t i = 0; i < fleet->assignments.count; i++)
+        doubt |= fleet->assignments.item[i]->unasked || fleet->assignments.item[i]->refused;
+    return doubt;
+}
+
+/* By other rules, or another key, what is in use has to be looked at again, and what was in use
+ * before when it is wanted. */
+void fleet_set_trust(struct fleet *fleet, const struct trust *trust)
+{
+    if (trust_same(&fleet->assignments.trust, trust))
+        return;
+    fleet->assignments.trust = *trust;
+    for (size_t i = 0; i < fleet->assignments.count; i++) {
+        struct assignment *assignment = fleet->assignments.item[i];
+        model_unref(assignment->previous);
+        assignment->previous = NULL;
+        assignment->reread = BY_CONFIGURATION;
     }
 }
 
@@ -407,6 +358,5 @@ void fleet_set_config(struct fleet *fleet, const struct config *config)
     }
     fleet->dirty = true; /* the scorer attributes by the thresholds in its set */
     fleet_post_if_dirty(fleet);
-    if (!fleet->swap.busy)
-        reconcile(fleet);
+    fleet_reconcile(fleet);
 }

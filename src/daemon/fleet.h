@@ -1,10 +1,8 @@
 /*
- * fleet: the robots, their models, and the swap of a model while they are being scored.
+ * fleet: the robots, their models, and who wants which: operators, the configuration, the
+ * directory.
  *
- * A swap reads and checks the file in libuv's pool, posts a scoring set with the new model, and
- * takes effect when the scorer has adopted that set: then the loop's side of the affected robots
- * changes too, between two results. Until then, and if anything fails, the old model goes on. One
- * swap at a time. Thread: the loop.
+ * Models are exchanged by swap.h, one after the other. Thread: the loop.
  */
 #ifndef ARMWATCH_DAEMON_FLEET_H
 #define ARMWATCH_DAEMON_FLEET_H
@@ -14,40 +12,11 @@
 #include "daemon/assignments.h"
 #include "daemon/robot.h"
 #include "daemon/scorer.h"
+#include "daemon/swap.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <uv.h>
-
-/* How a swap ended: code is "" on success, else one of model_not_found, model_invalid, no_previous,
- * unknown_robot. */
-struct swap_outcome {
-    const char *code;
-    const char *message;
-    const struct model *model; /* on success: the one in use now */
-};
-typedef void swap_done(void *user, const struct swap_outcome *outcome);
-
-struct swap {
-    bool busy;
-    bool stopping;
-    uv_work_t work;
-    struct fleet *fleet;
-    struct assignment *assignment;
-    char name[NAME_MAX_LENGTH + 1];
-    char *path;
-    struct model *candidate; /* part of every set that is posted */
-    bool made_own;           /* the assignment was made for this swap: it goes if the swap fails */
-    bool rejoin;             /* to the default's model: the assignment goes if the swap succeeds */
-    struct {                 /* of the pool while the file is read */
-        struct model *model;
-        int result;
-        struct diag diag;
-    } loaded;
-    uint64_t generation; /* of the first set with the candidate; 0: not posted yet */
-    swap_done *done;
-    void *user;
-};
 
 struct fleet {
     uv_loop_t *loop;
@@ -61,6 +30,7 @@ struct fleet {
     uint64_t generation;
     bool dirty; /* a robot is in no posted set yet */
     struct swap swap;
+    bool reconciling;
     void (*on_state_changed)(void *user); /* the assignments changed: save them */
     void *user;
 };
@@ -85,17 +55,29 @@ void fleet_thresholds(const struct fleet *fleet, const struct model *model, doub
 /* The scorer's answer to a set. */
 void fleet_on_set(struct fleet *fleet, uint64_t generation, bool ok, const char *reason);
 
-/* Starts a swap to a named model ("" = read the current file again), of one robot or ("") of the
- * default assignment. Errors: -EBUSY another is under way; -ENOENT no such robot; -ENOMEM.
- * Otherwise `done` is called, perhaps at once. */
-int fleet_reload(struct fleet *fleet, const char *model, const char *robot, swap_done *done,
-                 void *user);
+/* Starts a swap. Errors: -EBUSY another is under way; -ENOENT no such robot; -ENOMEM. Otherwise
+ * `done` is called, perhaps at once. */
+int fleet_reload(struct fleet *fleet, const struct swap_request *request);
 /* Back to the model before. Errors: as above; -ENODATA there is none. */
-int fleet_rollback(struct fleet *fleet, const char *robot, swap_done *done, void *user);
+int fleet_rollback(struct fleet *fleet, const struct swap_request *request);
+
+/* A model's file has changed (NULL: perhaps any). False if nobody uses it. */
+bool fleet_touch(struct fleet *fleet, const char *name);
+/* The files that were touched have settled: they are read again, one after the other. who: static
+ * text for the audit line. */
+void fleet_reread_touched(struct fleet *fleet, const char *who);
+
+/* A model is in use that is older than one before it though nobody asked for it, or what the
+ * configuration or the directory wants was refused. */
+bool fleet_model_in_doubt(const struct fleet *fleet);
 
 /* The daemon stops and the scorer is gone: a swap that waits for it ends; one that is still being
  * read ends when it was. */
 void fleet_abandon_swap(struct fleet *fleet);
+
+/* Other rules for signatures, before the configuration that they are from: the files of the models
+ * in use are read again. One that is refused goes on, and is told of. */
+void fleet_set_trust(struct fleet *fleet, const struct trust *trust);
 
 /* Another configuration: budgets change at once; models that it names differently are swapped in
  * one after the other. */

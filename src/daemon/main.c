@@ -42,6 +42,17 @@ static void tell_of_abort(void)
     sigaction(SIGABRT, &action, NULL);
 }
 
+/* What a start finds wrong and no other start would find otherwise: a model, a key, a secret. */
+static bool is_configuration(int error)
+{
+    static const int errors[] = {EINVAL, ENOENT, EKEYREJECTED, ELOOP, EACCES};
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        if (error == -errors[i])
+            return true;
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
@@ -93,5 +104,5 @@ int main(int argc, char **argv)
     if (r == 0)
         return EXIT_SUCCESS;
     log_error("%s", diag.text);
-    return r == -EINVAL || r == -ENOENT ? EXIT_CONFIG : EXIT_FAILURE;
+    return is_configuration(r) ? EXIT_CONFIG : EXIT_FAILURE;
 }

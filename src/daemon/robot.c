@@ -40,7 +40,7 @@ struct robot *robot_new(const char *name, size_t number, struct model *model, do
     }
     strcpy(robot->name, name);
     robot->number = number;
-    robot->model = model;
+    robot->model = model_ref(model);
     robot->score = -1;
     robot->state = ROBOT_STATES; /* none was published yet */
     robot->state_since_ns = clock_realtime_ns();
@@ -54,6 +54,7 @@ void robot_free(struct robot *robot)
         return;
     track_deinit(&robot->track);
     stability_deinit(&robot->stability);
+    model_unref(robot->model);
     free(robot);
 }
 
@@ -62,7 +63,8 @@ int robot_set_model(struct robot *robot, struct model *model, const double *thre
     int r = track_set_model(&robot->track, model);
     if (r < 0)
         return r;
-    robot->model = model;
+    model_unref(robot->model);
+    robot->model = model_ref(model);
     alert_set_model(&robot->alert, model, thresholds);
     stability_set_model(&robot->stability, model);
     return 0;

@@ -81,7 +81,7 @@ struct robot {
     char name[NAME_MAX_LENGTH + 1];
     size_t number; /* in scoring sets */
     struct assignment *assignment;
-    struct model *model; /* borrowed from the assignment: the one that its results are from */
+    struct model *model; /* the one that its results are from: usually the assignment's */
     struct track track;
     struct alert alert;
     struct sensor_fault fault;

@@ -19,14 +19,14 @@
 
 /* Why the service is degraded. */
 enum service_trouble {
-    SERVICE_SCORER,       /* the scorer makes no progress */
-    SERVICE_OUTBOX,       /* messages found no room */
-    SERVICE_REFUSED,      /* the broker refused a publish: permissions */
-    SERVICE_ROBOTS,       /* robots beyond robots.max, or without a model */
-    SERVICE_MODEL,        /* a saved model could not be loaded at the start */
-    SERVICE_STATE,        /* the state could not be saved */
-    SERVICE_JOURNAL,      /* alerts are sent, but cannot be kept on the disk */
-    SERVICE_SILENT,       /* more than half of the robots fell silent together */
+    SERVICE_SCORER,  /* the scorer makes no progress */
+    SERVICE_OUTBOX,  /* messages found no room */
+    SERVICE_REFUSED, /* the broker refused a publish: permissions */
+    SERVICE_ROBOTS,  /* robots beyond robots.max, or without a model */
+    SERVICE_MODEL,   /* a saved model could not be used at the start; see fleet_model_in_doubt */
+    SERVICE_STATE,   /* the state could not be saved */
+    SERVICE_JOURNAL, /* alerts are sent, but cannot be kept on the disk */
+    SERVICE_SILENT,  /* more than half of the robots fell silent together */
     SERVICE_SUBSCRIPTION, /* the broker refused one: permissions */
     SERVICE_NO_SAMPLES,   /* none has come since the start, though they could be heard */
     SERVICE_CLIENT_ID,    /* another client uses the same id at the broker */

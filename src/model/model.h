@@ -16,6 +16,7 @@
 #include "base/name.h"
 #include "model/derived.h"
 #include "model/detector.h"
+#include "model/signature.h"
 
 #include <float.h>
 #include <stdbool.h>
@@ -47,6 +48,7 @@ struct model {
     char name[NAME_MAX_LENGTH + 1];
     int64_t version;
     char sha256[HASH_HEX_SIZE];
+    enum signature_verdict signature; /* of the file, where somebody looked: see trust.h */
     size_t channels;
     size_t width;                  /* of a row: the channels of a sample, and the derived ones */
     struct model_channel *channel; /* [width] in the order of a row's values */

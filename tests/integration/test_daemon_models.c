@@ -1,10 +1,9 @@
 /* Which model judges which robot: reload, rollback, what is refused, what is remembered. */
-#include "cell.h"
+#include "swaps.h"
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "lab/draft.h"
-#include "lab/runner.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -20,7 +19,7 @@
 
 #include <cmocka.h>
 
-#define SPAN 5
+#define SPAN SWAPS_SPAN
 #define IN_USE "is in use"
 
 static void expect_ok(cJSON *reply, double version)
@@ -39,74 +38,10 @@ static void reload(struct cell *cell, const char *model, double version)
     expect_ok(cell_command(cell, body), version);
 }
 
-/* Number in the newest score of a robot; -1 where there is none. */
-static double last_version(const struct cell *cell, const char *robot)
-{
-    cJSON *score = cell_last_json(cell, cell_topic(robot, "score"));
-    double version = score ? json_number(score, "model_version") : -1;
-    cJSON_Delete(score);
-    return version;
-}
-
 /* ---- swaps under load
  * -------------------------------------------------------------------------------------- */
 
-struct expected {
-    double *ratio;
-    double threshold;
-};
-
-static int note_ratio(const struct runner_row *row, void *user)
-{
-    struct expected *expected = user;
-    expected->ratio[row->row] = row->result.evaluated ? row->result.ratio : -1;
-    return 0;
-}
-
-static struct expected run_offline(const char *model_name, uint64_t seed, size_t rows)
-{
-    struct recording *recording = toy_arm_record(TOY_ARM_CHANNELS, seed, rows);
-    struct model *model = toy_arm_load(cell_models(), model_name);
-    struct expected expected = {.ratio = calloc(rows, sizeof(double)),
-                                .threshold = model_threshold(model, 0, CELL_FALSE_ALARMS)};
-    assert_non_null(expected.ratio);
-    assert_int_equal(runner_run(recording, model, CELL_FALSE_ALARMS, note_ratio, &expected), 0);
-    model_unref(model);
-    recording_free(recording);
-    return expected;
-}
-
-/* Every window once, in order, each by one whole model: the one whose version the score names. */
-static unsigned check_scores(const struct cell *cell, const char *robot, uint64_t seed, size_t rows)
-{
-    struct expected by[2] = {run_offline("cell", seed, rows), run_offline("cell-v2", seed, rows)};
-    unsigned changes = 0;
-    int version = 1;
-    size_t row = SPAN - 1;
-    const char *topic = cell_topic(robot, "score");
-    for (size_t i = 0; i < cell->watcher->message_count; i++) {
-        const struct peer_message *message = &cell->watcher->messages[i];
-        if (strcmp(message->topic, topic) != 0)
-            continue;
-        cJSON *score = json_parse(message->payload, message->size, NULL);
-        changes += (int)json_number(score, "model_version") != version;
-        version = (int)json_number(score, "model_version");
-        assert_in_range(version, 1, 2);
-        const struct expected *expected = &by[version - 1];
-        double threshold = json_number(json_at(score, "detectors")->child, "threshold");
-        if (json_number(score, "seq") != (double)row ||
-            fabs(json_number(score, "score") / expected->ratio[row] - 1) > 1e-5 ||
-            fabs(threshold / expected->threshold - 1) > 1e-5)
-            fail_msg("%s, row %zu: %s, expected %.9g, threshold %.9g", robot, row, message->payload,
-                     expected->ratio[row], expected->threshold);
-        row++;
-        cJSON_Delete(score);
-    }
-    assert_int_equal(row, rows);
-    free(by[0].ratio);
-    free(by[1].ratio);
-    return changes;
-}
+static const struct swaps_model versions[] = {{"cell", "cell", 1}, {"cell-v2", "cell", 2}};
 
 static void test_swaps_under_load(void **state)
 {
@@ -118,22 +53,19 @@ static void test_swaps_under_load(void **state)
     cell_stream_start(cell, robots, 2);
     cell_wait(cell, robots[0].arm.row > 50, 5000);
     reload(cell, "cell-v2", 2);
-    cell_wait(cell, last_version(cell, "a") == 2 && last_version(cell, "b") == 2, 5000);
+    cell_wait(cell, swaps_last_version(cell, "a") == 2 && swaps_last_version(cell, "b") == 2, 5000);
     expect_ok(cell_command(cell, "\"command\":\"rollback\""), 1);
-    cell_wait(cell, last_version(cell, "a") == 1 && last_version(cell, "b") == 1, 5000);
+    cell_wait(cell, swaps_last_version(cell, "a") == 1 && swaps_last_version(cell, "b") == 1, 5000);
     expect_ok(cell_command(cell, "\"command\":\"rollback\""), 2); /* forward again */
-    cell_wait(cell, last_version(cell, "a") == 2, 5000);
+    cell_wait(cell, swaps_last_version(cell, "a") == 2, 5000);
     cell_refused(cell, "\"command\":\"reload\",\"model\":\"nothing\"", "model_not_found");
     for (int i = 0; i < 20; i++)
         reload(cell, "cell-v2", 2);
     expect_ok(cell_command(cell, "\"command\":\"reload\""), 2); /* the current file again */
     cell_stream_stop(cell);
     for (size_t i = 0; i < 2; i++) {
-        double windows = (double)robots[i].arm.row - SPAN + 1;
-        cell_wait(cell, cell_counter(cell, robots[i].name, "scored") == windows, 5000);
-        cell_wait(cell, cell_count(cell, cell_topic(robots[i].name, "score")) == (size_t)windows,
-                  5000);
-        assert_int_equal(check_scores(cell, robots[i].name, 300 + i, robots[i].arm.row), 3);
+        swaps_wait(cell, &robots[i]);
+        assert_int_equal(swaps_check(cell, &robots[i], 300 + i, versions, 2), 3);
         assert_true(cell_counter(cell, robots[i].name, "gaps") == 0);
         assert_int_equal(cell_count(cell, cell_topic(robots[i].name, "alert")), 0);
     }
@@ -265,7 +197,7 @@ static void test_bad_models_are_refused(void **state)
         snprintf(body, sizeof body, "\"command\":\"reload\",%s", cases[i].body);
         cell_refused(cell, body, cases[i].code);
         cell_run(cell, &robot, 5, 0);
-        assert_true(last_version(cell, "a") == 1);
+        assert_true(swaps_last_version(cell, "a") == 1);
     }
     cell_refused(cell, "\"command\":\"rollback\"", "no_previous");
     cell_refused(cell, "\"command\":\"rollback\",\"robot\":\"a\"", "no_previous");
@@ -273,8 +205,8 @@ static void test_bad_models_are_refused(void **state)
     /* The failed reload of robot a alone has not parted it from the default. */
     reload(cell, "cell-v2", 2);
     cell_run(cell, &robot, 5, 0);
-    assert_true(last_version(cell, "a") == 2);
-    assert_int_equal(check_scores(cell, "a", 303, robot.arm.row), 1);
+    assert_true(swaps_last_version(cell, "a") == 2);
+    assert_int_equal(swaps_check(cell, &robot, 303, versions, 2), 1);
     cell_stop(cell);
 }
 
@@ -509,16 +441,16 @@ static void test_model_of_one_robot(void **state)
               2);
     for (int i = 0; i < 2; i++)
         cell_run(cell, &robots[i], 10, 0);
-    assert_true(last_version(cell, "a") == 2 && last_version(cell, "b") == 1);
+    assert_true(swaps_last_version(cell, "a") == 2 && swaps_last_version(cell, "b") == 1);
     assert_true(default_version(cell) == 1);
     cell_stop(cell);
     cell_start(cell);
     for (int i = 0; i < 2; i++)
         cell_run(cell, &robots[i], 10, 0);
-    assert_true(last_version(cell, "a") == 2 && last_version(cell, "b") == 1);
+    assert_true(swaps_last_version(cell, "a") == 2 && swaps_last_version(cell, "b") == 1);
     expect_ok(cell_command(cell, "\"command\":\"rollback\",\"robot\":\"a\""), 1);
     cell_run(cell, &robots[0], 5, 0);
-    assert_true(last_version(cell, "a") == 1);
+    assert_true(swaps_last_version(cell, "a") == 1);
     cell_stop(cell);
 }
 
@@ -655,7 +587,7 @@ static void test_two_models_and_templates(void **state)
     cell_wait(cell, cell_count(cell, "armwatch/robot/small/score") == 1, 3000);
     assert_true(cell_last_says(cell, "armwatch/robot/large/score", "model", "cell"));
     assert_true(cell_last_says(cell, "armwatch/robot/small/score", "model", "other"));
-    assert_true(last_version(cell, "small") == 7);
+    assert_true(swaps_last_version(cell, "small") == 7);
     send_on(cell, "plant/kuka/small/velocity", "[1,2,3,4]"); /* the other's channels */
     cell_wait(cell, cell_counter(cell, "small", "rejected.wrong_count") == 1, 3000);
     cell_refused(cell, "\"command\":\"reload\",\"model\":\"cell\",\"robot\":\"small\"",

@@ -285,7 +285,7 @@ static void test_default_model_changes(void **state)
     cell_configure(cell, "models.default", "\"missing\"");
     cell_write_config(cell);
     hup(cell, READ_AGAIN);
-    cell_wait(cell, daemon_process_logged(cell->daemon, "model not swapped") == 1, 3000);
+    cell_wait(cell, daemon_process_logged(cell->daemon, "refused (model_not_found)") == 1, 3000);
     cell_configure(cell, "models.robots", "{\"kuka1\":\"cell\"}");
     cell_configure(cell, "models.default", "\"cell-v2\"");
     cell_write_config(cell);

@@ -24,7 +24,9 @@ LAYERS = {
 HOMES = {
     "cjson/cJSON.h": ["base/json.h"],
     "sqlite3.h": ["daemon/journal_file.c"],
-    "openssl/evp.h": ["base/hash.c"],
+    "openssl/evp.h": ["base/hash.c", "model/signature.c", "model/signature_key.c"],
+    "openssl/err.h": ["model/signature.c", "model/signature_key.c"],
+    "openssl/pem.h": ["model/signature_key.c"],
     "cblas.h": ["nn/blas.c"],
     "mosquitto.h": ["mqtt/"],
     "mqtt_protocol.h": ["mqtt/"],

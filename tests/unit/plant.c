@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "fake_client.h"
+#include "model/signature_key.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -30,11 +32,56 @@ void plant_set_directory(const char *path)
     assert_int_equal(mkdir(models, 0700), 0);
 }
 
+static const char *model_path(const char *file_name)
+{
+    static char path[256];
+    snprintf(path, sizeof path, "%s/models/%s.safetensors", directory, file_name);
+    return path;
+}
+
+void plant_add_model_as(const char *file_name, const struct tiny_model *tiny)
+{
+    tiny_model_write(tiny, model_path(file_name));
+}
+
 void plant_add_model(const struct tiny_model *tiny)
 {
+    plant_add_model_as(tiny->name, tiny);
+}
+
+static struct signature_private signing_key;
+
+void plant_make_key(void)
+{
+    char public_path[160], private_path[160];
+    struct diag diag = DIAG_INIT;
+    snprintf(public_path, sizeof public_path, "%s/model-pub.key", directory);
+    snprintf(private_path, sizeof private_path, "%s/model.key", directory);
+    unlink(public_path);
+    unlink(private_path);
+    if (signature_generate(&signing_key) < 0 ||
+        signature_key_write(&signing_key, private_path, public_path, &diag) < 0)
+        fail_msg("%s", diag.text);
+}
+
+void plant_sign(const char *file_name)
+{
+    void *data;
+    size_t size;
+    char path[300];
+    unsigned char signature[SIGNATURE_SIZE];
+    assert_int_equal(file_read(model_path(file_name), MODEL_FILE_MAX, &data, &size, NULL), 0);
+    assert_int_equal(signature_sign(&signing_key, data, size, signature), 0);
+    free(data);
+    snprintf(path, sizeof path, "%s.sig", model_path(file_name));
+    assert_int_equal(file_write(path, signature, sizeof signature, NULL), 0);
+}
+
+void plant_remove(const char *file)
+{
     char path[256];
-    snprintf(path, sizeof path, "%s/models/%s.safetensors", directory, tiny->name);
-    tiny_model_write(tiny, path);
+    snprintf(path, sizeof path, "%s/models/%s", directory, file);
+    assert_int_equal(unlink(path), 0);
 }
 
 struct config *plant_load_config(const char *models, const char *more)

@@ -33,6 +33,15 @@ void plant_set_directory(const char *path);
 /* Puts a model into the directory, under its name. */
 void plant_add_model(const struct tiny_model *tiny);
 
+/* The same under a file name of its own, in the place of what is there. */
+void plant_add_model_as(const char *file_name, const struct tiny_model *tiny);
+/* Makes a new pair of keys: the public one is "model-pub.key" beside the configuration, the private
+ * one signs from now on. */
+void plant_make_key(void);
+void plant_sign(const char *file_name);
+/* Removes a file, "NAME.safetensors" or its signature, from the directory of models. */
+void plant_remove(const char *file);
+
 /* models: the JSON of "models" without the directory; more: further members, each with a comma
  * before it; state: the saved state or NULL. */
 void plant_start(struct plant *plant, const char *models, const char *more, const char *state);

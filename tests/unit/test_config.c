@@ -37,6 +37,9 @@ static void test_defaults(void **state)
     assert_string_equal(config->models.directory, "/var/lib/armwatch/models");
     assert_string_equal(config->models.default_name, "m");
     assert_int_equal(config->models.robots.count, 0);
+    assert_string_equal(config->models.signature, "warn");
+    assert_null(config->models.public_key_file);
+    assert_false(config->models.watch);
     assert_true(config->alerts.false_alarms_per_day == 0);
     assert_true(config->alerts.reassert_s == 60);
     assert_int_equal(config->input.gate_mode.count, 1);
@@ -125,6 +128,13 @@ static void test_refusals(void **state)
         {WITH("\"log\":{\"level\":\"loud\"}"), "log.level", "\"loud\"", "error|warning|info|debug"},
         {WITH("\"log\":{\"level\":\"info|debug\"}"), "log.level", "\"info|debug\"", "error|"},
         {WITH("\"log\":{\"level\":\"inf\"}"), "log.level", "\"inf\"", "error|"},
+        {"{\"mqtt\":{\"url\":\"mqtt://h\"},\"models\":{\"default\":\"m\",\"signature\":\"on\"}}",
+         "models.signature", "\"on\"", "off|warn|require"},
+        {"{\"mqtt\":{\"url\":\"mqtt://h\"},\"models\":{\"default\":\"m\","
+         "\"signature\":\"require\"}}",
+         "models.signature", "require", "needs models.public_key_file"},
+        {"{\"mqtt\":{\"url\":\"mqtt://h\"},\"models\":{\"default\":\"m\",\"watch\":1}}",
+         "models.watch", "a number", "true or false"},
         {WITH("\"log\":{\"level\":3}"), "log.level", "a number", "a string"},
         {WITH("\"instance\":\"a b\""), "instance", "\"a b\"", "A-Z a-z 0-9"},
         {WITH("\"instance\":null"), "instance", "null", "a string"},

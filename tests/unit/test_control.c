@@ -3,7 +3,9 @@
 #include "fixture.h"
 #include "plant.h"
 
+#include <fcntl.h>
 #include <math.h>
+#include <sys/stat.h>
 
 #define REPLY "armwatch/service/cell7/control/reply"
 
@@ -15,6 +17,7 @@ static int setup_models(void **state)
     plant_set_directory(fixture_directory);
     plant_add_model(&(struct tiny_model){.name = "one"});
     plant_add_model(&(struct tiny_model){.name = "two", .version = 2});
+    plant_add_model_as("two-1", &(struct tiny_model){.name = "two", .version = 1});
     return r;
 }
 
@@ -115,6 +118,8 @@ static void test_status(void **state)
                    {"hours", 10 * 30 / 3600.0},
                    {"sessions", 1}};
     assert_string_equal(text(models->child, "name"), "one");
+    assert_string_equal(text(models->child, "signature"), "unchecked");
+    assert_int_equal(strlen(text(models->child, "sha256")), 64);
     for (size_t i = 0; i < sizeof promise / sizeof promise[0]; i++) {
         const cJSON *item = cJSON_GetObjectItemCaseSensitive(models->child, promise[i].key);
         assert_true(cJSON_IsNumber(item));
@@ -160,6 +165,7 @@ static void test_reload_answers_when_it_is_done(void **state)
     cJSON *reply = newest(REPLY);
     assert_string_equal(text(reply, "model"), "two");
     assert_int_equal(strlen(text(reply, "sha256")), 64);
+    assert_string_equal(text(reply, "signature"), "unchecked");
     cJSON_Delete(reply);
     expect_ok("42", "reload");
     command("{\"id\":\"44\",\"command\":\"rollback\"}");
@@ -200,6 +206,81 @@ static void test_errors(void **state)
     command("{\"command\":\"reload\",\"model\":\"none\"}");
     wait_messages(count + 1);
     expect_error("model_not_found");
+    command("{\"command\":\"reload\",\"model\":\"two\"}");
+    wait_messages(count + 2);
+    command("{\"command\":\"reload\",\"model\":\"two-1\"}");
+    wait_messages(count + 3);
+    expect_error("downgrade");
+}
+
+static void test_what_is_not_signed(void **state)
+{
+    plant_stop(&plant);
+    plant_make_key();
+    plant_sign("one");
+    plant_start(&plant,
+                "\"default\":\"one\",\"signature\":\"require\","
+                "\"public_key_file\":\"model-pub.key\"",
+                "", NULL);
+    command("{\"command\":\"reload\",\"model\":\"two\"}");
+    wait_messages(1);
+    expect_error("signature");
+    command("{\"id\":\"5\",\"command\":\"reload\"}");
+    wait_messages(2);
+    cJSON *reply = newest(REPLY);
+    assert_string_equal(text(reply, "signature"), "valid");
+    cJSON_Delete(reply);
+    plant_remove("one.safetensors.sig");
+}
+
+/* Runs a command and reads what was logged meanwhile. */
+static const char *logged_by(const char *payload)
+{
+    static char log[4096];
+    size_t count = fake_client.count;
+    fflush(stderr);
+    int saved = dup(STDERR_FILENO),
+        file = open(fixture_path("log"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+    assert_true(saved >= 0 && file >= 0);
+    dup2(file, STDERR_FILENO);
+    log_set_level(LOG_LEVEL_INFO);
+    command(payload);
+    for (int i = 0; fake_client.count == count && i < 1000; i++)
+        uv_run(&plant.loop, UV_RUN_ONCE);
+    log_set_level(LOG_LEVEL_ERROR);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    ssize_t size = pread(file, log, sizeof log - 1, 0);
+    close(file);
+    log[size > 0 ? size : 0] = '\0';
+    return log;
+}
+
+/* Who, what, how it ended, and of which bytes. */
+static void test_the_audit_line(void **state)
+{
+    const char *log = logged_by("{\"id\":\"42\",\"command\":\"reload\",\"model\":\"two\"}");
+    cJSON *reply = newest(REPLY);
+    char expected[300];
+    snprintf(
+        expected, sizeof expected,
+        "info: audit: control \"42\": reload two: two version 2 is in use, sha256 %s, signature "
+        "unchecked\n",
+        text(reply, "sha256"));
+    fixture_expect_text(log, expected);
+    cJSON_Delete(reply);
+    log = logged_by("{\"id\":\"43\",\"command\":\"rollback\",\"robot\":\"kuka1\"}");
+    fixture_expect_text(log,
+                        "warning: audit: control \"43\": rollback: refused (no_previous): there");
+    log = logged_by("{\"id\":\"44\",\"command\":\"reload\",\"model\":\"two-1\","
+                    "\"robot\":\"kuka1\"}");
+    fixture_expect_text(log, "warning: audit: control \"44\": reload two-1, robot kuka1: refused "
+                             "(downgrade): model two version 1 is older");
+    fixture_expect_text(log, "; sha256 of the file ");
+    log = logged_by("{\"id\":\"a\\\": x\\nb\\u007f\",\"command\":\"reload\",\"model\":\"none\"}");
+    fixture_expect_text(log, "audit: control \"a?:?x?b?\": reload none: refused (model_not_found)");
+    log = logged_by("{\"command\":\"explode\"}");
+    fixture_expect_text(log, "audit: control \"\": message: refused (unknown_command)");
 }
 
 static void test_retained_is_refused(void **state)
@@ -288,6 +369,8 @@ int main(void)
         cmocka_unit_test(test_status_of_many_models),
         TEST(test_reload_answers_when_it_is_done),
         TEST(test_errors),
+        TEST(test_what_is_not_signed),
+        TEST(test_the_audit_line),
         TEST(test_retained_is_refused),
         TEST(test_too_large_is_refused),
         TEST(test_a_repeated_id_is_not_run_twice),

@@ -54,6 +54,47 @@ static void test_read(void **state)
     expect_content(fixture_path("empty"), "");
 }
 
+static void test_a_link_is_not_followed(void **state)
+{
+    char link[256];
+    void *data = NULL;
+    size_t size;
+    struct diag diag = DIAG_INIT;
+    snprintf(link, sizeof link, "%s", fixture_path("link"));
+    assert_int_equal(symlink(fixture_write("eleven", "12345678901"), link), 0);
+    assert_int_equal(file_read(link, 100, &data, &size, &diag), 0);
+    free(data);
+    data = NULL;
+    assert_int_equal(file_read_nofollow(link, 100, &data, &size, &diag), -ELOOP);
+    fixture_expect_text(diag.text, "link: a symbolic link");
+    assert_null(data);
+    assert_int_equal(file_read_nofollow(fixture_path("eleven"), 100, &data, &size, &diag), 0);
+    assert_string_equal(data, "12345678901");
+    free(data);
+    assert_int_equal(file_read_nofollow(fixture_path("none"), 10, &data, &size, &diag), -ENOENT);
+    assert_int_equal(file_read_nofollow(fixture_path("eleven"), 10, &data, &size, &diag), -EFBIG);
+}
+
+static void test_create_never_overwrites(void **state)
+{
+    char path[256], link[256];
+    struct diag diag = DIAG_INIT;
+    struct stat st;
+    snprintf(path, sizeof path, "%s", fixture_path("out.key"));
+    assert_int_equal(file_create(path, "secret", 6, 0600, &diag), 0);
+    expect_content(path, "secret");
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(file_create(path, "other", 5, 0600, &diag), -EEXIST);
+    fixture_expect_text(diag.text, "out.key");
+    expect_content(path, "secret");
+    snprintf(link, sizeof link, "%s", fixture_path("dangling"));
+    assert_int_equal(symlink(fixture_path("nowhere"), link), 0);
+    assert_int_equal(file_create(link, "other", 5, 0600, &diag), -EEXIST);
+    assert_int_equal(access(fixture_path("nowhere"), F_OK), -1);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void test_write_replaces_whole(void **state)
 {
     char path[256];
@@ -105,6 +146,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read_refusals),
         cmocka_unit_test(test_read),
+        cmocka_unit_test(test_a_link_is_not_followed),
+        cmocka_unit_test(test_create_never_overwrites),
         cmocka_unit_test(test_write_replaces_whole),
         cmocka_unit_test(test_discard_leaves_the_old_file),
         cmocka_unit_test(test_write_errors),

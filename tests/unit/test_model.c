@@ -618,6 +618,11 @@ static void test_tensors_that_are_missing_poisoned_or_of_another_shape(void **st
     for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; i++) {
         expect_refused(&(struct tiny_model){.drop = tensors[i]}, tensors[i]);
         expect_refused(&(struct tiny_model){.poison = tensors[i]}, tensors[i]);
+        expect_refused(&(struct tiny_model){.poison = tensors[i], .poison_value = (double)INFINITY},
+                       tensors[i]);
+        expect_refused(
+            &(struct tiny_model){.poison = tensors[i], .poison_value = -(double)INFINITY},
+            tensors[i]);
     }
     for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; i++) {
         bool weight = strstr(tensors[i], ".0.weight"), maxima = strstr(tensors[i], "maxima");

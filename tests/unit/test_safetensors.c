@@ -335,6 +335,8 @@ static void test_refuses_sizes(void **state)
     expect_refused((struct file){.bytes = calloc(1, 8), .size = 8}, "start with {");
     expect_refused(make_file(3, "{}", NULL, 0), "cut short");
     expect_refused(make_file(UINT64_MAX, "{}", NULL, 0), "at most");
+    expect_refused(make_file(UINT64_C(1) << 63, "{}", NULL, 0), "at most");
+    expect_refused(make_file(UINT64_C(100) << 20, "{}", NULL, 0), "at most");
     expect_refused(make_file(SAFETENSORS_MAX_HEADER + 1, "{}", NULL, 0), "at most");
     /* a NUL after the value: what other readers take for the end */
     expect_refused(make_file(3, "{}", "\0", 1), "control character");

@@ -154,8 +154,8 @@ static void add(const struct output *output, const char *name, enum safetensors_
     assert_non_null(copy);
     memcpy(copy, values, count * size);
     if (t->poison && !strcmp(t->poison, name)) {
-        float f = NAN;
-        double d = (double)NAN;
+        double d = t->poison_value != 0 ? t->poison_value : (double)NAN;
+        float f = (float)d;
         memcpy(copy + (count - 1) * size, dtype == SAFETENSORS_F32 ? (void *)&f : (void *)&d, size);
     }
     if (t->reshape && !strcmp(t->reshape, name))

@@ -36,7 +36,8 @@ struct tiny_model {
     /* what is wrong with it */
     void (*edit)(cJSON *config);
     const char *drop;      /* a tensor that is left out */
-    const char *poison;    /* a tensor with a NaN in its last element */
+    const char *poison;    /* a tensor with this in its last element: */
+    double poison_value;   /* [NaN] */
     const char *reshape;   /* a tensor with an element too many */
     double wrong_selftest; /* the factor of the last self-test score */
 };
