@@ -182,6 +182,7 @@ CHECK(check_half_open)
     link_set(false);
     double lost_s = wait_logged(cell, "broker: the broker does not answer", 1, 20000);
     turn_for(cell, fault_long() ? 40 : 5);
+    assert_int_equal(times_online(cell), before);
     link_set(true);
     double found_s = wait_online_again(cell, before, 40000);
     fault_figure("known %.1f s after the link went down, online %.1f s after it came up", lost_s,
@@ -240,6 +241,7 @@ CHECK(check_frozen_broker)
     double lost_s = wait_logged(cell, "broker: ", before + 1, 20000);
     turn_for(cell, (fault_long() ? 30 : 12) - lost_s);
     double lag_ms = loop_lag_ms();
+    assert_int_equal(times_online(cell), before);
     broker_thaw(cell->harness->broker);
     double found_s = wait_online_again(cell, before, 40000);
     fault_figure("known after %.1f s; loop lag at worst %.0f ms (%.0f ms before); online %.1f s "

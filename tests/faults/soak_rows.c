@@ -154,7 +154,8 @@ static void restart_broker(void)
     cell_wait(cell,
               mqtt_client_online(cell->sender->client) && mqtt_client_online(cell->watcher->client),
               15000);
-    wait_logged(cell, "broker: connected", before + 1, 15000);
+    wait_logged(cell, "broker: connected", before + 1,
+                45000);  /* by the back-off: hours are short here */
     turn_for(cell, 0.3); /* its subscriptions are under way */
     harness_subscribe(cell->harness, cell->watcher, "armwatch/robot/+/alert", 1);
     soak.restarts++;
