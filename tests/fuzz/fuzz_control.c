@@ -36,9 +36,8 @@ static struct {
 
 /* ---- what stands at the link for fleet and publisher ---- */
 
-int __wrap_fleet_reload(struct fleet *fleet, const char *model, const char *robot, swap_done *done,
-                        void *user);
-int __wrap_fleet_rollback(struct fleet *fleet, const char *robot, swap_done *done, void *user);
+int __wrap_fleet_reload(struct fleet *fleet, const struct swap_request *request);
+int __wrap_fleet_rollback(struct fleet *fleet, const struct swap_request *request);
 void __wrap_publisher_reply(struct publisher *publisher, const struct publisher_reply *reply);
 
 static void end_swap(const char *message)
@@ -56,10 +55,10 @@ static void end_swap(const char *message)
 }
 
 /* The name of the model chooses how it goes. */
-int __wrap_fleet_reload(struct fleet *fleet, const char *model, const char *robot, swap_done *done,
-                        void *user)
+int __wrap_fleet_reload(struct fleet *fleet, const struct swap_request *request)
 {
-    FUZZ_CHECK(!fleet->swap.busy && done);
+    const char *model = request->model, *robot = request->robot;
+    FUZZ_CHECK(!fleet->swap.busy && request->done && *request->who);
     FUZZ_CHECK((!*model || name_valid(model)) && (!*robot || name_valid(robot)));
     if (*robot && !fleet_find(fleet, robot))
         return -ENOENT;
@@ -67,8 +66,8 @@ int __wrap_fleet_reload(struct fleet *fleet, const char *model, const char *robo
         return -ENODATA;
     if (!strcmp(model, "nomem"))
         return -ENOMEM;
-    fuzz.done = done;
-    fuzz.user = user;
+    fuzz.done = request->done;
+    fuzz.user = request->user;
     fuzz.begun++;
     fleet->swap.busy = true;
     if (!strcmp(model, "atonce"))
@@ -76,9 +75,11 @@ int __wrap_fleet_reload(struct fleet *fleet, const char *model, const char *robo
     return 0;
 }
 
-int __wrap_fleet_rollback(struct fleet *fleet, const char *robot, swap_done *done, void *user)
+int __wrap_fleet_rollback(struct fleet *fleet, const struct swap_request *request)
 {
-    return __wrap_fleet_reload(fleet, "", robot, done, user);
+    struct swap_request back = *request;
+    back.model = "";
+    return __wrap_fleet_reload(fleet, &back);
 }
 
 static const char *string_of(const cJSON *tree, const char *key)

@@ -270,8 +270,8 @@ static void test_the_audit_line(void **state)
     fixture_expect_text(log, expected);
     cJSON_Delete(reply);
     log = logged_by("{\"id\":\"43\",\"command\":\"rollback\",\"robot\":\"kuka1\"}");
-    fixture_expect_text(log,
-                        "warning: audit: control \"43\": rollback: refused (no_previous): there");
+    fixture_expect_text(
+        log, "warning: audit: control \"43\": rollback: refused (no_previous, 1 so far): there");
     log = logged_by("{\"id\":\"44\",\"command\":\"reload\",\"model\":\"two-1\","
                     "\"robot\":\"kuka1\"}");
     fixture_expect_text(log, "warning: audit: control \"44\": reload two-1, robot kuka1: refused "
@@ -280,7 +280,7 @@ static void test_the_audit_line(void **state)
     log = logged_by("{\"id\":\"a\\\": x\\nb\\u007f\",\"command\":\"reload\",\"model\":\"none\"}");
     fixture_expect_text(log, "audit: control \"a?:?x?b?\": reload none: refused (model_not_found)");
     log = logged_by("{\"command\":\"explode\"}");
-    fixture_expect_text(log, "audit: control \"\": message: refused (unknown_command)");
+    fixture_expect_text(log, "audit: control \"\": message: refused (unknown_command, 1 so far)");
 }
 
 static void test_retained_is_refused(void **state)
