@@ -76,8 +76,8 @@ const struct fault_row fault_rows[] = {
      "servers of our own, default back-off", check_tls_peers, FAULT_TIMING,
      WHOLE "test_mqtt_tls.c: test_no_spin", NULL},
     {22, "expired certificate, certificate of another host", "never online, the log says why",
-     "openssl, a real broker", check_certificates, FAULT_QUICK,
-     WHOLE "test_mqtt_tls.c: test_untrusted", NULL},
+     "openssl, a real broker", check_certificates, 0, WHOLE "test_mqtt_tls.c: test_untrusted",
+     NULL},
     {23, "wrong password, then mended", "the same process recovers",
      "the broker's password file and SIGHUP", check_password, FAULT_TIMING,
      WHOLE "test_mqtt_client.c: test_wrong_password", NULL},
@@ -126,8 +126,7 @@ const struct fault_row fault_rows[] = {
     {39, "an older version of a model", "refused unless rollback is asked for", "", NULL, 0, NULL,
      "versions are not held yet"},
     {40, "model file replaced while it is loaded", "taken whole or refused, no window lost",
-     "renames and writes in place beside a stream of reloads", check_replaced_model, FAULT_QUICK,
-     NULL, NULL},
+     "renames and writes in place beside a stream of reloads", check_replaced_model, 0, NULL, NULL},
     {41, "a model whose self-test fails", "refused, the old one serves", "a crafted model", NULL, 0,
      UNIT "test_scorer.c: test_a_failing_selftest_keeps_the_old_set; " WHOLE
           "test_daemon_models.c: test_bad_models_are_refused",
@@ -145,8 +144,8 @@ const struct fault_row fault_rows[] = {
     {46, "SIGHUP with a bad file, under load", "nothing changes, no sample is lost",
      "five kinds of bad files", check_bad_reload_under_load, FAULT_QUICK,
      WHOLE "test_daemon_service.c: test_bad_and_fixed_keys", NULL},
-    {47, "1000 SIGHUPs under load", "memory and descriptors stay", "SIGHUP", check_many_reloads,
-     FAULT_QUICK, WHOLE "test_daemon_service.c: test_two_hundred_hups", NULL},
+    {47, "1000 SIGHUPs under load", "memory and descriptors stay", "SIGHUP", check_many_reloads, 0,
+     WHOLE "test_daemon_service.c: test_two_hundred_hups", NULL},
     {48, "SIGTERM with 500 alerts in the outbox",
      "ends within 5 s, all delivered after the restart", "alerts denied by the ACL",
      check_stop_with_outbox, 0, NULL, NULL},
@@ -154,7 +153,7 @@ const struct fault_row fault_rows[] = {
      check_stop_in_dns, FAULT_QUICK | FAULT_TIMING | FAULT_NETWORK | FAULT_MOUNTS,
      WHOLE "test_daemon_faults.c: test_stop_in_every_state", NULL},
     {50, "the host's clock jumps", "no alert, no reconnect, every window scored",
-     "+1 h, -1 h, beyond 2038 (LD_PRELOAD)", check_clock, FAULT_QUICK,
+     "+1 h, -1 h, beyond 2038 (LD_PRELOAD)", check_clock, 0,
      WHOLE "test_daemon_intake.c: test_the_clock_of_the_host_is_set; " UNIT
            "test_host_clock.c: test_steps",
      NULL},
@@ -199,6 +198,6 @@ const struct fault_row fault_rows[] = {
      UNIT "test_journal.c: test_a_stalled_disk_delays_nothing", NULL},
     {64, "a read, write or sync of the journal fails, each once",
      "every alert told, the journal sound", "LD_PRELOAD, over an episode and a start",
-     check_journal_writes, FAULT_QUICK, NULL, NULL},
+     check_journal_writes, 0, NULL, NULL},
 };
 const size_t fault_row_count = sizeof fault_rows / sizeof fault_rows[0];
