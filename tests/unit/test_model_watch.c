@@ -105,20 +105,17 @@ static void test_all_checks_are_the_same(void **state)
     assert_int_equal(robot->model->version, 3);
 }
 
+/* One character more than a model's name may have. */
+#define TOO_LONG "x2345678901234567890123456789012345678901234567890123456789012345.safetensors.sig"
+
 static void test_other_files_are_nobodys(void **state)
 {
     static const char *const names[] = {
-        "cell-2.safetensors",
-        "cell.safetensors.x7Hg2a",
-        ".safetensors",
-        "cell",
-        "cell.sig",
-        "a b.safetensors",
-        "x2345678901234567890123456789012345678901234567890123456789"
-        "01234567890.safetensors.sig"};
+        "cell-2.safetensors", "cell.safetensors.x7Hg2a", ".safetensors", "cell",
+        "cell.sig",           "a b.safetensors",         TOO_LONG};
     const struct model *before = robot->model;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        char path[128];
+        char path[160];
         snprintf(path, sizeof path, "models/%s", names[i]);
         fixture_write(path, "x");
     }
@@ -127,18 +124,38 @@ static void test_other_files_are_nobodys(void **state)
     assert_false(uv_is_active((uv_handle_t *)&watch.quiet));
 }
 
-/* Many changes, one after the other, are one. */
-static void test_it_waits_until_the_directory_is_quiet(void **state)
+/* Touches the file again and again; false if the machine made a pause of it that was long enough.
+ */
+static bool touch_often(const struct model *before)
 {
-    const struct model *before = robot->model;
+    int64_t last_ns = clock_monotonic_ns(), longest_ns = 0;
     for (int i = 0; i < 20; i++) {
         assert_int_equal(chmod(fixture_path("models/cell.safetensors"), 0600 + i % 2 * 040), 0);
         turn_ms(MODEL_WATCH_QUIET_MS / 10);
-        assert_ptr_equal(robot->model, before);
+        int64_t now_ns = clock_monotonic_ns(), took_ns = now_ns - last_ns;
+        longest_ns = took_ns > longest_ns ? took_ns : longest_ns;
+        last_ns = now_ns;
+        if (longest_ns < MODEL_WATCH_QUIET_MS * INT64_C(750000))
+            assert_ptr_equal(robot->model, before);
     }
-    for (int i = 0; robot->model == before && i < 100; i++)
-        turn_ms(100);
-    assert_int_equal(plant.state_changes, 1);
+    return longest_ns < MODEL_WATCH_QUIET_MS * INT64_C(750000);
+}
+
+/* Many changes, one after the other, are one. */
+static void test_it_waits_until_the_directory_is_quiet(void **state)
+{
+    bool judged = false;
+    for (int i = 0; !judged && i < 20; i++) {
+        const struct model *before = robot->model;
+        unsigned changes = plant.state_changes;
+        judged = touch_often(before);
+        for (int wait = 0; robot->model == before && wait < 100; wait++)
+            turn_ms(100);
+        turn_ms(2 * MODEL_WATCH_QUIET_MS);
+        if (judged)
+            assert_int_equal(plant.state_changes, changes + 1);
+    }
+    assert_true(judged);
 }
 
 static void test_a_directory_that_is_not_there(void **state)
