@@ -1,5 +1,7 @@
 #include "report/html.h"
 
+#include "base/utf8.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,25 +64,6 @@ void html_put(struct html *html, const char *format, ...)
     free(text);
 }
 
-/* Length of the UTF-8 sequence at `text` (RFC 3629), or 0 if there is no valid one. The 0 at the
- * end is no continuation, so nothing behind it is read. */
-static size_t sequence_length(const unsigned char *text)
-{
-    unsigned lead = text[0];
-    size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    if (lead > 0xf4)
-        return 0;
-    unsigned low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-    unsigned high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-    for (size_t i = 1; i < length; i++) {
-        if (text[i] < low || text[i] > high)
-            return 0;
-        low = 0x80;
-        high = 0xbf;
-    }
-    return length;
-}
-
 static const char *entity(unsigned char c)
 {
     switch (c) {
@@ -101,14 +84,17 @@ static const char *entity(unsigned char c)
 
 void html_text(struct html *html, const char *text)
 {
-    while (*text) {
-        size_t length = sequence_length((const unsigned char *)text);
+    size_t left = strlen(text);
+    while (left > 0) {
+        size_t length = utf8_sequence(text, left);
         const char *instead = length > 0 ? entity((unsigned char)*text) : REPLACEMENT;
         if (instead)
             html_raw(html, instead);
         else
             append(html, text, length);
-        text += length > 0 ? length : 1;
+        length = length > 0 ? length : 1;
+        text += length;
+        left -= length;
     }
 }
 
