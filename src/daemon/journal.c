@@ -302,6 +302,13 @@ static void read_again(struct journal *journal)
     fail(journal, "no job could be started");
 }
 
+static void refill(struct journal *journal)
+{
+    journal->state = REFILLING;
+    give(journal, &(struct journal_op){.kind = JOURNAL_CLEAR});
+    journal->handlers->on_refill(journal->user);
+}
+
 static void on_retry(uv_timer_t *timer)
 {
     struct journal *journal = timer->data;
@@ -313,11 +320,7 @@ static void on_retry(uv_timer_t *timer)
         read_again(journal);
         return;
     }
-    journal->state = REFILLING;
-    give(journal, &(struct journal_op){.kind = JOURNAL_CLEAR});
-    journal->handlers->on_refill(journal->user);
-    if (journal->state == REFILLING && !journal->waiting.first) /* nothing belongs in it */
-        give(journal, &(struct journal_op){.kind = JOURNAL_REMOVE});
+    refill(journal);
     go_on(journal);
 }
 
@@ -474,5 +477,7 @@ void journal_stop(struct journal *journal, void (*on_stopped)(void *user), void 
     journal->on_stopped = on_stopped;
     journal->stopped_user = user;
     uv_timer_stop(&journal->retry);
+    if (journal->state == FAILED && journal->was_read && !journal->busy)
+        refill(journal); /* the last attempt */
     go_on(journal);
 }

@@ -58,7 +58,8 @@ bool journal_failing(const struct journal *journal);
 uint64_t journal_errors(const struct journal *journal); /* failures, attempts to recover included */
 uint64_t journal_late(const struct journal *journal); /* times that messages did not wait longer */
 
-/* Writes what waits, closes the file in the pool, then calls on_stopped (may be NULL) from the loop
+/* Writes what waits, asking for all of it (on_refill, from within the call) if the disk has refused
+ * before, closes the file in the pool, then calls on_stopped (may be NULL) from the loop
  * and frees the journal. */
 void journal_stop(struct journal *journal, void (*on_stopped)(void *user), void *user);
 

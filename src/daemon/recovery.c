@@ -121,6 +121,6 @@ int recovery_start(struct recovery *recovery, uv_loop_t *loop, const char *state
 void recovery_stop(struct recovery *recovery, void (*on_stopped)(void *user), void *user)
 {
     struct journal *journal = recovery->publisher->journal;
+    journal_stop(journal, on_stopped, user); /* it may ask for what belongs in it */
     recovery->publisher->journal = NULL;
-    journal_stop(journal, on_stopped, user);
 }

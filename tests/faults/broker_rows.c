@@ -100,13 +100,9 @@ static void write_acl(struct cell *cell, bool alerts)
 
 static void start_denied(struct cell *cell)
 {
-    broker_stop(cell->harness->broker);
     write_acl(cell, false);
-    broker_start(cell->harness->broker,
-                 &(struct broker_options){.lines = "acl_file acl\nmax_queued_messages 100000"});
-    cell_wait(cell,
-              mqtt_client_online(cell->sender->client) && mqtt_client_online(cell->watcher->client),
-              10000);
+    broker_anew(cell,
+                &(struct broker_options){.lines = "acl_file acl\nmax_queued_messages 100000"});
     harness_subscribe(cell->harness, cell->watcher, "armwatch/robot/+/alert", 1);
     cell_start(cell);
 }
@@ -394,15 +390,11 @@ CHECK(check_password)
 CHECK(check_read_denied)
 {
     struct cell *cell = *state;
-    broker_stop(cell->harness->broker);
     broker_write(cell->harness->broker, "acl", "topic write #\ntopic read armwatch/service/#\n");
-    broker_start(cell->harness->broker, &(struct broker_options){.lines = "acl_file acl"});
+    broker_anew(cell, &(struct broker_options){.lines = "acl_file acl"});
     cell_configure(cell, "input.silent_s", "2");
     struct cell_robot robot;
     cell_robot_init(&robot, "kuka1", TOY_ARM_CHANNELS, 930);
-    cell_wait(cell,
-              mqtt_client_online(cell->sender->client) && mqtt_client_online(cell->watcher->client),
-              10000);
     cell_start(cell);
     for (int row = 0; row < 20; row++)
         cell_send(cell, &robot, 0);

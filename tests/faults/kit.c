@@ -188,6 +188,18 @@ void start_unheard(struct cell *cell)
     daemon_process_start(cell->daemon);
 }
 
+void broker_anew(struct cell *cell, const struct broker_options *options)
+{
+    unsigned sender = cell->sender->online, watcher = cell->watcher->online;
+    broker_stop(cell->harness->broker);
+    broker_start(cell->harness->broker, options);
+    cell_wait(cell,
+              cell->sender->online > sender && cell->watcher->online > watcher &&
+                  mqtt_client_online(cell->sender->client) &&
+                  mqtt_client_online(cell->watcher->client),
+              10000);
+}
+
 bool status_has_reason(const struct cell *cell, const char *reason)
 {
     cJSON *status = cell_last_json(cell, CELL_STATUS);
@@ -340,12 +352,9 @@ void link_close(struct link *link)
     close(link->there);
 }
 
-static void wait_peers_online(struct cell *cell)
+static void renew_subscriptions(struct cell *cell)
 {
     static const char *const filters[] = {"armwatch/robot/+/alert", "armwatch/service/#"};
-    cell_wait(cell,
-              mqtt_client_online(cell->sender->client) && mqtt_client_online(cell->watcher->client),
-              10000);
     for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++)
         harness_subscribe(cell->harness, cell->watcher, filters[i], 1);
 }
@@ -354,11 +363,10 @@ void link_start(struct link *link, struct cell *cell)
 {
     char line[128];
     link_open(link);
-    broker_stop(cell->harness->broker);
     int port = broker_port(cell->harness->broker) == 20000 ? 20001 : 20000;
     snprintf(line, sizeof line, "max_queued_messages 0\nlistener %d 10.77.0.1", port);
-    broker_start(cell->harness->broker, &(struct broker_options){.lines = line});
-    wait_peers_online(cell);
+    broker_anew(cell, &(struct broker_options){.lines = line});
+    renew_subscriptions(cell);
     snprintf(line, sizeof line, "\"mqtt://10.77.0.1:%d\"", port);
     cell_configure(cell, "mqtt.url", line);
     cell_write_config(cell);

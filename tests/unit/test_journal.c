@@ -406,6 +406,24 @@ static void test_refill_replaces_what_is_there(void **state)
     stop(&bench);
 }
 
+/* The disk has refused a moment ago, and it is to stop. */
+static void test_a_stop_tries_once_more(void **state)
+{
+    struct bench bench;
+    log_set_level(LOG_LEVEL_ERROR);
+    start(&bench, fixture_path(""));
+    const struct mqtt_message broken = {.topic = "t", .qos = 1};
+    journal_add(bench.journal, journal_next_number(bench.journal), &broken, 5); /* refused */
+    journal_write(bench.journal);
+    wait_for(&bench, journal_failing(bench.journal));
+    bench.refill = "not lost";
+    stop(&bench);
+    assert_int_equal(bench.refills, 1);
+    start(&bench, fixture_path(""));
+    assert_string_equal(bench.found.text, "1@5 t j not lost;");
+    stop(&bench);
+}
+
 static void occupy(uv_work_t *work)
 {
     atomic_int *occupied = work->data;
@@ -457,6 +475,8 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(test_ready_when_written, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_failing_and_well_again, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_a_stop_tries_once_more, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(test_refill_replaces_what_is_there, fixture_setup,
                                         fixture_teardown),
