@@ -43,7 +43,7 @@ struct alert_filter {
 /* How one channel took part in a score. */
 struct deviation {
     size_t channel;  /* of a row */
-    double share;    /* of the window's score, 0..1 */
+    double share;    /* of the window's score, 0..1; all 0 where that overflowed */
     double observed; /* newest row, in the channel's units */
     double expected;
     double z; /* (observed - expected) / the channel's usual residual */

@@ -152,7 +152,7 @@ void reconstruction_explain(struct reconstruction *reconstruction, const struct 
             .channel = c, .observed = (double)newest[c], .expected = (double)newest[c]};
     for (size_t c = 0; c < features->channels; c++) {
         struct deviation *deviation = &ret_deviations[features->channel[c]];
-        deviation->share = total > 0 ? reconstruction->error[c] / total : 0;
+        deviation->share = total > 0 && isfinite(total) ? reconstruction->error[c] / total : 0;
         deviation->expected = reconstruction->expected[c];
         deviation->z =
             (deviation->observed - deviation->expected) / (double)reconstruction->floor[c];

@@ -63,6 +63,17 @@ static void check_same(const struct recording *a, const struct recording *b)
         FUZZ_CHECK(llabs(a->time_ns[row] - b->time_ns[row]) <= TIME_ERROR_NS);
 }
 
+/* A file has the times to the microsecond. */
+static bool times_go_on_in_microseconds(const struct recording *recording)
+{
+    const int64_t *time_ns = recording->time_ns;
+    for (size_t row = 1; time_ns && row < recording->rows; row++) {
+        if (time_ns[row] > time_ns[row - 1] && time_ns[row] - time_ns[row - 1] < TIME_ERROR_NS)
+            return false;
+    }
+    return true;
+}
+
 /* The table must have room in the pipe, and a header that is known for one by a word. */
 static bool can_be_saved(const struct recording *recording)
 {
@@ -72,7 +83,8 @@ static bool can_be_saved(const struct recording *recording)
         header += 2 * strlen(recording->names[c]) + 3;
         words += !csv_parse_number(recording->names[c], &number);
     }
-    return words > 0 && !__builtin_mul_overflow(recording->rows, recording->channels + 2, &cells) &&
+    return words > 0 && times_go_on_in_microseconds(recording) &&
+           !__builtin_mul_overflow(recording->rows, recording->channels + 2, &cells) &&
            cells < (FUZZ_WRITTEN_MAX - header - 64) / CELL_MAX;
 }
 
