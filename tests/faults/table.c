@@ -99,7 +99,7 @@ const struct fault_row fault_rows[] = {
      UNIT "test_journal.c: test_file_torn_at_every_length, test_damaged_file_is_moved_aside", NULL},
     {30, "full disk", "alerts told, degraded(journal), well again by itself",
      "a tmpfs of 1 MiB, filled", check_disk_full, FAULT_QUICK | FAULT_MOUNTS, NULL, NULL},
-    {31, "disk that fails: EIO, EROFS, ENOSPC", "as 30", "the journal's writes fail (LD_PRELOAD)",
+    {31, "disk that fails (EIO, EROFS, ENOSPC)", "as 30", "the journal's writes fail (LD_PRELOAD)",
      check_disk_errors, FAULT_QUICK, WHOLE "test_daemon_restart.c: test_journal_cannot_be_written",
      NULL},
     {32, "truncated model", "refused, the old one serves", "cut at every length", NULL, 0,
