@@ -122,9 +122,17 @@ const struct fault_row fault_rows[] = {
      UNIT "test_model.c: test_configurations_that_are_refused; " WHOLE
           "test_daemon_models.c: test_bad_models_are_refused",
      NULL},
-    {38, "unsigned model, wrong key", "refused", "", NULL, 0, NULL, "models are not signed yet"},
-    {39, "an older version of a model", "refused unless rollback is asked for", "", NULL, 0, NULL,
-     "versions are not held yet"},
+    {38, "unsigned model, wrong key, changed file", "refused by the policy",
+     "every byte, other keys", NULL, 0,
+     UNIT "test_trust.c: test_of_another_key_or_file, test_every_changed_byte_is_refused; " WHOLE
+          "test_daemon_trust.c: test_what_is_not_signed_is_refused",
+     NULL},
+    {39, "an older version of a model",
+     "refused unless rollback is asked for, after a restart, too", "older files", NULL, 0,
+     UNIT "test_accepted.c: test_the_highest_stays; " WHOLE
+          "test_daemon_trust.c: test_an_older_version_needs_a_rollback, "
+          "test_a_start_with_an_older_file_watches_and_says_so",
+     NULL},
     {40, "model file replaced while it is loaded", "taken whole or refused, no window lost",
      "renames and writes in place beside a stream of reloads", check_replaced_model, 0, NULL, NULL},
     {41, "a model whose self-test fails", "refused, the old one serves", "a crafted model", NULL, 0,
@@ -132,7 +140,9 @@ const struct fault_row fault_rows[] = {
           "test_daemon_models.c: test_bad_models_are_refused",
      NULL},
     {42, "storm of reloads", "one at a time, no window lost", "commands under load", NULL, 0,
-     WHOLE "test_daemon_models.c: test_swaps_under_load, test_chaos", NULL},
+     WHOLE "test_daemon_models.c: test_swaps_under_load, test_chaos; " WHOLE
+           "test_daemon_trust.c: test_a_storm_of_reloads",
+     NULL},
     {43, "control by somebody without the right", "the broker refuses it",
      "the ACL that is shipped", NULL, 0, WHOLE "test_daemon_roles.c: test_who_may_write_what",
      NULL},
