@@ -9,8 +9,8 @@
 enum statement { ADD, REMOVE, EPISODE_PUT, EPISODE_REMOVE, STATEMENTS };
 
 static const char *const statement_text[STATEMENTS] = {
-    [ADD] = "INSERT OR REPLACE INTO message(number, created_ns, topic, content_type, payload) "
-            "VALUES(?1, ?2, ?3, ?4, ?5)",
+    [ADD] = ("INSERT OR REPLACE INTO message(number, created_ns, topic, content_type, payload) "
+             "VALUES(?1, ?2, ?3, ?4, ?5)"),
     [REMOVE] = "DELETE FROM message WHERE number = ?1",
     [EPISODE_PUT] = "INSERT OR REPLACE INTO episode(robot, kind, text) VALUES(?1, ?2, ?3)",
     [EPISODE_REMOVE] = "DELETE FROM episode WHERE robot = ?1 AND kind = ?2",

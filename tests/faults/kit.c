@@ -319,8 +319,8 @@ static pid_t hold_network(void)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         bool made = unshare(CLONE_NEWNET) == 0 && write(ready[1], &byte, 1) == 1;
         close_range(STDERR_FILENO + 1, ~0U, 0);
-        for (; made;)
-            pause();
+        while (made)
+            made = pause() < 0; /* until it is killed */
         _exit(1);
     }
     close(ready[1]);
