@@ -27,7 +27,7 @@
 #define MODEL_DETECTORS_MAX 8
 #define MODEL_SPAN_MAX 1024                /* rows */
 #define MODEL_WINDOW_MAX ((size_t)1 << 18) /* values: rows of the longest window x channels */
-#define MODEL_FILE_MAX ((size_t)256 << 20) /* bytes */
+#define MODEL_FILE_MAX ((size_t)64 << 20)  /* bytes; a service has 256 MiB for everything */
 #define MODEL_SELFTEST_UNKNOWN (-FLT_MAX)  /* a derived value in its rows that is not known */
 #define MODEL_SELFTEST_NO_SCORE (-1.0)     /* the window cannot be judged */
 #define MODEL_SELFTEST_TOLERANCE                                                                   \

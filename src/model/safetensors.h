@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SAFETENSORS_MAX_HEADER ((size_t)4 << 20)
+#define SAFETENSORS_MAX_HEADER ((size_t)2 << 20)
 #define SAFETENSORS_MAX_RANK 4
 #define SAFETENSORS_MAX_NAME 255
 
