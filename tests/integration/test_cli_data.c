@@ -53,9 +53,16 @@ static void write_file(const char *name, const void *data, size_t size)
 }
 
 /* A .npy of version 1 with this header and `size` bytes of `fill`. */
-/* Every second row has other bytes: rows that are all the same are a robot that stands still. */
-static void write_npy_rows(const char *name, const char *header, size_t size, int fill, size_t row)
+/* Every second row has other bytes, one in `step` of them: rows that are all the same are a robot
+ * that stands still. */
+struct npy_rows {
+    size_t size, row, step; /* bytes */
+};
+
+static void write_npy_rows(const char *name, const char *header, int fill,
+                           const struct npy_rows *rows)
 {
+    size_t size = rows->size;
     unsigned char bytes[16384];
     size_t length = (10 + strlen(header) + 1 + 63) / 64 * 64 - 10;
     assert_true(10 + length + size <= sizeof bytes);
@@ -65,14 +72,16 @@ static void write_npy_rows(const char *name, const char *header, size_t size, in
     memset(bytes + 10, ' ', length);
     memcpy(bytes + 10, header, strlen(header));
     bytes[10 + length - 1] = '\n';
-    for (size_t i = 0; i < size; i++)
-        bytes[10 + length + i] = (unsigned char)(fill ^ (i / row % 2 ? 0x3f : 0));
+    for (size_t i = 0; i < size; i++) {
+        bool other = i / rows->row % 2 == 1 && i % rows->step == 0;
+        bytes[10 + length + i] = (unsigned char)(fill ^ (other ? 0x3f : 0));
+    }
     write_file(name, bytes, 10 + length + size);
 }
 
 static void write_npy(const char *name, const char *header, size_t size, int fill)
 {
-    write_npy_rows(name, header, size, fill, size);
+    write_npy_rows(name, header, fill, &(struct npy_rows){size, size, 1});
 }
 
 static int group_setup(void **state)
@@ -479,16 +488,17 @@ static void takes_every_plain_type_of_number(void **state)
 {
     static const struct {
         const char *header;
-        size_t item;
+        size_t item, step; /* whole numbers: the lowest byte only, for small ones */
     } types[] = {
-        {HEADER("<f4", "False", "(40, 2)"), 4}, {HEADER("<f8", "False", "(40, 2)"), 8},
-        {HEADER("<i8", "False", "(40, 2)"), 8}, {HEADER("<i4", "False", "(40, 2)"), 4},
-        {HEADER("<u2", "False", "(40, 2)"), 2}, {HEADER("|i1", "False", "(40, 2)"), 1},
-        {HEADER("|b1", "False", "(40, 2)"), 1},
+        {HEADER("<f4", "False", "(40, 2)"), 4, 1}, {HEADER("<f8", "False", "(40, 2)"), 8, 1},
+        {HEADER("<i8", "False", "(40, 2)"), 8, 8}, {HEADER("<i4", "False", "(40, 2)"), 4, 4},
+        {HEADER("<u2", "False", "(40, 2)"), 2, 2}, {HEADER("|i1", "False", "(40, 2)"), 1, 1},
+        {HEADER("|b1", "False", "(40, 2)"), 1, 1},
     };
     struct bench *bench = *state;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        write_npy_rows("x.npy", types[i].header, 80 * types[i].item, 0, 2 * types[i].item);
+        write_npy_rows("x.npy", types[i].header, 0,
+                       &(struct npy_rows){80 * types[i].item, 2 * types[i].item, types[i].step});
         command_start(&bench->command, directory, "score --model toy.safetensors x.npy");
         expect(bench, 0, "armwatch score: 40 rows, 36 evaluated", types[i].header);
     }
