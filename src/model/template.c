@@ -18,7 +18,8 @@ struct template
 
 size_t template_bin(double moving_s, double bin_s)
 {
-    return (size_t)(moving_s / bin_s + 0.01); /* a float32 may lie under the time that it means */
+    double bin = moving_s / bin_s + 0.01; /* a float32 may lie under the time that it means */
+    return bin >= TEMPLATE_BINS_MAX ? TEMPLATE_BINS_MAX : bin > 0 ? (size_t)bin : 0;
 }
 
 static void template_unload(struct detector *detector)

@@ -21,7 +21,8 @@ enum template_state { TEMPLATE_REST, TEMPLATE_MOTION, TEMPLATE_STATES };
 
 extern const struct detector_kind template_kind;
 
-/* The bin of a moving time, counted from 0. */
+/* The bin of a moving time, counted from 0, TEMPLATE_BINS_MAX at most. A model file can bring any
+ * time along, one below 0 too. */
 size_t template_bin(double moving_s, double bin_s);
 
 #endif

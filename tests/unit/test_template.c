@@ -197,6 +197,8 @@ static void test_bins(void **state)
     assert_int_equal(template_bin((double)0.3F, 0.1), 3);
     assert_int_equal(template_bin((double)0.7F, 0.1), 7);
     assert_int_equal(template_bin(0.25, 0.1), 2);
+    assert_int_equal(template_bin(-4964.93, 0.1), 0);
+    assert_int_equal(template_bin(1e300, 0.1), TEMPLATE_BINS_MAX);
 }
 
 /* ---- broken files ---- */
