@@ -38,8 +38,8 @@ double loop_lag_ms(void);
 /* ---- the daemon's process */
 
 double cpu_seconds(pid_t pid);
-/* The thread that libuv started first: the scorer. 0 if there is none. */
-pid_t second_thread(pid_t pid);
+/* Fails if there is none of that name. */
+pid_t thread_named(pid_t pid, const char *name);
 /* One thread stands still until thread_release. */
 void thread_stop(pid_t thread);
 void thread_release(pid_t thread);

@@ -187,7 +187,7 @@ CHECK(check_stalled_scorer)
     pings_open(cell);
     cell_start(cell);
     cell_run(cell, &robot, 20, 0);
-    pid_t scorer = second_thread(cell->daemon->pid);
+    pid_t scorer = thread_named(cell->daemon->pid, "scorer");
     double start_s = seconds_now();
     thread_stop(scorer);
     cell_stream_start(cell, &robot, 1);
