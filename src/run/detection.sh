@@ -6,7 +6,7 @@
 set -euo pipefail
 source src/run/common.sh
 
-robots=(71 72 73 74) jobs=2 epochs=15 healthy=12 calibration=24 scale=1
+robots=(83 84 85 86) jobs=2 epochs=15 healthy=12 calibration=24 scale=1
 keep=''
 work='' workers=()
 armwatch=$build_dir/src/cli/armwatch

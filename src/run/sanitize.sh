@@ -45,7 +45,7 @@ under_valgrind() {
         name=${program##*/}
         [[ -x $program && ! -d $program && $name != test_must_fail ]] || continue
         if ARMWATCH=build/src/cli/armwatch OPENBLAS_CORETYPE=Haswell valgrind -q --error-exitcode=99 --leak-check=full \
-            --errors-for-leak-kinds=definite "$program" >"build/valgrind/$name.log" 2>&1 </dev/null; then
+            --errors-for-leak-kinds=definite --suppressions=tests/valgrind.supp "$program" >"build/valgrind/$name.log" 2>&1 </dev/null; then
             passed=$((passed + 1))
         else
             wrong=$((wrong + 1))
