@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "fault.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -146,33 +145,9 @@ double cpu_seconds(pid_t pid)
     return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
 }
 
-static bool is_named(pid_t pid, const char *thread, const char *name)
-{
-    char path[320], text[32] = "";
-    snprintf(path, sizeof path, "/proc/%d/task/%s/comm", (int)pid, thread);
-    FILE *file = fopen(path, "re");
-    bool is = file && fgets(text, sizeof text, file) && !strncmp(text, name, strlen(name)) &&
-              text[strlen(name)] == '\n';
-    if (file)
-        fclose(file);
-    return is;
-}
-
 pid_t thread_named(pid_t pid, const char *name)
 {
-    char path[64];
-    pid_t found = 0;
-    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-    DIR *directory = opendir(path);
-    for (struct dirent *entry; directory && !found && (entry = readdir(directory));) {
-        if (is_named(pid, entry->d_name, name))
-            found = (pid_t)strtol(entry->d_name, NULL, 10);
-    }
-    if (directory)
-        closedir(directory);
-    if (!found)
-        fail_msg("the daemon has no thread \"%s\"", name);
-    return found;
+    return (pid_t)shell_number("grep -lx %s /proc/%d/task/*/comm | cut -d/ -f5", name, (int)pid);
 }
 
 void thread_stop(pid_t thread)

@@ -38,7 +38,7 @@ double loop_lag_ms(void);
 /* ---- the daemon's process */
 
 double cpu_seconds(pid_t pid);
-/* Fails if there is none of that name. */
+/* Its thread of that name. */
 pid_t thread_named(pid_t pid, const char *name);
 /* One thread stands still until thread_release. */
 void thread_stop(pid_t thread);

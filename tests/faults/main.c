@@ -24,6 +24,9 @@
 
 #include <cmocka.h>
 
+#define LIMIT_S 1800
+#define QUICK_LIMIT_S 240
+
 struct outcome {
     char figure[600];
     char skipped[200];
@@ -60,6 +63,7 @@ _Noreturn void fault_skip(const char *reason)
 static int run_check(const struct fault_row *row, const char *log_path)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    alarm(long_form ? LIMIT_S : QUICK_LIMIT_S); /* a daemon held by ptrace cannot be waited for */
     int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (log < 0 || dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
         return 126;
