@@ -113,22 +113,6 @@ static bool follow_schedule(struct session *session)
     return true;
 }
 
-static int open_session(struct session *session, int64_t start_ns)
-{
-    const struct cli *cli = session->cli;
-    struct diag diag = DIAG_INIT;
-    struct simulator_options how = {.robot_seed = (uint64_t)cli_integer(cli, "robot-seed"),
-                                    .session_seed = (uint64_t)cli_integer(cli, "session-seed"),
-                                    .start_ns = start_ns};
-    int r = anomaly_parse(cli_text(cli, "anomaly"), &how.anomaly, &diag);
-    if (r == 0 && cli_given(cli, "schedule"))
-        r = schedule_parse(cli_text(cli, "schedule"), &session->schedule, &diag);
-    if (r < 0)
-        return cli_usage(cli, "%s", diag.text);
-    session->simulator = simulator_new(&how);
-    return session->simulator ? CLI_DONE : cli_fail(cli, -ENOMEM, NULL);
-}
-
 /* Rows of the session; 0: no end is given. */
 static uint64_t session_rows(const struct session *session)
 {
@@ -143,6 +127,31 @@ static uint64_t session_rows(const struct session *session)
     else if (session->schedule.count > 0)
         rows = schedule_seconds(&session->schedule) * SIMULATOR_RATE_HZ;
     return rows > 0 ? (uint64_t)fmax(round(fmin(rows, 1e15)), 1) : 0;
+}
+
+/* A session that is faster than in truth begins in the past and ends at the present: its times
+ * would run ahead of everybody's clock. */
+static int64_t lead_ns(const struct session *session)
+{
+    double lasts_ns = (double)session_rows(session) * (double)PERIOD_NS;
+    return session->speed > 1 ? (int64_t)(lasts_ns * (1 - 1 / session->speed)) : 0;
+}
+
+static int open_session(struct session *session, int64_t start_ns)
+{
+    const struct cli *cli = session->cli;
+    struct diag diag = DIAG_INIT;
+    struct simulator_options how = {.robot_seed = (uint64_t)cli_integer(cli, "robot-seed"),
+                                    .session_seed = (uint64_t)cli_integer(cli, "session-seed"),
+                                    .start_ns = start_ns};
+    int r = anomaly_parse(cli_text(cli, "anomaly"), &how.anomaly, &diag);
+    if (r == 0 && cli_given(cli, "schedule"))
+        r = schedule_parse(cli_text(cli, "schedule"), &session->schedule, &diag);
+    if (r < 0)
+        return cli_usage(cli, "%s", diag.text);
+    how.start_ns -= lead_ns(session);
+    session->simulator = simulator_new(&how);
+    return session->simulator ? CLI_DONE : cli_fail(cli, -ENOMEM, NULL);
 }
 
 /* ---- to a file */
