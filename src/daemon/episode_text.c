@@ -5,6 +5,7 @@
 #include "base/json.h"
 
 #include <errno.h>
+#include <float.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +120,8 @@ static int read_alert(const cJSON *root, struct robot_alert *alert, struct diag 
     r = r ? r : get_count(root, "messages", &messages, diag);
     if (r == 0 && !*id)
         r = diag_set(diag, "id: empty");
+    if (r == 0 && messages > INT64_MAX - MESSAGES_STEP)
+        r = diag_set(diag, "messages: too many");
     if (r < 0)
         return r;
     *alert = (struct robot_alert){.messages = (messages / MESSAGES_STEP + 1) * MESSAGES_STEP};
@@ -160,7 +163,8 @@ static void restore_channels(struct sensor_fault *fault, const struct model *mod
         bool varied = false;
         if (fault->channels >= SENSOR_FAULT_LISTED_MAX ||
             json_get_string(entry, "name", true, 256, &name, NULL) < 0 ||
-            json_get_number(entry, "observed", true, -1e39, 1e39, &observed, NULL) < 0 ||
+            json_get_number(entry, "observed", true, -(double)FLT_MAX, (double)FLT_MAX, &observed,
+                            NULL) < 0 ||
             json_get_bool(entry, "varied", true, &varied, NULL) < 0)
             continue;
         for (size_t c = 0; c < model->channels; c++) {

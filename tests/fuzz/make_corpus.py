@@ -172,6 +172,27 @@ CSVS = {
     "header-only": "a,b\n",
 }
 
+EPISODE = {
+    "id": "9f86d081884c7d65", "messages": "12", "severity": 2, "started_ns": "1763917200123456789", "first_seq": "9007199254740993",
+    "last_seq": "9007199254740995", "windows": "12", "score": 1.0625, "peak_score": 2.5, "p_value": 1e-9,
+}
+EPISODES = {
+    "anomaly": "anomaly\n" + json.dumps(EPISODE | {"detectors": [{"name": "first", "fired": 1.5, "holding": True},
+                                                              {"name": "gone", "fired": 1, "holding": False}]}),
+    "sensor-fault": "sensor_fault\n" + json.dumps(EPISODE | {"flat_s": 1.5, "channels": [
+        {"name": "b", "observed": -1.25, "varied": False}, {"name": "gone", "observed": 1e38, "varied": True}]}),
+    "beyond-float": "sensor_fault\n" + json.dumps(EPISODE | {"flat_s": 0, "channels": [
+        {"name": "b", "observed": 5e38, "varied": False}]}),
+    "silent": "silent\n" + json.dumps(EPISODE),
+    "many-messages": "silent\n" + json.dumps(EPISODE | {"messages": str(2**63 - 1)}),
+    "unknown": "noise\n{}",
+    "negative": "silent\n" + json.dumps(EPISODE | {"windows": "-1"}),
+    "number": "silent\n" + json.dumps(EPISODE | {"started_ns": 1}),
+    "severity": "silent\n" + json.dumps(EPISODE | {"severity": 9}),
+    "p-value": "silent\n" + json.dumps(EPISODE | {"p_value": 2}),
+    "cut": "anomaly\n" + json.dumps(EPISODE)[:40],
+}
+
 
 # ---- binary forms
 
@@ -377,7 +398,7 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         models = make_models(armwatch, pathlib.Path(directory))
     seeds = {
-        "config": CONFIGS, "control": CONTROLS, "csv": CSVS, "json": JSON_TEXTS, "model": models, "npy": NPYS,
+        "config": CONFIGS, "control": CONTROLS, "csv": CSVS, "episode": EPISODES, "json": JSON_TEXTS, "model": models, "npy": NPYS,
         "safetensors": SAFETENSORS, "sample_binary": BINARY_SAMPLES, "sample_json": SAMPLES, "topic": TOPICS, "url": URLS,
     }
     for target, inputs in seeds.items():
