@@ -68,10 +68,9 @@ CHECK(check_reassertion)
     cell_wait(cell, alerts_of(cell, "kuka1", "raised") == 1, 3000);
     cJSON *raised = cell_json(cell, ALERT, 0);
     size_t before = times_online(cell);
-    broker_kill(cell->harness->broker); /* with what it had acknowledged: nothing is stored */
-    broker_start(cell->harness->broker, NULL);
+    cell_end_broker(cell, broker_kill); /* with what it had acknowledged: nothing is stored */
     size_t heard = cell_count(cell, ALERT);
-    cell_wait(cell, mqtt_client_online(cell->watcher->client), 5000);
+    cell_start_broker(cell, NULL);
     wait_online_again(cell, before, 10000);
     double start_s = seconds_now();
     cell_wait(cell, cell_count(cell, ALERT) > heard, 6000);
@@ -101,8 +100,8 @@ static void write_acl(struct cell *cell, bool alerts)
 static void start_denied(struct cell *cell)
 {
     write_acl(cell, false);
-    broker_anew(cell,
-                &(struct broker_options){.lines = "acl_file acl\nmax_queued_messages 100000"});
+    cell_restart_broker(
+        cell, &(struct broker_options){.lines = "acl_file acl\nmax_queued_messages 100000"});
     harness_subscribe(cell->harness, cell->watcher, "armwatch/robot/+/alert", 1);
     cell_start(cell);
 }
@@ -391,7 +390,7 @@ CHECK(check_read_denied)
 {
     struct cell *cell = *state;
     broker_write(cell->harness->broker, "acl", "topic write #\ntopic read armwatch/service/#\n");
-    broker_anew(cell, &(struct broker_options){.lines = "acl_file acl"});
+    cell_restart_broker(cell, &(struct broker_options){.lines = "acl_file acl"});
     cell_configure(cell, "input.silent_s", "2");
     struct cell_robot robot;
     cell_robot_init(&robot, "kuka1", TOY_ARM_CHANNELS, 930);

@@ -176,18 +176,6 @@ void start_unheard(struct cell *cell)
     daemon_process_start(cell->daemon);
 }
 
-void broker_anew(struct cell *cell, const struct broker_options *options)
-{
-    unsigned sender = cell->sender->online, watcher = cell->watcher->online;
-    broker_stop(cell->harness->broker);
-    broker_start(cell->harness->broker, options);
-    cell_wait(cell,
-              cell->sender->online > sender && cell->watcher->online > watcher &&
-                  mqtt_client_online(cell->sender->client) &&
-                  mqtt_client_online(cell->watcher->client),
-              10000);
-}
-
 bool status_has_reason(const struct cell *cell, const char *reason)
 {
     cJSON *status = cell_last_json(cell, CELL_STATUS);
@@ -353,7 +341,7 @@ void link_start(struct link *link, struct cell *cell)
     link_open(link);
     int port = broker_port(cell->harness->broker) == 20000 ? 20001 : 20000;
     snprintf(line, sizeof line, "max_queued_messages 0\nlistener %d 10.77.0.1", port);
-    broker_anew(cell, &(struct broker_options){.lines = line});
+    cell_restart_broker(cell, &(struct broker_options){.lines = line});
     renew_subscriptions(cell);
     snprintf(line, sizeof line, "\"mqtt://10.77.0.1:%d\"", port);
     cell_configure(cell, "mqtt.url", line);

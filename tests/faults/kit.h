@@ -47,8 +47,6 @@ void thread_release(pid_t thread);
 double wait_logged(struct cell *cell, const char *text, size_t times, int limit_ms);
 /* Starts the daemon without waiting for a broker. */
 void start_unheard(struct cell *cell);
-/* The broker stops and starts with other options; the peers are connected to the new one. */
-void broker_anew(struct cell *cell, const struct broker_options *options);
 /* Whether the last status gives that reason. */
 bool status_has_reason(const struct cell *cell, const char *reason);
 double status_number(const struct cell *cell, const char *path); /* "outbox.waiting" */

@@ -149,11 +149,7 @@ static void restart_broker(void)
 {
     struct cell *cell = soak.cell;
     size_t before = daemon_process_logged(cell->daemon, "broker: connected");
-    broker_stop(cell->harness->broker);
-    broker_start(cell->harness->broker, NULL);
-    cell_wait(cell,
-              mqtt_client_online(cell->sender->client) && mqtt_client_online(cell->watcher->client),
-              15000);
+    cell_restart_broker(cell, NULL);
     wait_logged(cell, "broker: connected", before + 1,
                 45000);  /* by the back-off: hours are short here */
     turn_for(cell, 0.3); /* its subscriptions are under way */

@@ -150,6 +150,32 @@ double cell_stop(struct cell *cell)
     return took_s;
 }
 
+static bool peers_online(const struct cell *cell)
+{
+    return mqtt_client_online(cell->sender->client) && mqtt_client_online(cell->watcher->client);
+}
+
+void cell_end_broker(struct cell *cell, void (*end)(struct broker *broker))
+{
+    end(cell->harness->broker);
+    cell_wait(cell,
+              !mqtt_client_online(cell->sender->client) &&
+                  !mqtt_client_online(cell->watcher->client),
+              10000);
+}
+
+void cell_start_broker(struct cell *cell, const struct broker_options *options)
+{
+    broker_start(cell->harness->broker, options);
+    cell_wait(cell, peers_online(cell), 15000);
+}
+
+void cell_restart_broker(struct cell *cell, const struct broker_options *options)
+{
+    cell_end_broker(cell, broker_stop);
+    cell_start_broker(cell, options);
+}
+
 void cell_fail(struct cell *cell, const char *file, int line, const char *what)
 {
     if (cell->daemon)

@@ -60,6 +60,13 @@ void cell_start(struct cell *cell);
 /* SIGTERM and its promises; waits for the status `offline`. Returns how long it took. */
 double cell_stop(struct cell *cell);
 
+/* Ends the broker (broker_stop, broker_kill); returns when the cell's own peers have noticed, so
+   that none of them still counts as online from before. */
+void cell_end_broker(struct cell *cell, void (*end)(struct broker *broker));
+/* Starts it again; returns when the peers are online. */
+void cell_start_broker(struct cell *cell, const struct broker_options *options);
+void cell_restart_broker(struct cell *cell, const struct broker_options *options);
+
 /* Fails with the daemon's log unless the condition comes true while the loop turns. */
 #define cell_wait(cell, condition, limit_ms)                                                       \
     do {                                                                                           \

@@ -16,15 +16,10 @@
 #define ALERT "armwatch/robot/kuka1/alert"
 #define STATE "armwatch/robot/kuka1/state"
 
-static bool peers_online(const struct cell *cell)
+/* Returns when the watcher is back and the broker has its subscriptions. */
+static void start_broker_again(struct cell *cell)
 {
-    return mqtt_client_online(cell->sender->client) && mqtt_client_online(cell->watcher->client);
-}
-
-/* The watcher is back and the broker has its subscriptions. */
-static void wait_for_watcher(struct cell *cell)
-{
-    cell_wait(cell, peers_online(cell), 5000);
+    cell_start_broker(cell, NULL);
     harness_subscribe(cell->harness, cell->watcher, "armwatch/robot/+/alert", 1);
 }
 
@@ -51,10 +46,9 @@ static void lose_broker_and_find_it(struct cell *cell, void (*end)(struct broker
     cell_run(cell, &robot, 10, 0);
     cell_run(cell, &robot, 10, GROSS);
     cell_wait(cell, cell_count_alerts(cell, ALERT, "raised") == 1, 3000);
-    end(cell->harness->broker);
-    broker_start(cell->harness->broker, NULL);
+    cell_end_broker(cell, end);
     size_t online = cell_count(cell, CELL_STATUS);
-    wait_for_watcher(cell);
+    start_broker_again(cell);
     cell_wait(cell, cell_count(cell, CELL_STATUS) > online, 10000);
     assert_retained(cell, CELL_STATUS, "\"state\":\"online\"");
     assert_retained(cell, STATE, "\"severity\":\"critical\"");
@@ -95,8 +89,7 @@ static void test_alert_raised_while_offline(void **state)
     daemon_process_signal(cell->daemon, SIGCONT);
     cell_wait(cell, daemon_process_logged(cell->daemon, "raised") == 1, 5000);
     daemon_process_signal(cell->daemon, SIGSTOP); /* until somebody listens */
-    broker_start(cell->harness->broker, NULL);
-    wait_for_watcher(cell);
+    start_broker_again(cell);
     assert_int_equal(cell_count_alerts(cell, ALERT, "raised"), 0);
     daemon_process_signal(cell->daemon, SIGCONT);
     cell_wait(cell, cell_count_alerts(cell, ALERT, "raised") > 0, 10000);
@@ -144,8 +137,7 @@ static void test_start_without_broker(void **state)
     cell_wait(cell, daemon_process_logged(cell->daemon, "refused") > 0, 10000);
     wait_ms(&cell->harness->loop, 2000); /* and it goes on trying */
     daemon_process_assert_alive(cell->daemon);
-    broker_start(cell->harness->broker, NULL);
-    wait_for_watcher(cell);
+    start_broker_again(cell);
     cell_wait(cell, cell_last_says(cell, CELL_STATUS, "state", "online"), 15000);
     cell_run(cell, &robot, 10, 0);
     cell_stop(cell);
@@ -267,9 +259,8 @@ static void test_mqtt_311(void **state)
     cell_publish(cell, CELL_CONTROL, text, strlen(text));
     cell_wait(cell, client->message_count == 1, 3000);
     size_t before = cell_count(cell, CELL_STATUS);
-    broker_kill(cell->harness->broker);
-    broker_start(cell->harness->broker, NULL);
-    wait_for_watcher(cell);
+    cell_end_broker(cell, broker_kill);
+    start_broker_again(cell);
     cell_wait(cell, cell_count(cell, CELL_STATUS) > before, 10000);
     assert_retained(cell, STATE, "\"robot\":\"kuka1\"");
     daemon_process_kill(cell->daemon);

@@ -128,12 +128,9 @@ static void test_no_right_to_read(void **state)
     struct broker *broker = cell->harness->broker;
     struct cell_robot robot;
     cell_robot_init(&robot, "kuka1", TOY_ARM_CHANNELS, 302);
-    broker_stop(broker);
+    cell_end_broker(cell, broker_stop);
     broker_write(broker, "acl", "topic readwrite armwatch/service/#\ntopic write #\n");
-    broker_start(broker, &(struct broker_options){.lines = "acl_file acl"});
-    cell_wait(cell,
-              mqtt_client_online(cell->sender->client) && mqtt_client_online(cell->watcher->client),
-              10000);
+    cell_start_broker(cell, &(struct broker_options){.lines = "acl_file acl"});
     harness_subscribe(cell->harness, cell->watcher, CELL_STATUS, 1);
     cell_configure(cell, "input.silent_s", "1");
     cell_start(cell);

@@ -120,13 +120,12 @@ static void test_killed_with_undelivered_alerts(void **state)
     for (int i = 0; i < 10; i++)
         cell_send(cell, &robot, GROSS);
     wait_ms(&cell->harness->loop, 200);
-    broker_kill(cell->harness->broker);
+    cell_end_broker(cell, broker_kill);
     daemon_process_signal(cell->daemon, SIGCONT);
     cell_wait(cell, daemon_process_logged(cell->daemon, "raised") == 1, 5000);
     wait_ms(&cell->harness->loop, 300); /* the disk may take its time */
     daemon_process_kill(cell->daemon);
-    broker_start(cell->harness->broker, NULL);
-    cell_wait(cell, mqtt_client_online(cell->watcher->client), 5000);
+    cell_start_broker(cell, NULL);
     harness_subscribe(cell->harness, cell->watcher, "armwatch/robot/+/alert", 1);
     assert_int_equal(cell_count(cell, ALERT), 0);
     cell_start(cell);
@@ -205,12 +204,9 @@ static void test_denied_alerts_stay(void **state)
                                  "topic write armwatch/robot/+/state\n"
                                  "topic write armwatch/robot/+/score\n"
                                  "topic write armwatch/service/#\n";
-    broker_stop(cell->harness->broker);
+    cell_end_broker(cell, broker_stop);
     broker_write(cell->harness->broker, "acl", denied);
-    broker_start(cell->harness->broker, &(struct broker_options){.lines = "acl_file acl"});
-    cell_wait(cell,
-              mqtt_client_online(cell->sender->client) && mqtt_client_online(cell->watcher->client),
-              10000);
+    cell_start_broker(cell, &(struct broker_options){.lines = "acl_file acl"});
     harness_subscribe(cell->harness, cell->watcher, "armwatch/robot/+/alert", 1);
     begin(cell, &robot, 504);
     cell_run(cell, &robot, 10, GROSS);

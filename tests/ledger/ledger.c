@@ -229,11 +229,9 @@ static void test_ledger(void **state)
     rng_init(&ledger.rng, 7);
     snprintf(ledger.directory, sizeof ledger.directory, "%s",
              keep ? keep : broker_directory(cell->harness->broker));
-    broker_stop(cell->harness->broker);
-    broker_start(cell->harness->broker,
-                 &(struct broker_options){.lines = "persistence true\nautosave_on_changes true\n"
-                                                   "autosave_interval 1\nmax_queued_messages 0"});
-    cell_wait(cell, mqtt_client_online(cell->sender->client), 10000);
+    cell_restart_broker(
+        cell, &(struct broker_options){.lines = "persistence true\nautosave_on_changes true\n"
+                                                "autosave_interval 1\nmax_queued_messages 0"});
     start_collector(&ledger);
     cell_configure(cell, "alerts.reassert_s", "2");
     cell_configure(cell, "scores.rate_hz", "2");
