@@ -269,6 +269,7 @@ static void on_tick(uv_timer_t *handle)
         saved_state_write(&daemon->saved, assignments_format_state(&daemon->fleet.assignments));
     publisher_tick(&daemon->publisher, false, now_ns);
     silence_tick(&daemon->silence, daemon->config->input.silent_s, now_ns);
+    recovery_tick(&daemon->recovery, clock_realtime_ns(), now_ns);
     service_publish(&daemon->service, false, now_ns);
     feed_watchdog(daemon, now_ns);
 }

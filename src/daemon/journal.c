@@ -365,6 +365,12 @@ void journal_episode(struct journal *journal, const char *robot, const char *kin
                       .kind = JOURNAL_EPISODE, .robot = robot, .alert_kind = kind, .text = text});
 }
 
+void journal_robot(struct journal *journal, const char *robot, int64_t heard_ns)
+{
+    give(journal,
+         &(struct journal_op){.kind = JOURNAL_ROBOT, .robot = robot, .created_ns = heard_ns});
+}
+
 void journal_write(struct journal *journal)
 {
     if (journal->state == WORKING && journal->waiting.last_number &&

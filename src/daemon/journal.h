@@ -1,6 +1,6 @@
 /*
- * journal: what a crash must not take: alerts that the broker has not acknowledged, and the
- * episodes that are open; written off the loop.
+ * journal: what a crash must not take: alerts that the broker has not acknowledged, the episodes
+ * that are open, and which robots there are; written off the loop.
  *
  * Changes are given one by one and written together by journal_write: at most one transaction is
  * under way, what comes meanwhile is in the next one. The disk delays no alert: a message is ready
@@ -50,6 +50,8 @@ void journal_remove(struct journal *journal, int64_t number);
 /* An open episode; text NULL: it is over. */
 void journal_episode(struct journal *journal, const char *robot, const char *kind,
                      const char *text);
+/* A robot was heard at that time (wall clock). */
+void journal_robot(struct journal *journal, const char *robot, int64_t heard_ns);
 /* What was given since is to be on the disk together. Does nothing if there is nothing. */
 void journal_write(struct journal *journal);
 

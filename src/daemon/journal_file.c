@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum statement { ADD, REMOVE, EPISODE_PUT, EPISODE_REMOVE, STATEMENTS };
+enum statement { ADD, REMOVE, EPISODE_PUT, EPISODE_REMOVE, ROBOT_PUT, STATEMENTS };
 
 static const char *const statement_text[STATEMENTS] = {
     [ADD] = ("INSERT OR REPLACE INTO message(number, created_ns, topic, content_type, payload) "
@@ -14,6 +14,7 @@ static const char *const statement_text[STATEMENTS] = {
     [REMOVE] = "DELETE FROM message WHERE number = ?1",
     [EPISODE_PUT] = "INSERT OR REPLACE INTO episode(robot, kind, text) VALUES(?1, ?2, ?3)",
     [EPISODE_REMOVE] = "DELETE FROM episode WHERE robot = ?1 AND kind = ?2",
+    [ROBOT_PUT] = "INSERT OR REPLACE INTO robot(name, heard_ns) VALUES(?1, ?2)",
 };
 
 struct journal_file {
@@ -76,7 +77,9 @@ static bool prepare(struct journal_file *file)
                    "INTEGER NOT NULL, topic TEXT NOT NULL, content_type TEXT NOT NULL, payload "
                    "BLOB NOT NULL)") ||
         !run(file, "CREATE TABLE IF NOT EXISTS episode(robot TEXT NOT NULL, kind TEXT NOT NULL, "
-                   "text TEXT NOT NULL, PRIMARY KEY(robot, kind)) WITHOUT ROWID"))
+                   "text TEXT NOT NULL, PRIMARY KEY(robot, kind)) WITHOUT ROWID") ||
+        !run(file, "CREATE TABLE IF NOT EXISTS robot(name TEXT PRIMARY KEY, heard_ns INTEGER NOT "
+                   "NULL) WITHOUT ROWID"))
         return false;
     for (int s = 0; s < STATEMENTS; s++) {
         if (sqlite3_prepare_v3(file->db, statement_text[s], -1, SQLITE_PREPARE_PERSISTENT,
@@ -167,6 +170,13 @@ static struct journal_op read_episode(sqlite3_stmt *row)
                                .text = column_text(row, 2)};
 }
 
+static struct journal_op read_robot(sqlite3_stmt *row)
+{
+    return (struct journal_op){.kind = JOURNAL_ROBOT,
+                               .robot = column_text(row, 0),
+                               .created_ns = sqlite3_column_int64(row, 1)};
+}
+
 static bool read_table(struct journal_file *file, const char *sql,
                        struct journal_op (*read)(sqlite3_stmt *), journal_file_found *found,
                        void *user)
@@ -186,6 +196,7 @@ int journal_file_read(struct journal_file *file, journal_file_found *found, void
 {
     bool read =
         read_table(file, "SELECT robot, kind, text FROM episode", read_episode, found, user) &&
+        read_table(file, "SELECT name, heard_ns FROM robot", read_robot, found, user) &&
         read_table(file,
                    "SELECT number, created_ns, topic, content_type, payload FROM message "
                    "ORDER BY number",
@@ -230,17 +241,27 @@ static bool put_episode(struct journal_file *file, const struct journal_op *op)
            (!op->text || bind_text(statement, 3, op->text)) && finish(statement);
 }
 
+static bool put_robot(struct journal_file *file, const struct journal_op *op)
+{
+    sqlite3_stmt *statement = file->statement[ROBOT_PUT];
+    return bind_text(statement, 1, op->robot) &&
+           sqlite3_bind_int64(statement, 2, op->created_ns) == SQLITE_OK && finish(statement);
+}
+
 static bool apply(struct journal_file *file, const struct journal_op *op)
 {
     switch (op->kind) {
     case JOURNAL_CLEAR:
-        return run(file, "DELETE FROM message") && run(file, "DELETE FROM episode");
+        return run(file, "DELETE FROM message") && run(file, "DELETE FROM episode") &&
+               run(file, "DELETE FROM robot");
     case JOURNAL_ADD:
         return add_message(file, op);
     case JOURNAL_REMOVE:
         return remove_message(file, op);
     case JOURNAL_EPISODE:
         return put_episode(file, op);
+    case JOURNAL_ROBOT:
+        return put_robot(file, op);
     }
     return false;
 }

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HEARD_EVERY_NS (3600 * CLOCK_NS_PER_S) /* so exact is what the journal knows */
+#define EXPECTED_NS (INT64_C(7 * 24 * 3600) * CLOCK_NS_PER_S) /* then it is there no more */
+
 /* ---- while it runs */
 
 static void on_ready(void *user, int64_t number)
@@ -22,19 +25,42 @@ static void give_message(void *user, const struct mqtt_message *message,
     journal_add(recovery->publisher->journal, kept->number, message, kept->created_ns);
 }
 
+static void keep_robot(struct recovery *recovery, struct robot *robot, int64_t wall_ns,
+                       int64_t now_ns)
+{
+    robot->kept_ns = robot->last_arrival_ns;
+    journal_robot(recovery->publisher->journal, robot->name,
+                  wall_ns - (now_ns - robot->last_arrival_ns));
+}
+
 static void on_refill(void *user)
 {
     struct recovery *recovery = user;
+    int64_t wall_ns = clock_realtime_ns(), now_ns = clock_monotonic_ns();
     for (size_t i = 0; i < recovery->fleet->count; i++) {
         for (int kind = 0; kind < ALERT_KINDS; kind++)
             publisher_journal_episode(recovery->publisher, recovery->fleet->robot[i],
                                       (enum alert_kind)kind);
+        if (recovery->fleet->robot[i]->kept_ns)
+            keep_robot(recovery, recovery->fleet->robot[i], wall_ns, now_ns);
     }
     outbox_each_kept(recovery->publisher->outbox, give_message, recovery);
 }
 
 static const struct journal_handlers journal_handlers = {.on_ready = on_ready,
                                                          .on_refill = on_refill};
+
+/* What has never given a row is no robot for longer than this run. It asks for no write of its own.
+ */
+void recovery_tick(struct recovery *recovery, int64_t wall_ns, int64_t now_ns)
+{
+    for (size_t i = 0; i < recovery->fleet->count; i++) {
+        struct robot *robot = recovery->fleet->robot[i];
+        if (robot->arrivals > 0 &&
+            (robot->kept_ns == 0 || robot->last_arrival_ns - robot->kept_ns > HEARD_EVERY_NS))
+            keep_robot(recovery, robot, wall_ns, now_ns);
+    }
+}
 
 /* ---- after a restart */
 
@@ -96,9 +122,28 @@ static void take_episode(struct recovery *recovery, const struct journal_op *op)
     log_info("%s: the open %s alert goes on", robot->name, op->alert_kind);
 }
 
+/* What is known of it is when it was heard, not what it should send: that is its model's matter. */
+static void take_robot(struct recovery *recovery, const struct journal_op *op)
+{
+    struct diag diag = DIAG_INIT;
+    if (clock_realtime_ns() - op->created_ns > EXPECTED_NS)
+        return;
+    struct robot *robot = find_robot(recovery, op->robot, &diag);
+    if (!robot) {
+        log_warning("journal: %.64s is expected no more: %s", op->robot, diag.text);
+        return;
+    }
+    if (robot->last_arrival_ns == 0)
+        robot->last_arrival_ns = clock_monotonic_ns();
+    if (robot->kept_ns == 0)
+        robot->kept_ns = -HEARD_EVERY_NS - 1; /* the journal wants to know of its next row */
+}
+
 static void on_found(void *user, const struct journal_op *op)
 {
-    if (op->kind == JOURNAL_EPISODE)
+    if (op->kind == JOURNAL_ROBOT)
+        take_robot(user, op);
+    else if (op->kind == JOURNAL_EPISODE)
         take_episode(user, op);
     else
         take_message(user, op);

@@ -1,5 +1,6 @@
 /*
- * recovery: what is alike before and after a restart: alerts on their way, and open episodes.
+ * recovery: what is alike before and after a restart: alerts on their way, open episodes, and the
+ * robots that are expected to send.
  *
  * It ties the journal to the outbox and the robots. Thread: the loop.
  */
@@ -16,9 +17,12 @@ struct recovery {
 };
 
 /* Starts the journal and takes up what the run before has left: its messages are queued before any
- * other, and a robot with an open episode is there from the start, in that episode. Errors:
- * -ENOMEM. */
+ * other, and a robot with an open episode is there from the start, in that episode; one that was
+ * heard within the last week is there as well, so that its silence is noticed. Errors: -ENOMEM. */
 int recovery_start(struct recovery *recovery, uv_loop_t *loop, const char *state_directory);
+
+/* Now and then: keeps which robots were heard. */
+void recovery_tick(struct recovery *recovery, int64_t wall_ns, int64_t now_ns);
 
 /* Ends the journal; then on_stopped (may be NULL) from the loop. */
 void recovery_stop(struct recovery *recovery, void (*on_stopped)(void *user), void *user);

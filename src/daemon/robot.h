@@ -101,6 +101,7 @@ struct robot {
     bool stale;
     bool unknown_channel_seen;
     int64_t last_arrival_ns; /* monotonic, of a message that may be new; 0: none yet */
+    int64_t kept_ns;         /* last_arrival_ns when the journal was told of it; 0: not yet */
     struct {
         int64_t row_ns;                 /* monotonic, of the newest row; 0: none yet */
         uint64_t since_row;             /* windows since then that could not be judged */

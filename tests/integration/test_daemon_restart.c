@@ -111,6 +111,29 @@ static void test_killed_and_the_robot_is_gone(void **state)
 }
 
 /* Raised while nobody could be told, and then the daemon dies. */
+/* A robot that was well when the daemon was killed, and never comes back, is missed; one that has
+   never given a row is not. */
+static void test_killed_and_a_well_robot_is_gone(void **state)
+{
+    struct cell *cell = *state;
+    struct cell_robot robot;
+    begin(cell, &robot, 505);
+    cell_publish(cell, "armwatch/robot/ghost/sample", "{}", 2);
+    wait_ms(&cell->harness->loop, 500); /* it is in the journal */
+    cell_configure(cell, "input.silent_s", "1");
+    daemon_process_kill(cell->daemon);
+    wait_offline(cell);
+    cell_start(cell);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "raised") == 1, 6000);
+    cJSON *last = cell_last_json(cell, ALERT);
+    assert_string_equal(json_text(last, "data.kind"), "silent");
+    cJSON_Delete(last);
+    cell_run(cell, &robot, 20, 0);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "cleared") == 1, 3000);
+    assert_int_equal(cell_count_alerts(cell, "armwatch/robot/ghost/alert", "raised"), 0);
+    cell_stop(cell);
+}
+
 static void test_killed_with_undelivered_alerts(void **state)
 {
     struct cell *cell = *state;
@@ -231,6 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CELL_TEST(test_killed_in_an_episode),
         CELL_TEST(test_killed_and_the_robot_is_gone),
+        CELL_TEST(test_killed_and_a_well_robot_is_gone),
         CELL_TEST(test_killed_with_undelivered_alerts),
         CELL_TEST(test_journal_cannot_be_written),
         CELL_TEST(test_denied_alerts_stay),

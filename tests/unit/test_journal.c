@@ -39,6 +39,9 @@ static void note(void *user, const struct journal_op *op)
         snprintf(found->text + used, sizeof found->text - used, "%lld@%lld %s %s %.*s;",
                  (long long)op->number, (long long)op->created_ns, op->topic, op->content_type,
                  (int)op->size, op->payload);
+    else if (op->kind == JOURNAL_ROBOT)
+        snprintf(found->text + used, sizeof found->text - used, "%s@%lld;", op->robot,
+                 (long long)op->created_ns);
     else
         snprintf(found->text + used, sizeof found->text - used, "%s %s %s;", op->robot,
                  op->alert_kind, op->text);
@@ -99,9 +102,12 @@ static void test_file_keeps_what_was_applied(void **state)
         {.kind = JOURNAL_REMOVE, .number = 2},
         {.kind = JOURNAL_REMOVE, .number = 99},
         {.kind = JOURNAL_EPISODE, .robot = "r1", .alert_kind = "anomaly", .text = "z"},
-        {.kind = JOURNAL_EPISODE, .robot = "r1", .alert_kind = "silent"}};
-    apply(file, second, 4);
-    const char *expected = "r1 anomaly z;1@7 t j a;3@21 t j c;";
+        {.kind = JOURNAL_EPISODE, .robot = "r1", .alert_kind = "silent"},
+        {.kind = JOURNAL_ROBOT, .robot = "r1", .created_ns = 5},
+        {.kind = JOURNAL_ROBOT, .robot = "r2", .created_ns = 6},
+        {.kind = JOURNAL_ROBOT, .robot = "r1", .created_ns = 8}};
+    apply(file, second, 7);
+    const char *expected = "r1 anomaly z;r1@8;r2@6;1@7 t j a;3@21 t j c;";
     expect_content(file, expected);
     journal_file_close(file);
     file = open_file(path.text, false);
