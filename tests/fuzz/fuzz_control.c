@@ -23,6 +23,7 @@ static struct {
     struct config *config;
     struct fleet fleet;
     struct control control;
+    const char *input; /* all commands of a run, the payloads of messages lie in it */
     /* the swap that was begun */
     swap_done *done;
     void *user;
@@ -203,7 +204,10 @@ static void give(const struct mqtt_message *message)
     }
     FUZZ_CHECK(fuzz.replies == replies + 1);
     bool ok = check_reply(message);
-    FUZZ_CHECK(refusals() == refused + !ok);
+    /* What was refused before is, with its id, answered from memory. */
+    const char *payload = message->payload;
+    bool again = memmem(fuzz.input, (size_t)(payload - fuzz.input), payload, message->size);
+    FUZZ_CHECK(refusals() == refused + !ok || (again && refusals() == refused));
     if (ok)
         repeat(message);
 }
@@ -236,6 +240,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         make_fleet();
     fuzz.control = (struct control){.fleet = &fuzz.fleet, .status = status};
     char *text = fuzz_text(data, size), *rest = text;
+    fuzz.input = text;
     for (char *line; (line = strsep(&rest, "\n"));) {
         if (*line == '!' && json_is_utf8(line))
             end_swap(line + 1);
