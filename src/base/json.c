@@ -4,9 +4,9 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
 static _Thread_local bool memory_failed;
 
 static void *allocate(size_t size)
@@ -343,4 +343,24 @@ int json_get_array(const cJSON *object, const char *key, bool required, const cJ
 {
     int r = find_member(object, key, required, cJSON_IsArray, "an array", ret_value, diag);
     return r < 0 ? r : 0;
+}
+
+int json_check_keys(const cJSON *object, const char *const *known, struct diag *diag)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, object)
+    {
+        size_t k = 0;
+        while (known[k] && strcmp(known[k], item->string) != 0)
+            k++;
+        if (known[k])
+            continue;
+        char list[300] = "";
+        size_t used = 0;
+        for (k = 0; known[k] && used < sizeof list; k++)
+            used +=
+                (size_t)snprintf(list + used, sizeof list - used, "%s%s", k ? ", " : "", known[k]);
+        return diag_set(diag, "%.100s: unknown key; known here: %s", item->string, list);
+    }
+    return 0;
 }

@@ -60,6 +60,9 @@ int json_get_object(const cJSON *object, const char *key, bool required, const c
 int json_get_array(const cJSON *object, const char *key, bool required, const cJSON **ret_value,
                    struct diag *diag);
 
+/* Errors: -EINVAL, with what is known, for a member that `known` (ended by NULL) does not name. */
+int json_check_keys(const cJSON *object, const char *const *known, struct diag *diag);
+
 /* "a string", "a number", ... for messages. */
 const char *json_type_name(const cJSON *item);
 

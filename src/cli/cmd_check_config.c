@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 #include "config/config.h"
+#include "source/source_map.h"
 
 static const struct cli_option options[] = {
     {"reference", NULL, "print every key with type, range and default (Markdown)"},
@@ -16,6 +17,21 @@ static int report(const struct cli *cli, const char *path, const struct diag *di
     return cli_print_json(cli, tree);
 }
 
+/* The file with the sources belongs to the configuration. */
+static int check(const char *path, struct diag *diag)
+{
+    struct config *config;
+    struct source_map *map = NULL;
+    int r = config_load(path, &config, diag);
+    if (r < 0)
+        return r;
+    if (config->input.assembler_file)
+        r = source_map_load(config->input.assembler_file, &map, diag);
+    source_map_free(map);
+    config_free(config);
+    return r;
+}
+
 static int run(const struct cli *cli)
 {
     bool json = cli_given(cli, "json");
@@ -26,15 +42,13 @@ static int run(const struct cli *cli)
     for (size_t i = 0; i < cli->arg_count; i++) {
         const char *path = cli->args[i];
         struct diag diag = DIAG_INIT;
-        struct config *config;
-        int r = config_load(path, &config, &diag);
+        int r = check(path, &diag);
         if (r < 0) {
             if (json)
                 report(cli, path, &diag);
             cli_fail(cli, r, &diag);
             return CLI_BAD_CONFIG;
         }
-        config_free(config);
         if (json)
             report(cli, path, NULL);
         else

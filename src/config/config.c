@@ -154,17 +154,18 @@ static int complete(struct config *config)
             return -ENOMEM;
         samples->count = 1;
     }
-    char **directories[] = {&config->models.directory, &config->state_directory};
-    for (size_t i = 0; i < 2; i++) {
+    char **paths[] = {&config->models.directory, &config->state_directory,
+                      &config->input.assembler_file};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         const char *slash = strrchr(config->path, '/');
-        if (**directories[i] == '/' || !slash)
+        if (!*paths[i] || **paths[i] == '/' || !slash)
             continue;
         char *joined;
-        if (asprintf(&joined, "%.*s%s", (int)(slash - config->path + 1), config->path,
-                     *directories[i]) < 0)
+        if (asprintf(&joined, "%.*s%s", (int)(slash - config->path + 1), config->path, *paths[i]) <
+            0)
             return -ENOMEM;
-        free(*directories[i]);
-        *directories[i] = joined;
+        free(*paths[i]);
+        *paths[i] = joined;
     }
     return 0;
 }

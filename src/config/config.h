@@ -54,7 +54,7 @@ struct config {
     } alerts;
     struct {
         double max_gap_s, stale_periods, silent_s;
-        char *time_unit;
+        char *time_unit, *assembler_file;
         struct config_list gate_mode;
     } input;
     struct {

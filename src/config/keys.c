@@ -67,6 +67,10 @@ const struct config_key config_keys[] = {
      true},
     {"input.time_unit", CONFIG_CHOICE, AT(input.time_unit), "\"s\"", 0, 0, "s|ms|ns",
      "unit of numeric times in samples", false},
+    {"input.assembler_file", CONFIG_TEXT, AT(input.assembler_file), "null", 0, 0, NULL,
+     "file that says how tags of single messages become samples, beside `topics.samples`; relative "
+     "to the configuration's directory",
+     false},
     {"input.gate.mode", CONFIG_LIST, AT(input.gate_mode), "[\"auto\"]", 0, 0, NULL,
      "modes in which a robot is judged; a sample without a mode is judged", true},
     {"scores.rate_hz", CONFIG_NUMBER, AT(scores.rate_hz), "2", -1, 1000, NULL,

@@ -38,6 +38,7 @@ static void free_assignment(struct assignment *assignment)
     model_unref(assignment->model);
     model_unref(assignment->previous);
     sample_decoder_free(assignment->decoder);
+    assembler_layout_unref(assignment->layout);
     free(assignment);
 }
 

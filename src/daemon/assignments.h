@@ -19,6 +19,7 @@
 #include "daemon/accepted.h"
 #include "model/model.h"
 #include "model/trust.h"
+#include "pipeline/assembler.h"
 #include "pipeline/sample.h"
 
 #include <stdbool.h>
@@ -35,6 +36,7 @@ struct assignment {
     struct model *model;
     struct model *previous; /* for rollback; NULL after a restart: then previous_name is loaded */
     struct sample_decoder *decoder;
+    struct assembler_layout *layout; /* NULL: no tag has come for it */
     bool unasked;       /* older than what was accepted, and only in use because nothing else is */
     bool refused;       /* what the configuration or the directory asked for last was refused */
     bool touched;       /* its file has changed; it is not settled yet */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/assembly.h"
 #include "daemon/broker.h"
 #include "daemon/control.h"
 #include "daemon/fleet.h"
@@ -44,6 +45,7 @@ struct daemon {
     struct fleet fleet;
     struct publisher publisher;
     struct intake intake;
+    struct assembly assembly;
     struct control control;
     struct service service;
     struct silence silence;
@@ -160,7 +162,8 @@ static void on_message(void *user, const struct mqtt_message *message)
         return;
     if (!strcmp(message->topic, daemon->publisher.control_topic))
         control_message(&daemon->control, message);
-    else if (!intake_message(&daemon->intake, message))
+    else if (!intake_message(&daemon->intake, message) &&
+             !assembly_message(&daemon->assembly, message))
         log_debug("a message on %s belongs to nobody", message->topic);
 }
 
@@ -218,6 +221,8 @@ static int start_client(struct daemon *daemon, struct diag *diag)
         return r;
     daemon->publisher.client = daemon->client;
     r = intake_subscribe(&daemon->intake, daemon->client);
+    if (r == 0)
+        r = assembly_subscribe(&daemon->assembly, daemon->client);
     if (r == 0)
         r = mqtt_client_subscribe(daemon->client, daemon->publisher.control_topic,
                                   1 | MQTT_RETAIN_AS_PUBLISHED);
@@ -426,6 +431,7 @@ static void wire(struct daemon *daemon)
     daemon->silence.publisher = daemon->intake.publisher = &daemon->publisher;
     daemon->service.silence = &daemon->silence;
     daemon->service.intake = &daemon->intake;
+    daemon->service.assembly = &daemon->assembly;
     daemon->service.saved = &daemon->saved;
     daemon->service.control = &daemon->control;
     daemon->service.publisher = daemon->control.publisher = &daemon->publisher;
@@ -474,6 +480,9 @@ static int start(struct daemon *daemon, struct diag *diag)
     wire(daemon);
     daemon->control.status = control_status;
     daemon->control.user = daemon;
+    r = assembly_init(&daemon->assembly, &daemon->intake, diag);
+    if (r < 0)
+        return r;
     r = publisher_init(&daemon->publisher, daemon->config);
     if (r == 0)
         r = scorer_start(&daemon->loop, &scorer_handlers, daemon, &daemon->scorer);
@@ -493,6 +502,7 @@ static void free_daemon(struct daemon *daemon)
     control_deinit(&daemon->control);
     saved_state_deinit(&daemon->saved);
     fleet_deinit(&daemon->fleet);
+    assembly_deinit(&daemon->assembly); /* the robots' assemblers were made by its rules */
     publisher_deinit(&daemon->publisher);
     config_free(daemon->config);
     free(daemon);

@@ -208,7 +208,7 @@ static struct arrival meet(const struct intake *intake, const struct robot *robo
 {
     const struct history *history = &robot->track.history;
     struct arrival arrival = {.first = !history->started,
-                              .dated = sample->has_time,
+                              .dated = sample->has_time && !sample->undated,
                               .numbered = sample->has_seq && history->last_has_seq};
     if (!sample->has_time) {
         sample->time_ns = host_clock_ns(&intake->clock, now_ns);
@@ -272,19 +272,25 @@ static void note_unknown_channel(struct robot *robot, const struct mqtt_message 
                  robot->name, name, robot->model->name);
 }
 
+static enum sample_refusal check_values(const struct robot *robot, const float *values,
+                                        struct diag *diag)
+{
+    size_t channel = model_find_impossible(robot->model, values);
+    if (channel == robot->model->channels)
+        return SAMPLE_ACCEPTED;
+    diag_set(diag, "channel \"%s\" is %g, no reading is beyond %g",
+             robot->model->channel[channel].name, (double)values[channel],
+             robot->model->channel[channel].limit);
+    return SAMPLE_OUT_OF_RANGE;
+}
+
 static enum sample_refusal read_sample(struct robot *robot, const struct mqtt_message *message,
                                        struct sample *ret_sample, struct diag *diag)
 {
     float *values = track_next_row(&robot->track);
     enum sample_refusal refusal = sample_decode(robot->assignment->decoder, message->payload,
                                                 message->size, ret_sample, values, diag);
-    size_t channel = refusal ? 0 : model_find_impossible(robot->model, values);
-    if (refusal || channel == robot->model->channels)
-        return refusal;
-    diag_set(diag, "channel \"%s\" is %g, no reading is beyond %g",
-             robot->model->channel[channel].name, (double)values[channel],
-             robot->model->channel[channel].limit);
-    return SAMPLE_OUT_OF_RANGE;
+    return refusal ? refusal : check_values(robot, values, diag);
 }
 
 static void take_message(struct intake *intake, struct robot *robot,
@@ -308,8 +314,25 @@ static void take_message(struct intake *intake, struct robot *robot,
     take_sample(intake, robot, &sample, now_ns);
 }
 
-/* The robot of that name, a new one if need be; NULL: it is counted why. */
-static struct robot *find_robot(struct intake *intake, const char *name, bool retained)
+void intake_assembled(struct intake *intake, struct robot *robot, int64_t now_ns)
+{
+    struct sample sample;
+    struct diag diag = DIAG_INIT;
+    float *values = track_next_row(&robot->track);
+    intake->samples++;
+    robot->counters.received++;
+    robot_note_received(robot, now_ns);
+    enum sample_refusal refusal = assembler_sample(robot->assembler, &sample, values, &diag);
+    sample.undated = !robot->assembler_dated;
+    if (!refusal)
+        refusal = check_values(robot, values, &diag);
+    if (refusal)
+        refuse(intake, robot, refusal, diag.text, now_ns);
+    else
+        take_sample(intake, robot, &sample, now_ns);
+}
+
+struct robot *intake_robot(struct intake *intake, const char *name, bool retained)
 {
     struct diag diag = DIAG_INIT;
     struct robot *robot = fleet_find(intake->fleet, name);
@@ -342,7 +365,7 @@ bool intake_message(struct intake *intake, const struct mqtt_message *message)
                         (unsigned long long)intake->invalid_names, message->topic, NAME_RULE);
         return true;
     }
-    struct robot *robot = find_robot(intake, name, message->retained);
+    struct robot *robot = intake_robot(intake, name, message->retained);
     if (robot)
         take_message(intake, robot, message);
     return true;
@@ -358,5 +381,7 @@ void intake_tick(struct intake *intake, int64_t wall_ns, int64_t now_ns)
         struct robot *robot = intake->fleet->robot[i];
         if (!robot->dated)
             history_shift(&robot->track.history, step_ns);
+        if (robot->assembler && !robot->assembler_dated)
+            assembler_shift(robot->assembler, step_ns);
     }
 }

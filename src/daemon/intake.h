@@ -36,6 +36,12 @@ int intake_subscribe(const struct intake *intake, struct mqtt_client *client);
 /* Takes a message if it is on a sample topic, of whatever robot; false if it is not. */
 bool intake_message(struct intake *intake, const struct mqtt_message *message);
 
+/* For what is assembled of other messages. The robot of that name, a new one if need be; NULL: it
+ * is counted why. */
+struct robot *intake_robot(struct intake *intake, const char *name, bool retained);
+/* Takes the sample that is due of the robot's assembler. */
+void intake_assembled(struct intake *intake, struct robot *robot, int64_t now_ns);
+
 /* Now and then: looks whether the host's clock was set. wall_ns and now_ns (monotonic) are the two
  * clocks at one moment. */
 void intake_tick(struct intake *intake, int64_t wall_ns, int64_t now_ns);

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "daemon/daemon.h"
+#include "source/source_map.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -53,6 +54,23 @@ static bool is_configuration(int error)
     return false;
 }
 
+/* What a start would read beside the configuration, without a network. Frees it. */
+static int check_config(struct config *config)
+{
+    struct diag diag = DIAG_INIT;
+    struct source_map *map = NULL;
+    int r = 0;
+    if (config->input.assembler_file)
+        r = source_map_load(config->input.assembler_file, &map, &diag);
+    if (r < 0)
+        log_error("%s", diag.text);
+    else
+        printf("%s: good\n", config->path);
+    source_map_free(map);
+    config_free(config);
+    return r < 0 ? EXIT_CONFIG : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
@@ -91,11 +109,8 @@ int main(int argc, char **argv)
         log_error("%s", diag.text);
         return EXIT_CONFIG;
     }
-    if (check) {
-        printf("%s: good\n", path);
-        config_free(config);
-        return EXIT_SUCCESS;
-    }
+    if (check)
+        return check_config(config);
     enum log_level level = LOG_LEVEL_INFO;
     log_level_parse(config->log.level, &level);
     log_set_level(level);

@@ -254,6 +254,22 @@ static cJSON *counters_tree(const struct robot_counters *counters)
     return root;
 }
 
+/* Of a robot whose samples are assembled. */
+static cJSON *tags_tree(const struct robot *robot)
+{
+    cJSON *root = cJSON_CreateObject();
+    for (int r = 0; r < ASSEMBLER_REFUSALS; r++)
+        cJSON_AddNumberToObject(root, assembler_refusal_name((enum assembler_refusal)r),
+                                (double)robot->counters.tags[r]);
+    cJSON_AddNumberToObject(root, "restarts", (double)assembler_restarts(robot->assembler));
+    const char *first;
+    cJSON_AddNumberToObject(root, "channels_without_value",
+                            (double)assembler_absent(robot->assembler, &first));
+    if (first)
+        cJSON_AddStringToObject(root, "first_without_value", first);
+    return root;
+}
+
 char *message_robot(struct robot *robot, int64_t now_ns)
 {
     cJSON *root = state_tree(robot, now_ns);
@@ -262,5 +278,7 @@ char *message_robot(struct robot *robot, int64_t now_ns)
     else
         cJSON_AddNullToObject(root, "period_s");
     json_attach(root, "counters", counters_tree(&robot->counters));
+    if (robot->assembler)
+        json_attach(root, "tags", tags_tree(robot));
     return message_print(root);
 }

@@ -52,6 +52,7 @@ void robot_free(struct robot *robot)
 {
     if (!robot)
         return;
+    assembler_free(robot->assembler);
     track_deinit(&robot->track);
     stability_deinit(&robot->stability);
     model_unref(robot->model);

@@ -10,6 +10,7 @@
 #include "base/name.h"
 #include "daemon/rate.h"
 #include "pipeline/alert.h"
+#include "pipeline/assembler.h"
 #include "pipeline/sample.h"
 #include "pipeline/sensor_fault.h"
 #include "pipeline/stability.h"
@@ -67,6 +68,7 @@ struct robot_counters {
     uint64_t nonfinite;
     uint64_t faulty, stopped; /* rows that were not judged for readings that stand still */
     uint64_t alerts;          /* raised, of all kinds */
+    uint64_t tags[ASSEMBLER_REFUSALS];
 };
 
 /* An episode as it is published. */
@@ -81,7 +83,9 @@ struct robot {
     char name[NAME_MAX_LENGTH + 1];
     size_t number; /* in scoring sets */
     struct assignment *assignment;
-    struct model *model; /* the one that its results are from: usually the assignment's */
+    struct model *model;         /* the one that its results are from: usually the assignment's */
+    struct assembler *assembler; /* NULL: no tag has come for it */
+    bool assembler_dated;        /* its tags have times of their own */
     struct track track;
     struct alert alert;
     struct sensor_fault fault;

@@ -117,6 +117,7 @@ static void add_counters(cJSON *root, const struct service *service)
     cJSON_AddNumberToObject(root, "samples", (double)service->intake->samples);
     cJSON_AddNumberToObject(root, "rejected", (double)service->intake->rejected);
     add_unassigned(root, service->intake);
+    assembly_add_counters(service->assembly, root);
     cJSON_AddNumberToObject(root, "alerts", (double)service->publisher->alerts);
     cJSON_AddNumberToObject(root, "open_alerts", (double)open_alerts(service->fleet));
     cJSON_AddNumberToObject(root, "alerts_put_off", (double)service->publisher->alerts_put_off);

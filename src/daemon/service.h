@@ -7,6 +7,7 @@
 #define ARMWATCH_DAEMON_SERVICE_H
 
 #include "base/json.h"
+#include "daemon/assembly.h"
 #include "daemon/control.h"
 #include "daemon/fleet.h"
 #include "daemon/intake.h"
@@ -37,6 +38,7 @@ struct service {
     const struct config *config; /* borrowed, like the rest */
     struct fleet *fleet;
     struct intake *intake;
+    const struct assembly *assembly;
     struct publisher *publisher;
     const struct control *control;
     const struct saved_state *saved;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "pipeline/sample_time.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -31,6 +32,7 @@ static const char *const refusal_names[SAMPLE_REFUSALS] = {
     [SAMPLE_NO_VALUES] = "no_values",
     [SAMPLE_WRONG_COUNT] = "wrong_count",
     [SAMPLE_MISSING_CHANNEL] = "missing_channel",
+    [SAMPLE_STALE_CHANNEL] = "stale_channel",
     [SAMPLE_NOT_A_NUMBER] = "not_a_number",
     [SAMPLE_NONFINITE] = "nonfinite",
     [SAMPLE_BAD_TIME] = "bad_time",
@@ -402,4 +404,14 @@ size_t sample_format_binary(const struct sample *sample, const float *values, si
         write_le(ret_bytes + SAMPLE_BINARY_HEADER + 4 * i, 4, bits);
     }
     return SAMPLE_BINARY_HEADER + 4 * channels;
+}
+
+bool sample_time_read(const cJSON *item, enum sample_time_unit unit, int64_t *ret_time_ns,
+                      struct diag *diag)
+{
+    struct sample sample;
+    if (read_time(item, unit, &sample, diag))
+        return false;
+    *ret_time_ns = sample.time_ns;
+    return true;
 }

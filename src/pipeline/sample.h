@@ -23,6 +23,7 @@ struct sample {
     int64_t time_ns; /* Unix epoch; only where has_time */
     uint64_t seq;    /* only where has_seq */
     bool has_time, has_seq;
+    bool undated;               /* has_time, but it is the time of arrival, not the source's */
     char mode[SAMPLE_MODE_MAX]; /* "" if absent */
 };
 
@@ -35,6 +36,7 @@ enum sample_refusal {
     SAMPLE_NO_VALUES,       /* neither "values" nor "channels", or both */
     SAMPLE_WRONG_COUNT,     /* values: not as many as the model has channels */
     SAMPLE_MISSING_CHANNEL, /* channels: one of the model's is not there */
+    SAMPLE_STALE_CHANNEL,   /* assembled: one's value is older than it may be */
     SAMPLE_NOT_A_NUMBER,    /* null, a string, true, ... */
     SAMPLE_NONFINITE,       /* NaN, infinite, or too large for a 32-bit float */
     SAMPLE_BAD_TIME,

@@ -3,6 +3,7 @@
 
     base <- nn <- model <- pipeline <- {daemon, lab <- cli}
     base <- mqtt <- {config, daemon, cli},  config <- {daemon, cli},  base <- report <- cli
+    {pipeline, mqtt} <- source <- {daemon, cli}
 """
 import re
 import sources
@@ -15,9 +16,10 @@ LAYERS = {
     "lab": ["pipeline"],
     "mqtt": ["base"],
     "report": ["base"],
+    "source": ["pipeline", "mqtt"],
     "config": ["mqtt"],
-    "daemon": ["pipeline", "config", "mqtt"],
-    "cli": ["lab", "report", "config", "mqtt"],
+    "daemon": ["pipeline", "source", "config", "mqtt"],
+    "cli": ["lab", "source", "report", "config", "mqtt"],
 }
 
 # A header of a library: the files or layers that may include it. The others go through these.
