@@ -224,7 +224,7 @@ static void begin_at(struct assembler *assembler, int64_t time_ns)
     int64_t period_ns = assembler->layout->period_ns;
     assembler->started = true;
     assembler->newest_ns = time_ns;
-    assembler->border_ns = (time_ns / period_ns + 1) * period_ns;
+    assembler->border_ns = (time_ns + period_ns - 1) / period_ns * period_ns;
 }
 
 /* The clock of the source was set back: what holds for ever still does, the rest is of no known
@@ -251,7 +251,7 @@ bool assembler_due(struct assembler *assembler, int64_t time_ns)
     } else if (step_ns > 0) {
         assembler->newest_ns = time_ns;
     }
-    if (layout->tick != NONE || time_ns < assembler->border_ns)
+    if (layout->tick != NONE || time_ns <= assembler->border_ns)
         return false;
     assembler->due_ns = assembler->border_ns;
     assembler->border_ns += layout->period_ns;

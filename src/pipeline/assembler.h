@@ -4,9 +4,10 @@
  *
  * Each channel holds its last value up to a maximum age. A sample is made for every border of the
  * sample period, or whenever one named channel arrives. The borders run on the times of the tags:
- * what arrives beyond a border closes it, with the values as they were then. So a recording that is
- * played faster gives the same samples, and a source that is silent gives none.
- * Thread: one at a time; a layout is constant and may be shared.
+ * what is of a later time closes a border, with the values as they were until then. So tags that
+ * are read together, on the borders, stay together; a recording that is played faster gives the
+ * same samples; and a source that is silent gives none. Thread: one at a time; a layout is constant
+ * and may be shared.
  */
 #ifndef ARMWATCH_PIPELINE_ASSEMBLER_H
 #define ARMWATCH_PIPELINE_ASSEMBLER_H

@@ -100,7 +100,7 @@ static void expect_refusal(struct bench *bench, enum sample_refusal expected, co
     fixture_expect_text(diag.text, why);
 }
 
-/* A border is closed by what arrives at it or behind it, with what was there before. */
+/* A border is closed by what is of a later time, with what was there until then. */
 static void test_clock_makes_samples(void **state)
 {
     struct bench bench = open_bench("{}");
@@ -109,10 +109,11 @@ static void test_clock_makes_samples(void **state)
     put_all(&bench, 1, 10);
     assert_false(due(&bench, 60));
     assert_int_equal(put(&bench, "a", 2, 60), ASSEMBLER_TAKEN);
-    assert_true(due(&bench, 100));
+    assert_false(due(&bench, 100)); /* at the border: it belongs to this sample */
+    assert_true(due(&bench, 101));
     expect_sample(&bench, 100, 2, 1);
-    assert_false(due(&bench, 100));
-    assert_int_equal(put(&bench, "b", 5, 100), ASSEMBLER_TAKEN);
+    assert_false(due(&bench, 101));
+    assert_int_equal(put(&bench, "b", 5, 101), ASSEMBLER_TAKEN);
     /* Three borders at once: each gets its sample, of the values that held then. */
     for (int64_t ms = 200; ms <= 400; ms += 100) {
         assert_true(due(&bench, 420));
@@ -144,7 +145,7 @@ static void test_a_signal_makes_samples(void **state)
     struct bench bench = open_bench("{\"tick\":{\"channel\":\"cycle\"},\"max_age_s\":\"hold\","
                                     "\"channels\":{\"cycle\":{\"tag\":\"PLC.Tick\"}}}");
     begin(&bench);
-    due(&bench, 0);
+    due(&bench, 1);
     put_all(&bench, 4, 0);
     assert_false(assembler_ticked(bench.assembler));
     assert_int_equal(put_text(&bench, "PLC.Tick", "any", 40), ASSEMBLER_TAKEN);
@@ -158,16 +159,16 @@ static void test_a_value_may_be_too_old(void **state)
     struct bench bench = open_bench("{\"max_age_s\":0.5,\"channels\":{\"step\":{\"max_age_s\":"
                                     "\"hold\"},\"b\":{\"max_age_s\":0.25}}}");
     begin(&bench);
-    due(&bench, 0);
+    due(&bench, 1);
     put_all(&bench, 1, 0);
-    assert_true(due(&bench, 200));
+    assert_true(due(&bench, 201));
     expect_sample(&bench, 100, 1, 1);
     assert_true(due(&bench, 310));
     expect_sample(&bench, 200, 1, 1);
     assert_true(due(&bench, 310));
     expect_refusal(&bench, SAMPLE_STALE_CHANNEL, "channel \"b\" is 0.3 s old, may be 0.25 s");
     assert_int_equal(put(&bench, "b", 7, 310), ASSEMBLER_TAKEN);
-    assert_true(due(&bench, 400));
+    assert_true(due(&bench, 401));
     expect_sample(&bench, 400, 1, 7);
     end(&bench);
 }
@@ -180,16 +181,16 @@ static void test_a_value_may_be_missing(void **state)
     begin(&bench);
     assert_int_equal(assembler_absent(bench.assembler, &first), 3);
     assert_string_equal(first, "a");
-    due(&bench, 0);
+    due(&bench, 1);
     put(&bench, "step", 1, 0);
-    assert_true(due(&bench, 100));
+    assert_true(due(&bench, 101));
     expect_refusal(&bench, SAMPLE_MISSING_CHANNEL,
                    "channel \"a\" (tag \"A1\") has no value (2 of 3 have none)");
     put(&bench, "A1", 3, 100);
-    assert_true(due(&bench, 200));
+    assert_true(due(&bench, 201));
     expect_sample(&bench, 200, 3, -1);
     put_tag(&bench, "A1", (struct tag){.type = TAG_NULL}, 210); /* bad quality */
-    assert_true(due(&bench, 300));
+    assert_true(due(&bench, 301));
     expect_refusal(&bench, SAMPLE_MISSING_CHANNEL, "\"a\"");
     end(&bench);
 }
@@ -200,21 +201,21 @@ static void test_words_and_units(void **state)
         open_bench("{\"channels\":{\"a\":{\"table\":{\"open\":1,\"closed\":0.5,\"true\":7}},"
                    "\"b\":{\"scale\":0.001,\"offset\":273.15}}}");
     begin(&bench);
-    due(&bench, 0);
+    due(&bench, 1);
     put(&bench, "step", 0, 0);
     put(&bench, "b", 1000, 0);
     assert_int_equal(put_text(&bench, "a", "closed", 0), ASSEMBLER_TAKEN);
-    assert_true(due(&bench, 100));
+    assert_true(due(&bench, 101));
     expect_sample(&bench, 100, 0.5, 274.15);
     put_tag(&bench, "a", (struct tag){.type = TAG_BOOL, .number = 1}, 100);
     put_text(&bench, "b", "2e3", 100);
-    assert_true(due(&bench, 200));
+    assert_true(due(&bench, 201));
     expect_sample(&bench, 200, 7, 275.15);
     put_tag(&bench, "a", (struct tag){.type = TAG_BOOL, .number = 0}, 200); /* not in the table */
-    assert_true(due(&bench, 300));
+    assert_true(due(&bench, 301));
     expect_sample(&bench, 300, 0, 275.15);
     assert_int_equal(put_text(&bench, "a", "ajar", 300), ASSEMBLER_NOT_IN_TABLE);
-    assert_true(due(&bench, 400));
+    assert_true(due(&bench, 401));
     expect_refusal(&bench, SAMPLE_MISSING_CHANNEL, "\"a\""); /* it is neither open nor closed */
     put_text(&bench, "a", "open", 400);
     static const char *const wrong[] = {"AUT", "", "0x10", "nan", "inf", "1.2.3", "12 A", "--1"};
@@ -235,17 +236,17 @@ static void test_mode(void **state)
     float values[3];
     struct diag diag = DIAG_INIT;
     begin(&bench);
-    due(&bench, 0);
+    due(&bench, 1);
     put_all(&bench, 1, 0);
-    assert_true(due(&bench, 100));
+    assert_true(due(&bench, 101));
     /* Without it nobody knows whether the robot is to be judged. */
     expect_refusal(&bench, SAMPLE_MISSING_CHANNEL, "channel \"mode\" (tag \"$MODE_OP\")");
     put_text(&bench, "$MODE_OP", "#T1", 100);
-    assert_true(due(&bench, 200));
+    assert_true(due(&bench, 201));
     assert_int_equal(assembler_sample(bench.assembler, &sample, values, &diag), SAMPLE_ACCEPTED);
     assert_string_equal(sample.mode, "t1");
     put(&bench, "$MODE_OP", 4, 200);
-    assert_true(due(&bench, 300));
+    assert_true(due(&bench, 301));
     assert_int_equal(assembler_sample(bench.assembler, &sample, values, &diag), SAMPLE_ACCEPTED);
     assert_string_equal(sample.mode, "ext");
     assert_int_equal(put_text(&bench, "$MODE_OP", "AUTO", 300), ASSEMBLER_NOT_IN_TABLE);
@@ -272,10 +273,10 @@ static void test_one_tag_makes_two_channels(void **state)
         "{\"channels\":{\"a\":{\"tag\":\"x\"},\"b\":{\"tag\":\"x\",\"scale\":-2},\"step\":{"
         "\"missing\":0}}}");
     begin(&bench);
-    due(&bench, 0);
+    due(&bench, 1);
     assert_int_equal(put(&bench, "x", 3, 0), ASSEMBLER_TAKEN);
     assert_int_equal(put(&bench, "a", 3, 0), ASSEMBLER_UNKNOWN);
-    assert_true(due(&bench, 100));
+    assert_true(due(&bench, 101));
     expect_sample(&bench, 100, 3, -6);
     end(&bench);
 }
@@ -290,7 +291,7 @@ static void test_late_and_repeated_tags(void **state)
     assert_int_equal(put(&bench, "a", 2, 50), ASSEMBLER_TAKEN);
     /* Another source's clock may be a little behind. */
     assert_false(due(&bench, 40));
-    assert_true(due(&bench, 100));
+    assert_true(due(&bench, 101));
     expect_sample(&bench, 100, 2, 1);
     assert_int_equal(assembler_restarts(bench.assembler), 0);
     end(&bench);
@@ -301,14 +302,14 @@ static void test_times_jump_forward(void **state)
 {
     struct bench bench = open_bench("{}");
     begin(&bench);
-    due(&bench, 0);
+    due(&bench, 1);
     put_all(&bench, 1, 0);
-    assert_true(due(&bench, 100));
+    assert_true(due(&bench, 101));
     expect_sample(&bench, 100, 1, 1);
     assert_false(due(&bench, 3600050));
     assert_int_equal(assembler_restarts(bench.assembler), 1);
     put(&bench, "a", 2, 3600050);
-    assert_true(due(&bench, 3600100));
+    assert_true(due(&bench, 3600101));
     expect_refusal(&bench, SAMPLE_STALE_CHANNEL, "\"b\"");
     end(&bench);
 }
@@ -323,7 +324,7 @@ static void test_times_jump_back(void **state)
     assert_int_equal(assembler_restarts(bench.assembler), 1);
     assert_int_equal(put(&bench, "a", 2, 20), ASSEMBLER_TAKEN);
     assert_int_equal(put(&bench, "step", 2, 20), ASSEMBLER_TAKEN);
-    assert_true(due(&bench, 100));
+    assert_true(due(&bench, 101));
     expect_sample(&bench, 100, 2, 1);
     end(&bench);
 }
@@ -332,10 +333,10 @@ static void test_the_clock_of_arrivals_is_set(void **state)
 {
     struct bench bench = open_bench("{}");
     begin(&bench);
-    due(&bench, 0);
+    due(&bench, 1);
     put_all(&bench, 1, 0);
     assembler_shift(bench.assembler, 3600000 * MS);
-    assert_true(due(&bench, 3600100));
+    assert_true(due(&bench, 3600101));
     expect_sample(&bench, 3600100, 1, 1);
     assert_int_equal(assembler_restarts(bench.assembler), 0);
     end(&bench);
@@ -356,10 +357,10 @@ static void test_old_tags_fill_what_holds(void **state)
         assert_int_equal(assembler_put(bench.assembler, &input, &diag), ASSEMBLER_TAKEN);
     }
     assert_int_equal(assembler_absent(bench.assembler, &first), 2);
-    due(&bench, 0);
+    due(&bench, 1);
     put(&bench, "a", 1, 0);
     put(&bench, "step", 1, 0);
-    assert_true(due(&bench, 100));
+    assert_true(due(&bench, 101));
     expect_sample(&bench, 100, 1, 6);
     end(&bench);
 }
