@@ -1,6 +1,7 @@
 /*
  * A retained message is of no known age unless it says so itself: it fills only channels that hold
- * their value for ever, which is what retained tags are for.
+ * their value for ever, which is what retained tags are for. They come before all others, so they
+ * may make a robot; it is heard, and can be silent, only once something new has come.
  */
 #include "daemon/assembly.h"
 
@@ -64,7 +65,7 @@ static struct robot *find_robot(struct delivery *delivery, const char *name)
     struct assembly *assembly = delivery->assembly;
     if (delivery->robot && !strcmp(delivery->robot->name, name))
         return delivery->robot;
-    struct robot *robot = intake_robot(assembly->intake, name, delivery->retained);
+    struct robot *robot = intake_robot(assembly->intake, name, false);
     if (robot && !has_assembler(assembly, robot)) {
         log_error("%s: out of memory for its tags", name);
         robot = NULL;
