@@ -3,7 +3,7 @@
 
     base <- nn <- model <- pipeline <- {daemon, lab <- cli}
     base <- mqtt <- {config, daemon, cli},  config <- {daemon, cli},  base <- report <- cli
-    {pipeline, mqtt} <- source <- {daemon, cli}
+    {pipeline, mqtt, sparkplug} <- source <- {daemon, cli},  base <- sparkplug
 """
 import re
 import sources
@@ -16,7 +16,8 @@ LAYERS = {
     "lab": ["pipeline"],
     "mqtt": ["base"],
     "report": ["base"],
-    "source": ["pipeline", "mqtt"],
+    "sparkplug": ["base"],
+    "source": ["pipeline", "mqtt", "sparkplug"],
     "config": ["mqtt"],
     "daemon": ["pipeline", "source", "config", "mqtt"],
     "cli": ["lab", "source", "report", "config", "mqtt"],
@@ -34,6 +35,7 @@ HOMES = {
     "mqtt_protocol.h": ["mqtt/"],
     "openssl/ssl.h": ["mqtt/"],
     "openssl/x509.h": ["mqtt/"],
+    "sparkplug_b.pb-c.h": ["sparkplug/payload.c"],  # generated, and includes protobuf-c.h
     "uv.h": ["mqtt/", "daemon/", "cli/"],
     "armwatch/armwatch.h": ["pipeline/armwatch.c"],
 }
