@@ -39,15 +39,18 @@ struct sparkplug_node *sparkplug_node_find(const struct sparkplug_nodes *nodes,
     return NULL;
 }
 
-static bool is_dead(const struct sparkplug_node *node)
+static bool can_go(const struct sparkplug_node *node, int64_t now_ns)
 {
-    return !node->source.born && !node->source.refused && !node->rebirth.wanted && node->count == 0;
+    const struct sparkplug_rebirth *rebirth = &node->rebirth;
+    if (rebirth->wait_ns > 0 && now_ns - rebirth->asked_ns < rebirth->wait_ns)
+        return false;
+    return !node->source.born && !node->source.refused && !rebirth->wanted && node->count == 0;
 }
 
 static bool make_room(struct sparkplug_nodes *nodes)
 {
     for (size_t i = 0; nodes->count == nodes->count_max && i < nodes->count; i++) {
-        if (is_dead(nodes->node[i])) {
+        if (can_go(nodes->node[i], nodes->now_ns)) {
             free_node(nodes, nodes->node[i]);
             nodes->node[i] = nodes->node[--nodes->count];
         }

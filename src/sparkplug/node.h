@@ -2,7 +2,8 @@
  * node: what is kept of edge nodes and their devices. Thread: one.
  *
  * A device is here from its birth to its death or its node's next birth; a node from its first
- * message on. A node that has died makes room for another when there are too many.
+ * message on. A node that has died makes room for another when there are too many, but not so soon
+ * that it could be asked for a rebirth more often than it may.
  */
 #ifndef ARMWATCH_SPARKPLUG_NODE_H
 #define ARMWATCH_SPARKPLUG_NODE_H
@@ -35,6 +36,7 @@ struct sparkplug_node {
 struct sparkplug_nodes {
     size_t count, devices, bytes; /* bytes: of all tables */
     size_t count_max, devices_max, bytes_max;
+    int64_t now_ns;               /* monotonic, of the message under way */
     struct sparkplug_node **node; /* [count_max] */
 };
 

@@ -333,6 +333,7 @@ enum sparkplug_refusal sparkplug_take(struct sparkplug *sparkplug,
     struct taking taking = {
         .sparkplug = sparkplug, .input = input, .message = ret_message, .diag = diag};
     *ret_message = (struct sparkplug_message){0};
+    sparkplug->nodes.now_ns = input->now_ns;
     enum sparkplug_refusal refusal = take(&taking);
     if (refusal)
         sparkplug->counters.refused[refusal]++;

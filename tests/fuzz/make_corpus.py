@@ -305,6 +305,68 @@ SAFETENSORS = {
 }
 
 
+# ---- Sparkplug B: what fuzz_sparkplug.c says of its messages
+
+def varint(value):
+    low, rest = value % 128, value // 128
+    return bytes([low]) if rest == 0 else bytes([low + 128]) + varint(rest)
+
+
+def field(number, value):
+    """Integers as varints, floats in eight bytes, everything else with its length."""
+    if isinstance(value, int):
+        return varint(8 * number) + varint(value)
+    if isinstance(value, float):
+        return varint(8 * number + 1) + struct.pack("<d", value)
+    value = value.encode() if isinstance(value, str) else value
+    return varint(8 * number + 2) + varint(len(value)) + value
+
+
+METRIC_FIELDS = {"name": 1, "alias": 2, "time": 3, "type": 4, "historical": 5, "null": 7, "int": 10, "long": 11, "double": 13,
+                 "bool": 14, "text": 15, "bytes": 16, "dataset": 17}
+SPARKPLUG_TOPICS = ["NBIRTH a", "NDEATH a", "NDATA a", "DBIRTH a/x", "DDEATH a/x", "DDATA a/x", "DBIRTH a/y", "DDATA a/y",
+                    "NBIRTH b", "NDEATH b", "DBIRTH b/z", "DDATA b/z", "NBIRTH c", "DBIRTH b/u", "NCMD a", "STATE"]
+
+
+def metric(**fields):
+    return field(2, b"".join(field(METRIC_FIELDS[name], value) for name, value in fields.items()))
+
+
+def message(topic, seq, *metrics, seconds=1, more=b""):
+    payload = field(1, 1763917200500) + b"".join(metrics) + (b"" if seq is None else field(3, seq)) + more
+    return bytes([SPARKPLUG_TOPICS.index(topic), seconds]) + struct.pack("<H", len(payload)) + payload
+
+
+SESSION = metric(name="bdSeq", type=4, long=7)
+NODE_A = message("NBIRTH a", 0, SESSION, metric(name="Node Control/Rebirth", type=11, bool=0), metric(name="t", alias=9, type=10,
+                                                                                                 double=21.5))
+DEVICE_X = message("DBIRTH a/x", 1, metric(name="axis/1", alias=1, type=1, int=255), metric(name="mode", alias=2, type=12, text="auto"),
+                   metric(name="trace", alias=3, type=17, bytes=b"\0"), metric(name="u", type=8, long=2**64 - 1))
+SPARKPLUGS = {
+    "session": NODE_A + DEVICE_X + message("DDATA a/x", 2, metric(alias=1, int=1), metric(alias=2, text="manual"))
+    + message("NDATA a", 3, metric(alias=9, null=1)) + message("NDEATH a", None, SESSION),
+    "gap": NODE_A + DEVICE_X + message("DDATA a/x", 9, metric(alias=1, int=2**32 - 1)) + message("DDATA a/x", 10, seconds=30)
+    + NODE_A + DEVICE_X,
+    "before-birth": message("DDATA a/x", 2, metric(alias=1, int=1)) + DEVICE_X + message("DDATA a/x", 2, metric(alias=7, int=1)),
+    "historical": NODE_A + message("NDATA a", 1, metric(alias=9, time=1000, historical=1, double=-1.0), metric(name="u", type=4, long=1)),
+    "other-session": NODE_A + message("NDEATH a", None, metric(name="bdSeq", type=4, long=6)) + message("DDEATH a/x", 1),
+    "types": NODE_A + message("DBIRTH a/x", 1, *[metric(name=f"m{i}", type=i, **value) for i in range(36)
+                                               for value in [{"int": 2**32 - 1} if i % 4 else {"long": 2**64 - 1}]][:32]),
+    "no-tags": NODE_A + message("DBIRTH a/x", 1, metric(name="d", type=16, dataset=b"\x08\x01"), metric(name="a\nb", type=3, int=1),
+                                metric(name="n", type=3), metric(name="s", type=12, text="a\0"), metric(type=3, int=1)),
+    "same-alias": NODE_A + message("DBIRTH a/x", 1, metric(name="a", alias=1, type=3, int=1), metric(name="b", alias=1, type=3, int=1))
+    + message("DDATA a/x", 2, metric(alias=1, int=1)),
+    "compressed": NODE_A + message("DDATA a/x", 1, more=field(4, "SPBV1.0_COMPRESSED") + field(5, b"\x1f\x8b")),
+    "too-many": NODE_A + message("NBIRTH b", 0) + message("NBIRTH c", 0) + DEVICE_X + message("DBIRTH a/y", 2)
+    + message("DBIRTH b/z", 1) + message("DBIRTH b/u", 2) + message("DBIRTH a/x", 3, *[metric(name=f"{i}", type=3, int=i) for i in range(33)])
+    + message("DDATA a/x", 4),
+    "too-many-bytes": NODE_A + message("DBIRTH a/x", 1, *[metric(name=f"{i:0200}", type=3, int=i) for i in range(20)]) + message("DDATA a/x", 2),
+    "missed": NODE_A + message("NDATA a", 1, seconds=99) + message("NDATA a", 2),
+    "topics": b"\xffspBv1.0/g/NDATA/n\n\xffspBv1.0/g/DDATA/n\n\xffspAv1.0/g/NDATA/n\n\xffspBv1.0/STATE/h\n\xffspBv1.0/g/NCMD/+\n",
+    "cut": (NODE_A + DEVICE_X)[:-9],
+}
+
+
 # ---- models: one of each kind of detector, trained on a minute and a half of a machine with five channels
 
 def session(seed, rows):
@@ -399,7 +461,8 @@ def main():
         models = make_models(armwatch, pathlib.Path(directory))
     seeds = {
         "config": CONFIGS, "control": CONTROLS, "csv": CSVS, "episode": EPISODES, "json": JSON_TEXTS, "model": models, "npy": NPYS,
-        "safetensors": SAFETENSORS, "sample_binary": BINARY_SAMPLES, "sample_json": SAMPLES, "topic": TOPICS, "url": URLS,
+        "safetensors": SAFETENSORS, "sample_binary": BINARY_SAMPLES, "sample_json": SAMPLES, "sparkplug": SPARKPLUGS,
+        "topic": TOPICS, "url": URLS,
     }
     for target, inputs in seeds.items():
         (corpus / target).mkdir(parents=True, exist_ok=True)
