@@ -17,6 +17,8 @@ PARSERS = {
     "npy": ["src/lab/npy.c", "src/lab/npy_header.c"],
     "safetensors": ["src/model/safetensors.c"],
     "sample": ["src/pipeline/sample.c"],
+    "sparkplug": [f"src/sparkplug/{name}.c" for name in
+                  ("arena", "metrics", "node", "payload", "rebirth", "span", "sparkplug", "table", "topic", "value")],
     "topic template": ["src/config/topic_template.c", "src/mqtt/topic.c"],
     "url": ["src/mqtt/url.c"],
 }

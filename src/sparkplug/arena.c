@@ -1,7 +1,7 @@
 #include "sparkplug/arena.h"
 
 #include <errno.h>
-#include <stdalign.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 int sparkplug_arena_init(struct sparkplug_arena *arena, size_t size)
@@ -24,7 +24,7 @@ void sparkplug_arena_reset(struct sparkplug_arena *arena)
 
 void *sparkplug_arena_take(struct sparkplug_arena *arena, size_t size)
 {
-    const size_t align = alignof(max_align_t);
+    const size_t align = _Alignof(max_align_t);
     if (size > arena->size - arena->used) {
         arena->full = true;
         return NULL;

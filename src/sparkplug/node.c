@@ -156,14 +156,14 @@ int sparkplug_source_birth(struct sparkplug_nodes *nodes, struct sparkplug_sourc
                            const struct sparkplug_payload *birth)
 {
     sparkplug_source_end(nodes, source);
-    source->refused = true;
-    if (sparkplug_table_size_of(birth) > nodes->bytes_max - nodes->bytes)
+    if (sparkplug_table_size_of(birth) > nodes->bytes_max - nodes->bytes) {
+        source->refused = true;
         return -ENOSPC;
+    }
     source->table = sparkplug_table_new(birth);
     if (!source->table)
         return -ENOMEM;
     nodes->bytes += sparkplug_table_size(source->table);
-    source->refused = false;
     source->born = true;
     return 0;
 }

@@ -60,8 +60,8 @@ void sparkplug_device_drop(struct sparkplug_nodes *nodes, struct sparkplug_node 
                            struct sparkplug_device *device);
 void sparkplug_device_drop_all(struct sparkplug_nodes *nodes, struct sparkplug_node *node);
 
-/* The table of a birth takes the place of the last one. Errors: -ENOSPC bytes_max would be passed;
- * -ENOMEM. Then there is none, and the source is refused. */
+/* The table of a birth takes the place of the last one. Errors: -ENOSPC bytes_max would be passed,
+ * and the source is refused; -ENOMEM, and it waits for a birth as before its first. */
 int sparkplug_source_birth(struct sparkplug_nodes *nodes, struct sparkplug_source *source,
                            const struct sparkplug_payload *birth);
 /* Neither born nor a table. */

@@ -11,6 +11,9 @@
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "pipeline/sample.h"
+#if ARMWATCH_SPARKPLUG
+#include "sparkplug/sparkplug.h"
+#endif
 #include "tiny_model.h"
 
 #include <errno.h>
@@ -179,6 +182,37 @@ static int try_recording(struct diag *diag)
     return r;
 }
 
+#if ARMWATCH_SPARKPLUG
+static int take(struct sparkplug *sparkplug, const char *topic, struct diag *diag)
+{
+    struct sparkplug_message message;
+    const struct sparkplug_input message_in = {
+        .topic = topic, .payload = input, .size = input_size};
+    enum sparkplug_refusal refusal = sparkplug_take(sparkplug, &message_in, &message, diag);
+    return refusal == SPARKPLUG_NO_MEMORY ? -ENOMEM : -(int)refusal;
+}
+
+static int try_sparkplug(struct diag *diag)
+{
+    struct sparkplug_command command;
+    struct sparkplug_topic topic;
+    struct sparkplug *sparkplug = sparkplug_new(&SPARKPLUG_LIMITS_DEFAULT);
+    if (!sparkplug)
+        return diag_errno(diag, ENOMEM, "sparkplug");
+    int r = take(sparkplug, "spBv1.0/g/NBIRTH/n", diag);
+    if (r == 0)
+        r = take(sparkplug, "spBv1.0/g/DBIRTH/n/d", diag);
+    if (r == 0)
+        r = take(sparkplug, "spBv1.0/g/DDATA/n/d", diag);
+    sparkplug_free(sparkplug);
+    if (r == 0)
+        r = sparkplug_topic_parse("spBv1.0/g/NDATA/n", &topic, diag);
+    if (r == 0 && (r = sparkplug_format_rebirth(&topic, 0, &command)) < 0)
+        diag_errno(diag, r, "rebirth");
+    return r;
+}
+#endif
+
 /* ---- how ---- */
 
 static long try_denied(int (*run)(struct diag *diag), long first, bool rest)
@@ -281,6 +315,14 @@ static void test_csv(void **state)
     free(path);
 }
 
+#if ARMWATCH_SPARKPLUG
+static void test_sparkplug(void **state)
+{
+    static const char payload[] = "\x12\x07\x0a\x01x\x20\x03\x50\x01\x18"; /* x, Int32, 1; seq 0 */
+    assert_true(deny_each(try_sparkplug, payload, sizeof payload) > 8);
+}
+#endif
+
 int main(void)
 {
     cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = __wrap_malloc, .free_fn = free_through});
@@ -292,6 +334,9 @@ int main(void)
         cmocka_unit_test(test_model),
         cmocka_unit_test(test_npy),
         cmocka_unit_test(test_csv),
+#if ARMWATCH_SPARKPLUG
+        cmocka_unit_test(test_sparkplug),
+#endif
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

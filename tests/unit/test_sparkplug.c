@@ -482,6 +482,23 @@ static void test_nodes_bound(void **state)
     assert_int_equal(sparkplug_node_count(sparkplug), 2);
 }
 
+/* Or the place would be given away, and a node that comes again be asked at once. */
+static void test_node_keeps_its_wait(void **state)
+{
+    expect(data("spBv1.0/g/NDATA/a", 5, 1), SPARKPLUG_BEFORE_BIRTH);
+    assert_true(message.rebirth);
+    expect(node_birth("spBv1.0/g/NBIRTH/b", 0, 1), SPARKPLUG_TAKEN);
+    now_ns += 100 * S;
+    expect(node_birth("spBv1.0/g/NBIRTH/c", 0, 1), SPARKPLUG_TOO_MANY_NODES); /* a is not dead */
+    expect(data("spBv1.0/g/NDATA/a", 6, 1), SPARKPLUG_BEFORE_BIRTH);
+    assert_true(message.rebirth);
+    expect(send("spBv1.0/g/NDEATH/a", -1, NULL, 0), SPARKPLUG_TAKEN);
+    now_ns += 10 * S - 1;
+    expect(node_birth("spBv1.0/g/NBIRTH/c", 0, 1), SPARKPLUG_TOO_MANY_NODES);
+    now_ns++;
+    expect(node_birth("spBv1.0/g/NBIRTH/c", 0, 1), SPARKPLUG_TAKEN);
+}
+
 static void test_devices_bound(void **state)
 {
     expect(node_birth(node("NBIRTH"), 0, 7), SPARKPLUG_TAKEN);
@@ -531,6 +548,7 @@ static void test_bytes_bound(void **state)
            SPARKPLUG_TAKEN); /* room again */
     expect(send(node("NBIRTH"), 0, many_metrics(190, longer), 190), SPARKPLUG_TOO_MANY_BYTES);
     expect(data(node("NDATA"), 1, 1), SPARKPLUG_BIRTH_REFUSED);
+    assert_false(message.rebirth); /* it would bring the same */
     expect(data(device("DDATA"), 2, 1), SPARKPLUG_BEFORE_BIRTH);
     assert_false(message.rebirth);
 }
@@ -542,6 +560,7 @@ static void test_refused_birth(void **state)
     expect(TAKE(node("NBIRTH"), large), SPARKPLUG_TOO_LARGE);
     assert_false(online(node("NDATA")) || online(device("DDATA")));
     expect(data(node("NDATA"), 1, 100), SPARKPLUG_BIRTH_REFUSED);
+    assert_false(message.rebirth);
     births();
     expect(TAKE(device("DBIRTH"), golden_compressed), SPARKPLUG_COMPRESSED);
     assert_true(online(node("NDATA")) && !online(device("DDATA")));
@@ -572,31 +591,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_every_type),
-        TEST(test_golden_session),
-        TEST(test_bytes_by_hand),
-        TEST(test_no_tags),
-        TEST(test_compressed),
-        TEST(test_truncated),
-        TEST(test_malformed),
-        TEST(test_seq_wraps),
-        TEST(test_gap),
-        TEST(test_unknown_alias),
-        TEST(test_unknown_name),
-        TEST(test_same_alias),
-        TEST(test_birth_replaces),
-        TEST(test_before_birth),
-        TEST(test_deaths),
-        TEST(test_missed),
-        TEST(test_requests_are_few),
-        TEST(test_request),
-        TEST(test_nodes_bound),
-        TEST(test_devices_bound),
-        TEST(test_metrics_bound),
-        TEST(test_bytes_bound),
-        TEST(test_refused_birth),
-        TEST(test_unfolds),
-        cmocka_unit_test(test_names),
+        TEST(test_every_type),     TEST(test_golden_session),      TEST(test_bytes_by_hand),
+        TEST(test_no_tags),        TEST(test_compressed),          TEST(test_truncated),
+        TEST(test_malformed),      TEST(test_seq_wraps),           TEST(test_gap),
+        TEST(test_unknown_alias),  TEST(test_unknown_name),        TEST(test_same_alias),
+        TEST(test_birth_replaces), TEST(test_before_birth),        TEST(test_deaths),
+        TEST(test_missed),         TEST(test_requests_are_few),    TEST(test_request),
+        TEST(test_nodes_bound),    TEST(test_node_keeps_its_wait), TEST(test_devices_bound),
+        TEST(test_metrics_bound),  TEST(test_bytes_bound),         TEST(test_refused_birth),
+        TEST(test_unfolds),        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
