@@ -12,18 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int assembly_init(struct assembly *assembly, struct intake *intake, struct diag *diag)
-{
-    *assembly = (struct assembly){.intake = intake};
-    const char *path = intake->config->input.assembler_file;
-    return path ? source_map_load(path, &assembly->map, diag) : 0;
-}
-
-void assembly_deinit(struct assembly *assembly)
-{
-    source_map_free(assembly->map);
-}
-
 int assembly_subscribe(const struct assembly *assembly, struct mqtt_client *client)
 {
     for (size_t s = 0; assembly->map && s < assembly->map->count; s++) {
@@ -31,6 +19,12 @@ int assembly_subscribe(const struct assembly *assembly, struct mqtt_client *clie
         if (!filter)
             return -ENOMEM;
         int r = mqtt_client_subscribe(client, filter, 0);
+        free(filter);
+        filter = NULL;
+        if (r == 0)
+            r = source_sparkplug_filter(&assembly->map->sources[s], &filter);
+        if (r == 0 && filter)
+            r = mqtt_client_subscribe(client, filter, 0);
         free(filter);
         if (r < 0)
             return r;
@@ -46,6 +40,15 @@ struct delivery {
     int64_t now_ns, wall_ns;
     struct robot *robot; /* of the tag before */
 };
+
+static struct delivery begin(struct assembly *assembly, const struct mqtt_message *message)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    return (struct delivery){.assembly = assembly,
+                             .retained = message->retained,
+                             .now_ns = now_ns,
+                             .wall_ns = host_clock_ns(&assembly->intake->clock, now_ns)};
+}
 
 /* Made with a robot's first tag, for the channels of its model; these do not change. */
 static bool has_assembler(const struct assembly *assembly, struct robot *robot)
@@ -122,6 +125,7 @@ static void on_tag(void *user, const struct source_tag *tag)
                                               tag->has_time ? tag->time_ns : delivery->wall_ns,
                                           .old = delivery->retained};
     robot->assembler_dated = tag->has_time;
+    robot->sparkplug_node = tag->node;
     if (!delivery->retained)
         make_samples(delivery, robot, input.time_ns);
     enum assembler_refusal refusal = assembler_put(robot->assembler, &input, &diag);
@@ -134,12 +138,8 @@ static void on_tag(void *user, const struct source_tag *tag)
 static void read_source(struct assembly *assembly, const struct source *source,
                         const struct source_match *match, const struct mqtt_message *message)
 {
-    int64_t now_ns = clock_monotonic_ns();
     struct diag diag = DIAG_INIT;
-    struct delivery delivery = {.assembly = assembly,
-                                .retained = message->retained,
-                                .now_ns = now_ns,
-                                .wall_ns = host_clock_ns(&assembly->intake->clock, now_ns)};
+    struct delivery delivery = begin(assembly, message);
     const struct source_message text = {message->topic, message->payload, message->size};
     enum source_refusal refusal = source_read(source, match, &text, on_tag, &delivery, &diag);
     end_robot(&delivery);
@@ -149,13 +149,112 @@ static void read_source(struct assembly *assembly, const struct source *source,
                     diag.text);
 }
 
+/* ---- Sparkplug */
+
+static void on_lost(void *user, uint64_t node, const char *name)
+{
+    struct assembly *assembly = user;
+    const struct fleet *fleet = assembly->intake->fleet;
+    for (size_t i = 0; i < fleet->count; i++) {
+        struct robot *robot = fleet->robot[i];
+        if (robot->assembler && robot->sparkplug_node == node &&
+            (!*name || !strcmp(robot->name, name)))
+            assembler_forget(robot->assembler);
+    }
+}
+
+static void on_rebirth(void *user, const char *topic, const void *payload, size_t size)
+{
+    struct assembly *assembly = user;
+    const struct mqtt_message message = {.topic = topic, .payload = payload, .size = size};
+    log_info("Sparkplug: a rebirth is asked for on %s", topic);
+    if (assembly->intake->publisher->client)
+        mqtt_client_publish(assembly->intake->publisher->client, &message, NULL);
+}
+
+static void on_metric(void *user, const struct source_tag *tag)
+{
+    struct assembly *assembly = user;
+    on_tag(assembly->delivery, tag);
+}
+
+static const struct source_sparkplug_handlers sparkplug_handlers = {
+    .on_tag = on_metric, .on_lost = on_lost, .on_rebirth = on_rebirth};
+
+static struct source_clock clocks(const struct assembly *assembly, int64_t now_ns)
+{
+    return (struct source_clock){.now_ns = now_ns,
+                                 .wall_ms = host_clock_ns(&assembly->intake->clock, now_ns) /
+                                            CLOCK_NS_PER_MS};
+}
+
+/* Births are never retained; what is was meant for others. */
+static bool read_sparkplug(struct assembly *assembly, const struct mqtt_message *message)
+{
+    struct delivery delivery = begin(assembly, message);
+    const struct source_message text = {message->topic, message->payload, message->size};
+    const struct source_clock clock = clocks(assembly, delivery.now_ns);
+    const char *reason;
+    struct diag diag = DIAG_INIT;
+    if (!assembly->sparkplug || message->retained)
+        return false;
+    assembly->delivery = &delivery;
+    bool taken = source_sparkplug_read(assembly->sparkplug, &text, &clock, &reason, &diag);
+    end_robot(&delivery);
+    if (taken && reason && log_is_due(++assembly->refused_sparkplug))
+        log_warning("message on %.100s refused (%s, %llu so far): %s", message->topic, reason,
+                    (unsigned long long)assembly->refused_sparkplug, diag.text);
+    return taken;
+}
+
+void assembly_missed(struct assembly *assembly)
+{
+    const struct fleet *fleet = assembly->intake->fleet;
+    if (assembly->sparkplug)
+        source_sparkplug_missed(assembly->sparkplug);
+    for (size_t i = 0; i < fleet->count; i++) {
+        if (fleet->robot[i]->assembler)
+            assembler_doubt(fleet->robot[i]->assembler);
+    }
+}
+
+void assembly_tick(struct assembly *assembly, int64_t now_ns)
+{
+    const struct source_clock clock = clocks(assembly, now_ns);
+    if (assembly->sparkplug)
+        source_sparkplug_tick(assembly->sparkplug, &clock);
+}
+
+/* ---- all of it */
+
+int assembly_init(struct assembly *assembly, struct intake *intake, struct diag *diag)
+{
+    *assembly = (struct assembly){.intake = intake};
+    const char *path = intake->config->input.assembler_file;
+    int r = path ? source_map_load(path, &assembly->map, diag) : 0;
+    if (r < 0 || !path)
+        return r;
+    r = source_sparkplug_new(assembly->map, &sparkplug_handlers, assembly, &assembly->sparkplug,
+                             diag);
+    if (r < 0)
+        diag_prefix(diag, "%s", path);
+    return r;
+}
+
+void assembly_deinit(struct assembly *assembly)
+{
+    source_sparkplug_free(assembly->sparkplug);
+    source_map_free(assembly->map);
+}
+
 bool assembly_message(struct assembly *assembly, const struct mqtt_message *message)
 {
-    bool fits = false;
+    bool fits = read_sparkplug(assembly, message);
     for (size_t s = 0; assembly->map && s < assembly->map->count; s++) {
         const struct source *source = &assembly->map->sources[s];
         struct source_match match;
-        if (!source_topic_match(source->topic, message->topic, &match))
+        if (source->format != SOURCE_JSON ||
+            !source_topic_match(source->topic, message->topic, &match))
             continue;
         fits = true;
         read_source(assembly, source, &match, message);
@@ -179,4 +278,7 @@ void assembly_add_counters(const struct assembly *assembly, cJSON *root)
             cJSON_AddNumberToObject(refused, source_refusal_name((enum source_refusal)r),
                                     (double)assembly->refused[r]);
     }
+    if (assembly->sparkplug)
+        source_sparkplug_counters(assembly->sparkplug,
+                                  cJSON_AddObjectToObject(object, "sparkplug"));
 }

@@ -135,6 +135,7 @@ static void on_online(void *user)
     if (daemon->phase != PHASE_RUNNING)
         return; /* only what is left is to be told */
     silence_listen(&daemon->silence, true, now_ns);
+    assembly_missed(&daemon->assembly);
     daemon->service.takeovers = mqtt_client_takeovers(daemon->client);
     daemon->service.troubles &= ~(1U << SERVICE_SUBSCRIPTION); /* they were sent again */
     service_publish(&daemon->service, true, now_ns);
@@ -275,6 +276,7 @@ static void on_tick(uv_timer_t *handle)
     publisher_tick(&daemon->publisher, false, now_ns);
     silence_tick(&daemon->silence, daemon->config->input.silent_s, now_ns);
     recovery_tick(&daemon->recovery, clock_realtime_ns(), now_ns);
+    assembly_tick(&daemon->assembly, now_ns);
     service_publish(&daemon->service, false, now_ns);
     feed_watchdog(daemon, now_ns);
 }

@@ -86,6 +86,7 @@ struct robot {
     struct model *model;         /* the one that its results are from: usually the assignment's */
     struct assembler *assembler; /* NULL: no tag has come for it */
     bool assembler_dated;        /* its tags have times of their own */
+    uint64_t sparkplug_node;     /* hash of the edge node that they come from; 0: none */
     struct track track;
     struct alert alert;
     struct sensor_fault fault;

@@ -41,6 +41,7 @@ struct assembler {
     float *value;     /* [channels] */
     int64_t *time_ns; /* [targets] */
     bool *known;      /* [targets] */
+    bool *doubted;    /* [targets] what is known may be so no longer */
     char mode[SAMPLE_MODE_MAX];
     bool started, ticked;
     int64_t newest_ns; /* time of tags */
@@ -199,7 +200,8 @@ struct assembler *assembler_new(struct assembler_layout *layout)
     assembler->value = calloc(layout->targets, sizeof *assembler->value);
     assembler->time_ns = calloc(layout->targets, sizeof *assembler->time_ns);
     assembler->known = calloc(layout->targets, sizeof *assembler->known);
-    if (!assembler->value || !assembler->time_ns || !assembler->known) {
+    assembler->doubted = calloc(layout->targets, sizeof *assembler->doubted);
+    if (!assembler->value || !assembler->time_ns || !assembler->known || !assembler->doubted) {
         assembler_free(assembler);
         return NULL;
     }
@@ -214,6 +216,7 @@ void assembler_free(struct assembler *assembler)
     free(assembler->value);
     free(assembler->time_ns);
     free(assembler->known);
+    free(assembler->doubted);
     free(assembler);
 }
 
@@ -256,6 +259,16 @@ bool assembler_due(struct assembler *assembler, int64_t time_ns)
     assembler->due_ns = assembler->border_ns;
     assembler->border_ns += layout->period_ns;
     return true;
+}
+
+void assembler_doubt(struct assembler *assembler)
+{
+    memset(assembler->doubted, true, assembler->layout->targets * sizeof *assembler->doubted);
+}
+
+void assembler_forget(struct assembler *assembler)
+{
+    memset(assembler->known, 0, assembler->layout->targets * sizeof *assembler->known);
 }
 
 void assembler_shift(struct assembler *assembler, int64_t step_ns)
@@ -364,9 +377,11 @@ static enum assembler_refusal put(struct assembler *assembler, size_t t,
     const struct target *target = &assembler->layout->target[t];
     const struct tag *tag = &input->tag;
     enum assembler_refusal refusal = ASSEMBLER_TAKEN;
-    if (input->old && (assembler->known[t] || target->max_age_ns != INT64_MAX))
+    bool doubted = assembler->doubted[t];
+    if (input->old && ((assembler->known[t] && !doubted) || target->max_age_ns != INT64_MAX))
         return ASSEMBLER_TAKEN;
-    if (assembler->known[t] && input->time_ns < assembler->time_ns[t]) {
+    assembler->doubted[t] = false;
+    if (assembler->known[t] && !doubted && input->time_ns < assembler->time_ns[t]) {
         diag_set(diag, "channel \"%s\": older than the value that is there", target->channel);
         return ASSEMBLER_LATE;
     }

@@ -79,6 +79,13 @@ bool assembler_ticked(struct assembler *assembler);
 enum sample_refusal assembler_sample(struct assembler *assembler, struct sample *ret_sample,
                                      float *ret_values, struct diag *diag);
 
+/* Tags may have been missed: a value that holds for ever gives way to an `old` one, which is what
+ * the broker has kept. */
+void assembler_doubt(struct assembler *assembler);
+
+/* No value that is there is known to hold any longer. */
+void assembler_forget(struct assembler *assembler);
+
 /* The clock that times come from was set by so much. */
 void assembler_shift(struct assembler *assembler, int64_t step_ns);
 

@@ -134,17 +134,34 @@ static int read_choice(const cJSON *object, const char *key, const char *const *
     return diag_set(diag, "%s: \"%.40s\", must be one of %s", key, text, list);
 }
 
+static int check_sparkplug(const struct source *source, int ways, struct diag *diag)
+{
+    size_t levels = 1;
+    for (const char *at = source->topic; *at; at++)
+        levels += *at == '/';
+    if (ways > 0 || source->each || source->value || source->time || source->quality)
+        return diag_set(diag, "a Sparkplug payload names its tags itself: no {channel}, each, "
+                              "name, value, values, tags, time, quality");
+    const char *type = strchr(source->topic, '/');
+    type = type ? strchr(type + 1, '/') : NULL;
+    if (strncmp(source->topic, "spBv1.0/", strlen("spBv1.0/")) != 0 || !type ||
+        strncmp(type, "/+/", 3) != 0 || strchr(source->topic, '#') || levels < 4 || levels > 5)
+        return diag_set(diag,
+                        "topic: \"%.100s\": must be spBv1.0/GROUP/+/NODE, or "
+                        "spBv1.0/GROUP/+/NODE/DEVICE, of Sparkplug",
+                        source->topic);
+    if (source->robot && *source->robot == '/')
+        return diag_set(diag, "robot: in Sparkplug it is a name, or {robot} in topic");
+    return 0;
+}
+
 /* There is one way to the names of the tags. */
 static int check_ways(const struct source *source, struct diag *diag)
 {
     int ways = source->topic_tag + (source->name != NULL) + (source->values != NULL) +
                (source->tag_count > 0);
-    if (source->format == SOURCE_SPARKPLUG) {
-        if (ways > 0 || source->each || source->value || source->time || source->quality)
-            return diag_set(diag, "a Sparkplug payload names its tags itself: no {channel}, each, "
-                                  "name, value, values, tags, time, quality");
-        return 0;
-    }
+    if (source->format == SOURCE_SPARKPLUG)
+        return check_sparkplug(source, ways, diag);
     if (ways != 1)
         return diag_set(diag, "the tags are to be named in one way: {channel} in topic, name with "
                               "value, values, or tags");

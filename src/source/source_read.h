@@ -23,6 +23,7 @@ struct source_tag {
     struct tag tag;
     int64_t time_ns; /* only where has_time */
     bool has_time;
+    uint64_t node; /* of Sparkplug, which edge node; else 0 */
 };
 
 typedef void source_found(void *user, const struct source_tag *tag);

@@ -3,6 +3,9 @@
 #include "cell.h"
 
 #include "lab/simulator.h"
+#if ARMWATCH_SPARKPLUG
+#include "edge_node.h"
+#endif
 #include "pipeline/sample.h"
 
 #include <math.h>
@@ -314,6 +317,113 @@ static void test_retained_tags(void **state)
     cell_stop(cell);
 }
 
+/* ---- Sparkplug B */
+
+#if ARMWATCH_SPARKPLUG
+
+#define SPARKPLUG_FILE                                                                             \
+    "{\"sources\":[{\"topic\":\"spBv1.0/plant/+/cell7/{robot}\",\"format\":\"sparkplug\"}],"       \
+    "\"max_age_s\":\"hold\",\"channels\":{\"axis1\":{\"tag\":\"Axis 1/Position\"}}}"
+
+struct line {
+    struct edge_node edge;
+    struct toy_arm arm;
+};
+
+static void start_line(struct cell *cell, struct line *line)
+{
+    static const char *const ids[] = {"plant", "cell7", "kuka1"};
+    edge_node_init(&line->edge, cell->harness, harness_online_peer(cell->harness, 2), ids);
+    toy_arm_init(&line->arm, TOY_ARM_CHANNELS, 12);
+    edge_node_add(&line->edge, "Axis 1/Position", SPARKPLUG_DOUBLE);
+    for (size_t c = 1; c < TOY_ARM_CHANNELS; c++)
+        edge_node_add(&line->edge, toy_arm_channel(c), SPARKPLUG_FLOAT);
+    edge_node_add(&line->edge, "Serial number", SPARKPLUG_STRING);
+    line->edge.time_ms = toy_arm_time_ns(0) / 1000000 - 1;
+    edge_node_birth(&line->edge);
+}
+
+static void advance(struct line *line, double anomaly)
+{
+    float values[TOY_ARM_CHANNELS];
+    line->edge.time_ms = toy_arm_time_ns(line->arm.row) / 1000000;
+    toy_arm_next(&line->arm, anomaly, values);
+    for (size_t c = 0; c < TOY_ARM_CHANNELS; c++)
+        edge_node_set(&line->edge, c, (double)values[c]);
+}
+
+static void run_line(struct cell *cell, struct line *line, size_t count, double anomaly)
+{
+    double scored = cell_counter(cell, "kuka1", "scored");
+    for (size_t i = 0; i < count; i++) {
+        advance(line, anomaly);
+        edge_node_publish(&line->edge);
+    }
+    cell_wait(cell, cell_counter(cell, "kuka1", "scored") >= scored + (double)count - 8, 5000);
+}
+
+static void test_sparkplug(void **state)
+{
+    struct cell *cell = *state;
+    static struct line line;
+    memset(&line, 0, sizeof line);
+    const char *alert = cell_topic("kuka1", "alert");
+    configure_assembler(cell, SPARKPLUG_FILE);
+    cell_start(cell);
+    start_line(cell, &line);
+    advance(&line, 0);
+    edge_node_publish(&line.edge);
+    advance(&line, 0);
+    edge_node_publish(&line.edge);
+    cell_wait(cell, source_counter(cell, "robots") == 1, 5000);
+    run_line(cell, &line, 40, 0);
+    assert_int_equal(cell_counter(cell, "kuka1", "rejected.missing_channel"), 0);
+    run_line(cell, &line, 12, GROSS);
+    cell_wait(cell, cell_count_alerts(cell, alert, "raised") == 1, 3000);
+    run_line(cell, &line, 60, 0);
+    cell_wait(cell, cell_count_alerts(cell, alert, "cleared") == 1, 3000);
+    /* A value of the past is none of the present. */
+    edge_node_publish_historical(&line.edge, 0, 1000, line.edge.time_ms - 60000);
+    run_line(cell, &line, 20, 0);
+    assert_int_equal(source_counter(cell, "sources.sparkplug.left_out.historical"), 1);
+    /* A message is lost: what was held is not known any more, and a rebirth tells it. */
+    advance(&line, 0);
+    edge_node_lose(&line.edge);
+    unsigned births = line.edge.births;
+    advance(&line, 0);
+    edge_node_publish(&line.edge);
+    cell_wait(cell, line.edge.births == births + 1, 5000);
+    assert_int_equal(source_counter(cell, "sources.sparkplug.gaps"), 1);
+    run_line(cell, &line, 40, 0);
+    /* The device dies. */
+    edge_node_device_dies(&line.edge);
+    cell_wait(cell, tag_counter(cell, "kuka1", "channels_without_value") == TOY_ARM_CHANNELS, 5000);
+    assert_int_equal(cell_count_alerts(cell, alert, "raised"), 1);
+    cell_stop(cell);
+}
+
+/* A daemon that starts after the births asks for them. */
+static void test_sparkplug_late(void **state)
+{
+    struct cell *cell = *state;
+    static struct line line;
+    memset(&line, 0, sizeof line);
+    configure_assembler(cell, SPARKPLUG_FILE);
+    start_line(cell, &line);
+    cell_start(cell);
+    advance(&line, 0);
+    edge_node_publish(&line.edge);
+    cell_wait(cell, line.edge.rebirths == 1, 5000);
+    advance(&line, 0);
+    edge_node_publish(&line.edge);
+    cell_wait(cell, source_counter(cell, "robots") == 1, 5000);
+    run_line(cell, &line, 30, 0);
+    assert_int_equal(source_counter(cell, "sources.sparkplug.refused.before_birth"), 1);
+    cell_stop(cell);
+}
+
+#endif
+
 /* ---- a daemon that is fed nonsense */
 
 static void test_wrong_payloads_stop_nothing(void **state)
@@ -370,6 +480,10 @@ int main(void)
         CELL_TEST(test_86_tags_each_alone),
         CELL_TEST(test_what_is_missing_is_named),
         CELL_TEST(test_retained_tags),
+#if ARMWATCH_SPARKPLUG
+        CELL_TEST(test_sparkplug),
+        CELL_TEST(test_sparkplug_late),
+#endif
         CELL_TEST(test_wrong_payloads_stop_nothing),
         CELL_TEST(test_a_wrong_file_is_told_at_the_start),
     };

@@ -365,6 +365,39 @@ static void test_old_tags_fill_what_holds(void **state)
     end(&bench);
 }
 
+static void put_old(struct bench *bench, const char *name, double value)
+{
+    struct diag diag = DIAG_INIT;
+    const struct assembler_input input = {
+        .name = name, .tag = {.type = TAG_NUMBER, .number = value}, .time_ns = START, .old = true};
+    assert_int_equal(assembler_put(bench->assembler, &input, &diag), ASSEMBLER_TAKEN);
+}
+
+/* After an outage the broker's word counts more than what was known before, until something new
+   comes. */
+static void test_doubt_and_oblivion(void **state)
+{
+    struct bench bench = open_bench("{\"channels\":{\"b\":{\"max_age_s\":\"hold\"}}}");
+    const char *first;
+    begin(&bench);
+    due(&bench, 1);
+    put_all(&bench, 1, 1);
+    put_old(&bench, "b", 2);
+    assert_true(due(&bench, 101));
+    expect_sample(&bench, 100, 1, 1);
+    assembler_doubt(bench.assembler);
+    put_old(&bench, "a", 3);
+    put_old(&bench, "b", 4);
+    put_old(&bench, "b", 5);
+    assert_true(due(&bench, 201));
+    expect_sample(&bench, 200, 1, 4);
+    assembler_forget(bench.assembler);
+    assert_int_equal(assembler_absent(bench.assembler, &first), 3);
+    assert_true(due(&bench, 301));
+    expect_refusal(&bench, SAMPLE_MISSING_CHANNEL, "(3 of 3 have none)");
+    end(&bench);
+}
+
 static void test_wrong_rules(void **state)
 {
     static const struct {
@@ -420,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_times_jump_back),
         cmocka_unit_test(test_the_clock_of_arrivals_is_set),
         cmocka_unit_test(test_old_tags_fill_what_holds),
+        cmocka_unit_test(test_doubt_and_oblivion),
         cmocka_unit_test(test_wrong_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
