@@ -107,6 +107,9 @@ int board_state(struct board *board, const char *name, const cJSON *message)
     if (!robot)
         return -ENOMEM;
     snprintf(robot->state, sizeof robot->state, "%s", fields_text(message, "state", "-"));
+    fields_suspension(message, robot->note);
+    if (!strcmp(robot->state, "not_evaluated"))
+        fields_join(message, "reasons", robot->note, sizeof robot->note);
     board->dirty = true;
     return 0;
 }
@@ -268,7 +271,11 @@ static void put_robot(FILE *out, const struct board *board, const struct board_r
             terminal_style(stdout, style), state, terminal_style(stdout, TERMINAL_PLAIN),
             terminal_style(stdout, score_style(robot->score)), score,
             terminal_style(stdout, TERMINAL_PLAIN));
-    put_history(out, board, robot, columns - FIXED_COLUMNS);
+    int room = columns - FIXED_COLUMNS;
+    if (*robot->note && room > 0)
+        fprintf(out, "%.*s", json_utf8_head(robot->note, (size_t)room), robot->note);
+    else
+        put_history(out, board, robot, room);
     fputs("\033[K\n", out);
 }
 

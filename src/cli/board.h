@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/name.h"
+#include "cli/fields.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,8 +21,9 @@
 struct board_robot {
     char name[NAME_MAX_LENGTH + 1];
     char state[24];
-    double score;                 /* the last, NAN: none yet */
-    float history[BOARD_HISTORY]; /* largest score of each second, NAN: none; ring */
+    char note[FIELDS_SUSPENSION_MAX]; /* in the place of scores: why nobody asks for them; or "" */
+    double score;                     /* the last, NAN: none yet */
+    float history[BOARD_HISTORY];     /* largest score of each second, NAN: none; ring */
 };
 
 struct board_service {

@@ -23,6 +23,9 @@ static const struct cli_option options[] = {
     {"instance", "NAME", "the instance of armwatchd to command", .type = CLI_NAME,
      .required = true},
     {"robot", "NAME", "for this robot only", .type = CLI_NAME},
+    {"minutes", "N", "suspend: for so long, 1 to 10080", .type = CLI_INTEGER, .min = 1,
+     .max = 10080},
+    {"reason", "TEXT", "suspend: why, for those who see the state"},
     {"timeout", "TIME", "to wait for the answer", "10s", CLI_DURATION, 0.1, 3600},
     {"root", "TOPIC", "root of the topics", CLI_MQTT_ROOT},
     {"json", NULL, "the answer as one JSON object on stdout"},
@@ -44,7 +47,7 @@ struct control {
 /* Arguments that stay text even if they look like something else. */
 static bool is_text_argument(const char *name, size_t length)
 {
-    static const char *const names[] = {"model", "robot", "alert_id", "verdict", "note"};
+    static const char *const names[] = {"model", "robot", "alert_id", "verdict", "note", "reason"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strlen(names[i]) == length && !strncmp(names[i], name, length))
             return true;
@@ -83,6 +86,10 @@ static int build_request(struct control *control)
         cJSON_AddStringToObject(root, "model", cli->args[next++]);
     if (cli_given(cli, "robot"))
         cJSON_AddStringToObject(root, "robot", cli_text(cli, "robot"));
+    if (cli_given(cli, "minutes"))
+        cJSON_AddNumberToObject(root, "minutes", (double)cli_integer(cli, "minutes"));
+    if (cli_given(cli, "reason"))
+        cJSON_AddStringToObject(root, "reason", cli_text(cli, "reason"));
     int code = CLI_DONE;
     for (; code == CLI_DONE && next < cli->arg_count; next++)
         code = add_argument(cli, root, cli->args[next]);
@@ -96,7 +103,8 @@ static int build_request(struct control *control)
 static void print_robot(const cJSON *robot)
 {
     char score[FIELDS_SCORE_MAX], reasons[256], coverage[16] = "-", model[NAME_MAX_LENGTH + 16],
-                                                since[FIELDS_TIME_MAX];
+                                                since[FIELDS_TIME_MAX],
+                                                suspended[FIELDS_SUSPENSION_MAX];
     const char *state = fields_text(robot, "state", "-");
     double covered = fields_number(robot, "coverage_1h", (double)NAN);
     fields_score(fields_number(robot, "score", (double)NAN), score);
@@ -109,9 +117,11 @@ static void print_robot(const cJSON *robot)
     enum terminal_style style = !strcmp(state, "ok")      ? TERMINAL_GOOD
                                 : !strcmp(state, "alert") ? TERMINAL_CRITICAL
                                                           : TERMINAL_WARNING;
-    printf("%-16s %s%-13s%s %6s %8s  %-18s %s%s%s\n", fields_text(robot, "robot", "-"),
+    fields_suspension(robot, suspended);
+    printf("%-16s %s%-13s%s %6s %8s  %-18s %s%s%s%s%s\n", fields_text(robot, "robot", "-"),
            terminal_style(stdout, style), state, terminal_style(stdout, TERMINAL_PLAIN), score,
-           coverage, model, since, *reasons ? "  also " : "", reasons);
+           coverage, model, since, *suspended ? "  " : "", suspended, *reasons ? "  also " : "",
+           reasons);
 }
 
 static void print_status(const struct control *control, const cJSON *reply)
@@ -140,7 +150,10 @@ static void print_status(const struct control *control, const cJSON *reply)
            "STATE", "SCORE", "COVERAGE", "MODEL", "SINCE", terminal_style(stdout, TERMINAL_PLAIN));
     cJSON_ArrayForEach(robot, robots) print_robot(robot);
     cJSON_ArrayForEach(robot, robots)
+    {
+        status_text_skew(robot, stdout);
         status_text_drift(robot, cli_text(control->cli, "broker"), stdout);
+    }
 }
 
 static int print_answer(const struct control *control, const cJSON *reply)
@@ -151,6 +164,11 @@ static int print_answer(const struct control *control, const cJSON *reply)
     } else if (fields_text(reply, "model", NULL)) {
         printf("%s: %s: %s version %.0f is in use\n", instance, command,
                fields_text(reply, "model", "-"), fields_number(reply, "model_version", 0));
+    } else if (fields_text(reply, "until", NULL)) {
+        char until[FIELDS_TIME_MAX];
+        fields_local_time(fields_text(reply, "until", ""), until);
+        printf("%s: %s: no alerts of %s until %s\n", instance, command,
+               fields_text(reply, "robot", "any robot"), until);
     } else {
         printf("%s: %s: done\n", instance, command);
     }
@@ -306,13 +324,15 @@ const struct cli_command command_ctl = {
                    "                                      present one again\n"
                    "  rollback                            back to the model before\n"
                    "  threshold false_alarms_per_day=N    another budget of false alarms\n"
-                   "  suspend minutes=N                   no alerts during maintenance\n"
+                   "  suspend --minutes N [--reason TEXT] no alerts during maintenance\n"
                    "  resume                              alerts again\n"
                    "  ack alert_id=ID verdict=true        true, false or maintenance; note=TEXT\n"
                    "  shadow MODEL, promote, unshadow     try a model beside the live one\n"
                    "\n"
-                   "This version answers the first three and refuses the others.\n\n"
-                   "  armwatch ctl --broker mqtt://localhost --instance cell7 reload cell7-v2",
+                   "This version refuses threshold, ack and those of shadow.\n\n"
+                   "  armwatch ctl --broker mqtt://localhost --instance cell7 reload cell7-v2\n"
+                   "  armwatch ctl --broker mqtt://localhost --instance cell7 suspend --robot r1 "
+                   "--minutes 90",
     .least = 1,
     .most = 16,
     .options = {options, cli_mqtt_options},

@@ -31,7 +31,7 @@ static const struct cli_option options[] = {
     {"duration", "TIME", "end after it, such as 90s, 15min, 2h; else with Ctrl-C",
      .type = CLI_DURATION, .min = 0.1, .max = 1e7},
     {"rows", "N", "end after this many rows", .type = CLI_INTEGER, .min = 1, .max = 1e9},
-    {"time-unit", "s|ms|ns", "unit of times that are numbers", "s", CLI_CHOICE},
+    {"time-unit", "s|ms|us|ns", "unit of times that are numbers", "s", CLI_CHOICE},
     {"all-modes", NULL, "samples of every mode, not only of \"auto\" and of none"},
     {"json", NULL, "what was recorded as one JSON object on stdout"},
     {0}};

@@ -48,10 +48,12 @@ static void line_score(const char *name, const cJSON *message)
 
 static void line_state(const char *name, const cJSON *message)
 {
-    char reasons[256];
+    char reasons[256], suspended[FIELDS_SUSPENSION_MAX];
     fields_join(message, "reasons", reasons, sizeof reasons);
-    printf("%s %s state %s%s%s\n", fields_text(message, "since", "-"), name,
-           fields_text(message, "state", "-"), *reasons ? ": " : "", reasons);
+    fields_suspension(message, suspended);
+    printf("%s %s state %s%s%s%s%s\n", fields_text(message, "since", "-"), name,
+           fields_text(message, "state", "-"), *suspended ? ": " : "", suspended,
+           *reasons ? ": " : "", reasons);
 }
 
 static void line_alert(const char *name, const cJSON *message)

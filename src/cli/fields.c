@@ -66,6 +66,19 @@ void fields_local_time(const char *text, char ret_text[FIELDS_TIME_MAX])
     strftime(ret_text, FIELDS_TIME_MAX, today ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &tm);
 }
 
+void fields_suspension(const cJSON *robot, char ret_text[FIELDS_SUSPENSION_MAX])
+{
+    const cJSON *suspended = cJSON_GetObjectItemCaseSensitive(robot, "suspended");
+    const char *reason = fields_text(suspended, "reason", "");
+    char until[FIELDS_TIME_MAX];
+    ret_text[0] = '\0';
+    if (!cJSON_IsObject(suspended))
+        return;
+    fields_local_time(fields_text(suspended, "until", ""), until);
+    snprintf(ret_text, FIELDS_SUSPENSION_MAX, "no alerts until %s%s%.*s", until,
+             *reason ? ": " : "", json_utf8_head(reason, 128), reason);
+}
+
 void fields_clean(cJSON *tree)
 {
     for (cJSON *item = tree; item; item = item->next) {

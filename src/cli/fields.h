@@ -27,6 +27,10 @@ void fields_span(double seconds, char ret_text[FIELDS_SPAN_MAX]);
 #define FIELDS_TIME_MAX 32
 void fields_local_time(const char *text, char ret_text[FIELDS_TIME_MAX]);
 
+/* "no alerts until 17:00:01: REASON" of a robot's state, cut; "" where it is not suspended. */
+#define FIELDS_SUSPENSION_MAX 208
+void fields_suspension(const cJSON *robot, char ret_text[FIELDS_SUSPENSION_MAX]);
+
 /* Makes every text in the tree safe for a terminal. */
 void fields_clean(cJSON *tree);
 

@@ -22,6 +22,14 @@ void status_text_promise(const cJSON *model, FILE *out)
         fprintf(out, "not calibrated: it raises nothing\n");
 }
 
+void status_text_skew(const cJSON *robot, FILE *out)
+{
+    double skew_s = fields_number(robot, "clock_skew_s", (double)NAN);
+    if (isfinite(skew_s) && fabs(skew_s) >= 1)
+        fprintf(out, "%s: times of its samples are %.1f s %s the daemon's clock\n",
+                fields_text(robot, "robot", "-"), fabs(skew_s), skew_s > 0 ? "ahead of" : "behind");
+}
+
 static void print_moved(const cJSON *channels, FILE *out)
 {
     const cJSON *channel;

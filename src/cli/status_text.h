@@ -19,4 +19,8 @@ void status_text_promise(const cJSON *model, FILE *out);
  * calibrate anew; nothing if they have not. broker: for these commands. */
 void status_text_drift(const cJSON *robot, const char *broker, FILE *out);
 
+/* How far the clock that stamps a robot's samples is off the daemon's, where that is over a second.
+ */
+void status_text_skew(const cJSON *robot, FILE *out);
+
 #endif

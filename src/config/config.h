@@ -8,6 +8,7 @@
 #ifndef ARMWATCH_CONFIG_CONFIG_H
 #define ARMWATCH_CONFIG_CONFIG_H
 
+#include "base/condition.h"
 #include "base/diag.h"
 
 #include <stdbool.h>
@@ -54,8 +55,9 @@ struct config {
     } alerts;
     struct {
         double max_gap_s, stale_periods, silent_s;
+        double settle_s;
         char *time_unit, *assembler_file;
-        struct config_list gate_mode;
+        struct conditions gate;
     } input;
     struct {
         double rate_hz;

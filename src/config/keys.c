@@ -65,14 +65,18 @@ const struct config_key config_keys[] = {
      "alert `silent` after so long without a sample, counted only while the broker connection "
      "stands",
      true},
-    {"input.time_unit", CONFIG_CHOICE, AT(input.time_unit), "\"s\"", 0, 0, "s|ms|ns",
+    {"input.time_unit", CONFIG_CHOICE, AT(input.time_unit), "\"s\"", 0, 0, "s|ms|us|ns",
      "unit of numeric times in samples", false},
     {"input.assembler_file", CONFIG_TEXT, AT(input.assembler_file), "null", 0, 0, NULL,
      "file that says how tags of single messages become samples, beside `topics.samples`; relative "
      "to the configuration's directory",
      false},
-    {"input.gate.mode", CONFIG_LIST, AT(input.gate_mode), "[\"auto\"]", 0, 0, NULL,
-     "modes in which a robot is judged; a sample without a mode is judged", true},
+    {"input.gate", CONFIG_GATE, AT(input.gate), "{\"mode\":[\"auto\"]}", 0, 0, NULL,
+     "when a robot is judged: signal: allowed values, or `{\"min\": x, \"max\": y}`; see [the "
+     "gate](#the-gate)",
+     true},
+    {"input.settle_s", CONFIG_NUMBER, AT(input.settle_s), "0", 0, 3600, NULL,
+     "for so long after its gate has opened, by sample time, a robot is not judged", true},
     {"scores.rate_hz", CONFIG_NUMBER, AT(scores.rate_hz), "2", -1, 1000, NULL,
      "score messages a second and robot at most; 0: none; -1: every window", true},
     {"http.listen", CONFIG_TEXT, AT(http.listen), "\"127.0.0.1:9464\"", 0, 0, NULL,
@@ -88,8 +92,8 @@ const size_t config_key_count = sizeof config_keys / sizeof config_keys[0];
 
 void config_print_reference(FILE *out)
 {
-    static const char *const type_names[] = {"string",  "name",    "choice", "number",
-                                             "integer", "boolean", "list",   "object"};
+    static const char *const type_names[] = {"string",  "name", "choice", "number", "integer",
+                                             "boolean", "list", "object", "object"};
     fprintf(
         out,
         "| key | type | allowed | default | at SIGHUP | meaning |\n|---|---|---|---|---|---|\n");

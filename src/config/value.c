@@ -90,6 +90,29 @@ static int set_names(struct config_map *map, const cJSON *object, struct diag *d
     return 0;
 }
 
+/* Conditions of the default whose signals are not named hold too: to name another signal must not
+ * let manual mode in. */
+static int add_standard(const struct config_key *key, struct conditions *gate, struct diag *diag)
+{
+    struct conditions standard;
+    cJSON *tree = cJSON_Parse(key->standard);
+    int r = tree ? conditions_parse(tree, &standard, diag) : -ENOMEM;
+    cJSON_Delete(tree);
+    for (size_t i = 0; r == 0 && i < standard.count; i++)
+        r = conditions_add(gate, &standard.item[i], diag);
+    if (tree)
+        conditions_clear(&standard);
+    return r;
+}
+
+static int set_gate(const struct config_key *key, struct conditions *gate, const cJSON *object,
+                    struct diag *diag)
+{
+    conditions_clear(gate);
+    int r = conditions_parse(object, gate, diag);
+    return r < 0 ? r : add_standard(key, gate, diag);
+}
+
 static int set_string_key(const struct config_key *key, void *slot, const cJSON *value,
                           struct diag *diag)
 {
@@ -151,6 +174,8 @@ int config_value_set(const struct config_key *key, void *slot, const cJSON *valu
         if (!cJSON_IsObject(value))
             return diag_set(diag, "%s, must be an object", json_type_name(value));
         return set_names(slot, value, diag);
+    case CONFIG_GATE:
+        return set_gate(key, slot, value, diag);
     }
     return -EINVAL;
 }
@@ -164,7 +189,8 @@ size_t config_value_size(enum config_type type)
                                    [CONFIG_INTEGER] = sizeof(int64_t),
                                    [CONFIG_BOOL] = sizeof(bool),
                                    [CONFIG_LIST] = sizeof(struct config_list),
-                                   [CONFIG_NAMES] = sizeof(struct config_map)};
+                                   [CONFIG_NAMES] = sizeof(struct config_map),
+                                   [CONFIG_GATE] = sizeof(struct conditions)};
     return sizes[type];
 }
 
@@ -177,6 +203,8 @@ bool config_value_same(const struct config_key *key, const void *a, const void *
 {
     if (key->type == CONFIG_TEXT || key->type == CONFIG_NAME || key->type == CONFIG_CHOICE)
         return same_text(*(char *const *)a, *(char *const *)b);
+    if (key->type == CONFIG_GATE)
+        return conditions_same(a, b);
     if (key->type != CONFIG_LIST)
         return !memcmp(a, b, config_value_size(key->type));
     const struct config_list *x = a, *y = b;
@@ -194,4 +222,6 @@ void config_value_clear(const struct config_key *key, void *slot)
         list_clear(slot);
     else if (key->type == CONFIG_NAMES)
         names_clear(slot);
+    else if (key->type == CONFIG_GATE)
+        conditions_clear(slot);
 }

@@ -66,7 +66,16 @@ int assignments_make_decoder(const struct assignments *assignments, struct assig
         names[c] = model->channel[c].name;
     assignment->decoder = sample_decoder_new(names, model->channels, assignments->time_unit);
     free(names);
+    if (assignment->decoder)
+        sample_decoder_set_gate(assignment->decoder, assignments->gate);
     return assignment->decoder ? 0 : -ENOMEM;
+}
+
+void assignments_set_gate(struct assignments *assignments, const struct conditions *gate)
+{
+    assignments->gate = gate;
+    for (size_t i = 0; i < assignments->count; i++)
+        sample_decoder_set_gate(assignments->item[i]->decoder, gate);
 }
 
 void assignments_deinit(struct assignments *assignments)

@@ -48,6 +48,7 @@ struct assignments {
     struct trust trust;
     struct accepted accepted;
     enum sample_time_unit time_unit;
+    const struct conditions *gate; /* borrowed from the configuration */
     size_t count, capacity;
     struct assignment **item; /* pointers, so that robots may keep them */
 };
@@ -75,6 +76,9 @@ struct assignment *assignments_find(const struct assignments *assignments, const
 /* An assignment of a robot's own, made from the default's if it has none yet. NULL: -ENOMEM or no
  * default. */
 struct assignment *assignments_own(struct assignments *assignments, const char *robot);
+
+/* Samples of all of them are read by another gate from now on, which is borrowed. */
+void assignments_set_gate(struct assignments *assignments, const struct conditions *gate);
 
 /* Undoes assignments_own: no robot may hold it any more. */
 void assignments_drop(struct assignments *assignments, struct assignment *assignment);

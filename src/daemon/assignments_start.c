@@ -246,17 +246,11 @@ static int start_all(const struct start *start, const struct config *config, str
     return r < 0 ? diag_errno(diag, r, "models") : 0;
 }
 
-static enum sample_time_unit time_unit(const struct config *config)
-{
-    return !strcmp(config->input.time_unit, "ms")   ? SAMPLE_TIME_MS
-           : !strcmp(config->input.time_unit, "ns") ? SAMPLE_TIME_NS
-                                                    : SAMPLE_TIME_S;
-}
-
 int assignments_start(struct assignments *assignments, const struct config *config,
                       const char *state, struct diag *ret_warning, struct diag *diag)
 {
-    *assignments = (struct assignments){.time_unit = time_unit(config)};
+    *assignments = (struct assignments){.time_unit = sample_time_unit(config->input.time_unit),
+                                        .gate = &config->input.gate};
     int r = assignments_read_trust(config, &assignments->trust, diag);
     if (r < 0)
         return r;

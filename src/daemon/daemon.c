@@ -9,9 +9,11 @@
 #include "base/log.h"
 #include "daemon/assembly.h"
 #include "daemon/broker.h"
+#include "daemon/context.h"
 #include "daemon/control.h"
 #include "daemon/fleet.h"
 #include "daemon/intake.h"
+#include "daemon/maintenance.h"
 #include "daemon/message.h"
 #include "daemon/model_watch.h"
 #include "daemon/notify.h"
@@ -60,18 +62,33 @@ struct daemon {
     struct model_watch watch;
 };
 
+/* The text is taken. */
+static char *add_suspensions(struct daemon *daemon, char *text)
+{
+    return suspensions_save(&daemon->fleet.suspensions, text, clock_realtime_ns(),
+                            clock_monotonic_ns());
+}
+
+static void save_present(void *user)
+{
+    struct daemon *daemon = user;
+    char *text = assignments_format_state(&daemon->fleet.assignments);
+    saved_state_write(&daemon->saved, add_suspensions(daemon, text));
+}
+
 static void save_state(void *user)
 {
     struct daemon *daemon = user;
     daemon->service.troubles &= ~(1U << SERVICE_MODEL); /* an operator has chosen anew */
-    saved_state_write(&daemon->saved, assignments_format_state(&daemon->fleet.assignments));
+    save_present(daemon);
 }
 
 /* What was saved under another configuration must not come back with that configuration; and what
  * this start took into use is accepted from now on. */
 static void replace_outdated_state(struct daemon *daemon, const char *saved, bool warned)
 {
-    char *present = assignments_format_start(&daemon->fleet.assignments, saved, warned);
+    char *present = add_suspensions(
+        daemon, assignments_format_start(&daemon->fleet.assignments, saved, warned));
     if (present && (!saved || strcmp(present, saved) != 0))
         saved_state_write(&daemon->saved, present);
     else
@@ -86,6 +103,7 @@ static void on_result(void *user, const struct scorer_result *result)
     struct robot *robot = daemon->fleet.robot[result->robot];
     int64_t now_ns = clock_monotonic_ns();
     robot->pending--;
+    bool muted = context_suspended(robot, now_ns) || result->epoch <= robot->muted_epoch;
     double ratio = -1;
     if (result->scored && result->score.detectors == robot->alert.detectors) {
         double thresholds[MODEL_DETECTORS_MAX];
@@ -109,7 +127,7 @@ static void on_result(void *user, const struct scorer_result *result)
         robot->alert_epoch = result->epoch;
         alert_restart(&robot->alert);
     }
-    enum alert_transition transition = alert_push(&robot->alert, &result->score, false);
+    enum alert_transition transition = alert_push(&robot->alert, &result->score, muted);
     stability_push_score(&robot->stability, &result->score);
     publisher_score(&daemon->publisher, robot, &result->score, now_ns);
     publisher_alert(&daemon->publisher, robot, ALERT_ANOMALY, transition, now_ns);
@@ -232,6 +250,22 @@ static int start_client(struct daemon *daemon, struct diag *diag)
 
 /* ---- time ---- */
 
+/* Without a broker the message that waits says it all; hours of repetitions would fill the outbox
+ * and leave no room for the next alert. Of a robot that is not judged nothing new is known. */
+static void assert_again(struct daemon *daemon, struct robot *robot, int64_t now_ns)
+{
+    if (!mqtt_client_online(daemon->client) || robot->suspended)
+        return;
+    for (int kind = 0; kind < ALERT_KINDS; kind++) {
+        double asserted_s = (double)(now_ns - robot->alerts[kind].last_assert_ns) / 1e9;
+        bool judged = kind == ALERT_SILENT || !robot->gated;
+        if (judged && robot_episode(robot, (enum alert_kind)kind)->open &&
+            asserted_s >= daemon->config->alerts.reassert_s)
+            publisher_alert(&daemon->publisher, robot, (enum alert_kind)kind, ALERT_UPDATED,
+                            now_ns);
+    }
+}
+
 static void tick_robot(struct daemon *daemon, struct robot *robot, int64_t now_ns)
 {
     double limit_s = daemon->config->input.stale_periods * robot->model->period_s;
@@ -239,16 +273,10 @@ static void tick_robot(struct daemon *daemon, struct robot *robot, int64_t now_n
     robot->stale = quiet_s > (limit_s > 1 ? limit_s : 1);
     if (robot->stale)
         robot_heard_nothing(robot, now_ns);
-    /* Without a broker the message that waits says it all; hours of repetitions would fill the
-     * outbox and leave no room for the next alert. */
-    for (int kind = 0; kind < ALERT_KINDS && mqtt_client_online(daemon->client); kind++) {
-        double asserted_s = (double)(now_ns - robot->alerts[kind].last_assert_ns) / 1e9;
-        if (robot_episode(robot, (enum alert_kind)kind)->open &&
-            asserted_s >= daemon->config->alerts.reassert_s)
-            publisher_alert(&daemon->publisher, robot, (enum alert_kind)kind, ALERT_UPDATED,
-                            now_ns);
-    }
-    publisher_retry(&daemon->publisher, robot, now_ns);
+    context_suspended(robot, now_ns);
+    assert_again(daemon, robot, now_ns);
+    if (!robot->suspended)
+        publisher_retry(&daemon->publisher, robot, now_ns);
     publisher_state(&daemon->publisher, robot, false, now_ns);
 }
 
@@ -268,11 +296,15 @@ static void on_tick(uv_timer_t *handle)
 {
     struct daemon *daemon = handle->data;
     int64_t now_ns = clock_monotonic_ns();
+    uint64_t jumps = daemon->intake.clock.jumps;
     intake_tick(&daemon->intake, clock_realtime_ns(), clock_monotonic_ns());
+    maintenance_tick(&daemon->fleet, now_ns);
+    if (jumps != daemon->intake.clock.jumps && daemon->fleet.suspensions.count > 0)
+        save_present(daemon); /* their ends have other names now */
     for (size_t i = 0; i < daemon->fleet.count; i++)
         tick_robot(daemon, daemon->fleet.robot[i], now_ns);
     if (saved_state_is_due(&daemon->saved, now_ns))
-        saved_state_write(&daemon->saved, assignments_format_state(&daemon->fleet.assignments));
+        save_present(daemon);
     publisher_tick(&daemon->publisher, false, now_ns);
     silence_tick(&daemon->silence, daemon->config->input.silent_s, now_ns);
     recovery_tick(&daemon->recovery, clock_realtime_ns(), now_ns);
@@ -416,6 +448,9 @@ static int start_models(struct daemon *daemon, struct diag *diag)
         assignments_deinit(&assignments);
         diag_errno(diag, r, "fleet");
     }
+    if (r == 0 && suspensions_load(&daemon->fleet.suspensions, state, clock_realtime_ns(),
+                                   clock_monotonic_ns()) < 0)
+        r = diag_errno(diag, ENOMEM, "suspensions");
     if (r == 0)
         replace_outdated_state(daemon, state, *warning.text);
     free(state);
@@ -425,6 +460,7 @@ static int start_models(struct daemon *daemon, struct diag *diag)
 static void wire(struct daemon *daemon)
 {
     daemon->fleet.on_state_changed = save_state;
+    daemon->fleet.on_suspended = save_present;
     daemon->fleet.user = daemon;
     daemon->intake.config = daemon->service.config = daemon->config;
     daemon->intake.fleet = daemon->service.fleet = daemon->control.fleet = &daemon->fleet;

@@ -1,6 +1,8 @@
 #include "daemon/fleet.h"
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "daemon/context.h"
 #include "daemon/fleet_internal.h"
 
 #include <assert.h>
@@ -34,6 +36,7 @@ void fleet_deinit(struct fleet *fleet)
     free(fleet->robot);
     free(fleet->slots);
     assignments_deinit(&fleet->assignments);
+    suspensions_deinit(&fleet->suspensions);
     *fleet = (struct fleet){0};
 }
 
@@ -75,6 +78,9 @@ struct robot *fleet_add(struct fleet *fleet, const char *name, struct diag *diag
         return NULL;
     }
     robot->assignment = assignment;
+    context_set_gate(robot, &fleet->config->input.gate);
+    int64_t now_ns = clock_monotonic_ns();
+    context_suspend(robot, suspensions_find(&fleet->suspensions, name, now_ns), now_ns);
     double thresholds[MODEL_DETECTORS_MAX];
     fleet_thresholds(fleet, robot->model, thresholds);
     alert_set_model(&robot->alert, robot->model, thresholds);
@@ -351,7 +357,9 @@ void fleet_set_trust(struct fleet *fleet, const struct trust *trust)
 void fleet_set_config(struct fleet *fleet, const struct config *config)
 {
     fleet->config = config;
+    assignments_set_gate(&fleet->assignments, &config->input.gate);
     for (size_t i = 0; i < fleet->count; i++) {
+        context_set_gate(fleet->robot[i], &config->input.gate);
         double thresholds[MODEL_DETECTORS_MAX];
         fleet_thresholds(fleet, fleet->robot[i]->model, thresholds);
         alert_set_thresholds(&fleet->robot[i]->alert, thresholds);

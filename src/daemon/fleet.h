@@ -12,6 +12,7 @@
 #include "daemon/assignments.h"
 #include "daemon/robot.h"
 #include "daemon/scorer.h"
+#include "daemon/suspensions.h"
 #include "daemon/swap.h"
 
 #include <stdbool.h>
@@ -23,6 +24,7 @@ struct fleet {
     const struct config *config; /* borrowed; replaced by fleet_set_config */
     struct scorer *scorer;       /* borrowed */
     struct assignments assignments;
+    struct suspensions suspensions;
     struct robot **robot;   /* [count] by number */
     size_t count, capacity; /* capacity: robots.max at the start */
     uint32_t *slots;        /* hash of names: number + 1, 0 = free */
@@ -32,6 +34,7 @@ struct fleet {
     struct swap swap;
     bool reconciling;
     void (*on_state_changed)(void *user); /* the assignments changed: save them */
+    void (*on_suspended)(void *user);     /* the suspensions did; may be NULL */
     void *user;
 };
 

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/topic_template.h"
+#include "daemon/context.h"
 #include "daemon/silence.h"
 
 #include <errno.h>
@@ -67,18 +68,6 @@ static void refuse(struct intake *intake, struct robot *robot, enum sample_refus
                     sample_refusal_name(refusal), (unsigned long long)count, why);
 }
 
-static bool gate_open(const struct intake *intake, const struct sample *sample)
-{
-    const struct config_list *modes = &intake->config->input.gate_mode;
-    if (!*sample->mode)
-        return true;
-    for (size_t i = 0; i < modes->count; i++) {
-        if (!strcmp(modes->item[i], sample->mode))
-            return true;
-    }
-    return false;
-}
-
 static size_t shortest_span(const struct model *model)
 {
     size_t shortest = SIZE_MAX;
@@ -128,7 +117,8 @@ static bool judge_standstill(struct intake *intake, struct robot *robot,
 {
     const struct sensor_fault_row row = {.verdict = robot->track.verdict,
                                          .time_ns = sample->time_ns,
-                                         .seq = sample->has_seq ? sample->seq : robot->arrivals};
+                                         .seq = sample->has_seq ? sample->seq : robot->arrivals,
+                                         .muted = robot->suspended};
     publisher_alert(intake->publisher, robot, ALERT_SENSOR_FAULT,
                     sensor_fault_push(&robot->fault, &robot->track.flat, robot->track.model, &row),
                     now_ns);
@@ -224,8 +214,8 @@ static struct arrival meet(const struct intake *intake, const struct robot *robo
 static void take_sample(struct intake *intake, struct robot *robot, struct sample *sample,
                         int64_t now_ns)
 {
-    robot->gated = !gate_open(intake, sample);
-    if (robot->gated) {
+    int64_t time_ns = sample->has_time ? sample->time_ns : host_clock_ns(&intake->clock, now_ns);
+    if (!context_pass(robot, sample, time_ns, intake->config->input.settle_s)) {
         robot->counters.gated++;
         robot->stopped = false; /* it was not looked at */
         hear(intake, robot, now_ns);
@@ -303,6 +293,7 @@ static void take_message(struct intake *intake, struct robot *robot,
         return;
     }
     robot_note_received(robot, now_ns);
+    context_suspended(robot, now_ns);
     struct sample sample;
     struct diag diag = DIAG_INIT;
     enum sample_refusal refusal = read_sample(robot, message, &sample, &diag);

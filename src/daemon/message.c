@@ -1,6 +1,7 @@
 #include "daemon/message.h"
 
 #include "base/clock.h"
+#include "daemon/maintenance.h"
 #include "daemon/silence_text.h"
 #include "pipeline/alert_json.h"
 #include "pipeline/stability_json.h"
@@ -160,6 +161,32 @@ char *message_alert(const struct robot *robot, const struct message_alert *alert
     return message_print(root);
 }
 
+/* What is not as it must be for the robot to be judged. */
+static void add_gate_reasons(cJSON *reasons, const struct robot *robot)
+{
+    const struct conditions *gate = robot->gate.conditions;
+    char text[GATE_REASON_MAX];
+    for (size_t i = 0; robot->gated && robot->gate.heard && gate && i < gate->count; i++) {
+        if (robot->gate.known.value[i].verdict == GATE_OPEN)
+            continue;
+        gate_reason(&gate->item[i], &robot->gate.known.value[i], text);
+        json_append(reasons, cJSON_CreateString(text));
+    }
+    if (robot->gate.settling)
+        json_append(reasons, cJSON_CreateString("settling"));
+}
+
+static void add_suspension(cJSON *root, const struct robot *robot)
+{
+    if (!robot->suspended) {
+        cJSON_AddNullToObject(root, "suspended");
+        return;
+    }
+    cJSON *object = cJSON_AddObjectToObject(root, "suspended");
+    add_time(object, "until", maintenance_wall_ns(robot->suspension.until_ns));
+    cJSON_AddStringToObject(object, "reason", robot->suspension.reason);
+}
+
 static void add_reasons(cJSON *root, struct robot *robot, unsigned states, int64_t now_ns)
 {
     cJSON *reasons = cJSON_AddArrayToObject(root, "reasons");
@@ -171,6 +198,7 @@ static void add_reasons(cJSON *root, struct robot *robot, unsigned states, int64
             json_append(reasons, cJSON_CreateString(robot_state_name((enum robot_state)s)));
         first = false;
     }
+    add_gate_reasons(reasons, robot);
     for (int t = 0; t < ROBOT_TROUBLES; t++) {
         if (robot_has_trouble(robot, (enum robot_trouble)t, now_ns))
             json_append(reasons, cJSON_CreateString(robot_trouble_name((enum robot_trouble)t)));
@@ -204,6 +232,7 @@ static cJSON *state_tree(struct robot *robot, int64_t now_ns)
     enum robot_state first = (enum robot_state)__builtin_ctz(states);
     cJSON_AddStringToObject(root, "state", robot_state_name(first));
     add_reasons(root, robot, states, now_ns);
+    add_suspension(root, robot);
     add_time(root, "since", robot->state_since_ns);
     if (robot->score >= 0)
         alert_json_number(root, "score", robot->score);

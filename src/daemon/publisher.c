@@ -206,7 +206,7 @@ static void send_alert(struct publisher *publisher, struct robot *robot, enum al
 void publisher_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
                      enum alert_transition transition, int64_t now_ns)
 {
-    if (transition == ALERT_NONE)
+    if (transition == ALERT_NONE || (transition == ALERT_UPDATED && robot->suspended))
         return;
     if (transition == ALERT_RAISED)
         new_episode(publisher, robot, kind);
@@ -238,9 +238,10 @@ static void state_key(struct robot *robot, int64_t now_ns, char *ret_key, size_t
     unsigned states = robot_states(robot, now_ns), troubles = 0;
     for (int t = 0; t < ROBOT_TROUBLES; t++)
         troubles |= (unsigned)robot_has_trouble(robot, (enum robot_trouble)t, now_ns) << t;
-    int used = snprintf(ret_key, size, "%x/%x/%x/%s/%lld", states, troubles,
-                        drift_key(&robot->stability.finding), robot->model->name,
-                        (long long)robot->model->version);
+    int used =
+        snprintf(ret_key, size, "%x/%x/%x/%llu%d/%s/%lld", states, troubles,
+                 drift_key(&robot->stability.finding), (unsigned long long)robot->gate.changes,
+                 robot->gate.settling, robot->model->name, (long long)robot->model->version);
     for (int kind = 0; kind < ALERT_KINDS; kind++) {
         if (robot_episode(robot, (enum alert_kind)kind)->open)
             used +=

@@ -9,8 +9,9 @@
 
 const char *robot_state_name(enum robot_state state)
 {
-    static const char *const names[ROBOT_STATES] = {
-        "stale", "alert", "stopped", "not_evaluated", "degraded", "commissioning", "warming", "ok"};
+    static const char *const names[ROBOT_STATES] = {"suspended",     "stale",         "alert",
+                                                    "stopped",       "not_evaluated", "degraded",
+                                                    "commissioning", "warming",       "ok"};
     return names[state];
 }
 
@@ -230,6 +231,7 @@ unsigned robot_states(struct robot *robot, int64_t now_ns)
     for (size_t t = 0; t < ROBOT_TROUBLES; t++)
         degraded |= robot_has_trouble(robot, (enum robot_trouble)t, now_ns);
     unsigned states = 0;
+    states |= robot->suspended ? 1U << ROBOT_SUSPENDED : 0;
     states |= robot->stale ? 1U << ROBOT_STALE : 0;
     states |= robot_has_open_episode(robot) ? 1U << ROBOT_ALERT : 0;
     states |= robot->stopped ? 1U << ROBOT_STOPPED : 0;

@@ -9,8 +9,10 @@
 #include "base/hash.h"
 #include "base/name.h"
 #include "daemon/rate.h"
+#include "daemon/suspensions.h"
 #include "pipeline/alert.h"
 #include "pipeline/assembler.h"
+#include "pipeline/gate.h"
 #include "pipeline/sample.h"
 #include "pipeline/sensor_fault.h"
 #include "pipeline/stability.h"
@@ -24,10 +26,11 @@ struct assignment;
 
 /* In the order of precedence: the first that applies is the state. */
 enum robot_state {
+    ROBOT_SUSPENDED,     /* no alerts: maintenance */
     ROBOT_STALE,         /* no samples for stale_periods */
     ROBOT_ALERT,         /* an episode is open */
     ROBOT_STOPPED,       /* the whole sample stands still: nothing to be judged */
-    ROBOT_NOT_EVALUATED, /* the gate: a mode in which it is not judged */
+    ROBOT_NOT_EVALUATED, /* the gate is not open: a mode, an override, ... */
     ROBOT_DEGRADED,      /* judged, but not fully */
     ROBOT_COMMISSIONING, /* the model has no calibration yet: scores, no alerts */
     ROBOT_WARMING,       /* no window is complete yet */
@@ -100,7 +103,20 @@ struct robot {
     unsigned pending;     /* windows with the scorer */
     uint64_t epoch;       /* grows when the history starts anew */
     uint64_t alert_epoch; /* of the windows that `alert` has seen */
-    bool gated;
+    struct {
+        const struct conditions *conditions; /* borrowed */
+        struct gate_reading known;           /* see gate_follow */
+        bool heard;                          /* a sample was judged by it */
+        bool shut;                           /* by the newest sample */
+        bool settling;                       /* it has opened only just */
+        int64_t opened_ns;                   /* sample time */
+        uint64_t changes;                    /* of what is told of it */
+    } gate;
+    bool gated; /* the newest sample was not to be judged */
+    bool suspended;
+    struct suspension suspension; /* where suspended */
+    int64_t resumed_ns;           /* monotonic; when the last one ended; 0: never */
+    uint64_t muted_epoch;         /* windows up to this one raise nothing */
     bool stopped;
     bool scored; /* at least one window since the last restart of its history */
     bool stale;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/context.h"
 
 void silence_listen(struct silence *silence, bool listening, int64_t now_ns)
 {
@@ -28,9 +29,11 @@ static int64_t unheard_since_ns(const struct silence *silence, const struct robo
 /* For how long that has counted; negative: it is not watched. */
 static double quiet_s(const struct silence *silence, const struct robot *robot, int64_t now_ns)
 {
-    if (robot->last_arrival_ns == 0 || robot->silence.open)
+    if (robot->last_arrival_ns == 0 || robot->silence.open || robot->suspended ||
+        context_may_be_silent(robot))
         return -1;
     int64_t since_ns = later(unheard_since_ns(silence, robot), silence->together_until_ns);
+    since_ns = later(since_ns, robot->resumed_ns);
     return (double)(now_ns - since_ns) / (double)CLOCK_NS_PER_S;
 }
 

@@ -22,6 +22,8 @@ struct sample_decoder {
     uint32_t *slots;   /* [slot_count] channel + 1, 0 = free; open addressing */
     size_t slot_count; /* a power of two, at least twice the channels */
     enum sample_time_unit time_unit;
+    const struct conditions *gate;       /* borrowed; NULL: none */
+    size_t gate_channel[CONDITIONS_MAX]; /* of each condition; `channels`: it is none */
 };
 
 static const char *const refusal_names[SAMPLE_REFUSALS] = {
@@ -109,6 +111,45 @@ size_t sample_decoder_channels(const struct sample_decoder *decoder)
     return decoder->channels;
 }
 
+void sample_decoder_set_gate(struct sample_decoder *decoder, const struct conditions *gate)
+{
+    decoder->gate = gate;
+    for (size_t i = 0; gate && i < gate->count; i++) {
+        uint32_t slot = *find_slot(decoder, gate->item[i].name);
+        decoder->gate_channel[i] = slot ? slot - 1 : decoder->channels;
+    }
+}
+
+/* A signal that is no channel; NULL, an array and an object are no value. */
+static struct tag read_tag(const cJSON *item)
+{
+    if (cJSON_IsNumber(item))
+        return (struct tag){.type = TAG_NUMBER, .number = item->valuedouble};
+    if (cJSON_IsBool(item))
+        return (struct tag){.type = TAG_BOOL, .number = cJSON_IsTrue(item)};
+    if (cJSON_IsString(item))
+        return (struct tag){.type = TAG_TEXT, .text = item->valuestring};
+    return (struct tag){.type = TAG_NULL};
+}
+
+/* signals: the object that names them, or NULL. */
+static void judge_gate(const struct sample_decoder *decoder, const cJSON *signals,
+                       const float *values, struct sample *sample)
+{
+    for (size_t i = 0; decoder->gate && i < decoder->gate->count; i++) {
+        const char *name = decoder->gate->item[i].name;
+        size_t channel = decoder->gate_channel[i];
+        struct tag tag;
+        if (!strcmp(name, GATE_MODE))
+            tag = (struct tag){*sample->mode ? TAG_TEXT : TAG_NULL, .text = sample->mode};
+        else if (channel < decoder->channels)
+            tag = (struct tag){.type = TAG_NUMBER, .number = (double)values[channel]};
+        else
+            tag = read_tag(cJSON_GetObjectItemCaseSensitive(signals, name));
+        sample->gate.value[i] = gate_judge(decoder->gate, i, &tag);
+    }
+}
+
 static enum sample_refusal store_value(const cJSON *item, const char *name, float *ret_value,
                                        struct diag *diag)
 {
@@ -175,19 +216,28 @@ static enum sample_refusal read_channels(const struct sample_decoder *decoder, c
 }
 
 static const struct time_unit {
-    const char *name;
+    const char *name, *words;
     double ns;
-} time_units[] = {
-    [SAMPLE_TIME_S] = {"s", 1e9}, [SAMPLE_TIME_MS] = {"ms", 1e6}, [SAMPLE_TIME_NS] = {"ns", 1}};
+} time_units[SAMPLE_TIME_UNITS] = {[SAMPLE_TIME_S] = {"s", "seconds", 1e9},
+                                   [SAMPLE_TIME_MS] = {"ms", "milliseconds", 1e6},
+                                   [SAMPLE_TIME_US] = {"us", "microseconds", 1e3},
+                                   [SAMPLE_TIME_NS] = {"ns", "nanoseconds", 1}};
+
+enum sample_time_unit sample_time_unit(const char *name)
+{
+    int unit = SAMPLE_TIME_S;
+    while (unit < SAMPLE_TIME_NS && strcmp(time_units[unit].name, name) != 0)
+        unit++;
+    return (enum sample_time_unit)unit;
+}
 
 /* The unit in which a number is a date of this century; NULL if there is none. */
-static const char *find_dated_unit(double value)
+static const struct time_unit *find_dated_unit(double value)
 {
-    static const struct time_unit units[] = {{"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}};
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        double seconds = value * units[i].ns / 1e9;
+    for (size_t i = 0; i < SAMPLE_TIME_UNITS; i++) {
+        double seconds = value * time_units[i].ns / 1e9;
         if (seconds >= 9.8e8 && seconds < 4.2e9)
-            return units[i].name;
+            return &time_units[i];
     }
     return NULL;
 }
@@ -198,9 +248,10 @@ static bool read_numeric_time(double value, enum sample_time_unit time_unit, int
                               struct diag *diag)
 {
     const struct time_unit *unit = &time_units[time_unit];
-    const char *dated = find_dated_unit(value);
-    if (dated && strcmp(dated, unit->name) != 0) {
-        diag_set(diag, "time %.17g is in %s, time_unit is %s", value, dated, unit->name);
+    const struct time_unit *dated = find_dated_unit(value);
+    if (dated && dated != unit) {
+        diag_set(diag, "time %.*f must be %s: set input.time_unit to \"%s\" (it is \"%s\")",
+                 value == floor(value) ? 0 : 3, value, dated->words, dated->name, unit->name);
         return false;
     }
     if (value < 0 || value * unit->ns > 9e18) {
@@ -278,14 +329,18 @@ static enum sample_refusal decode_json(const struct sample_decoder *decoder, con
     if (!tree)
         return overflow ? SAMPLE_NONFINITE : SAMPLE_MALFORMED;
     enum sample_refusal r;
+    const cJSON *signals = NULL;
     if (cJSON_IsArray(tree)) {
         r = read_values(decoder, tree, ret_values, diag);
     } else if (cJSON_IsObject(tree)) {
         r = read_object(decoder, tree, ret_sample, ret_values, diag);
+        signals = cJSON_GetObjectItemCaseSensitive(tree, "channels");
     } else {
         diag_set(diag, "%s, must be an object or an array", json_type_name(tree));
         r = SAMPLE_MALFORMED;
     }
+    if (r == SAMPLE_ACCEPTED)
+        judge_gate(decoder, signals, ret_values, ret_sample);
     cJSON_Delete(tree);
     return r;
 }
@@ -347,6 +402,7 @@ static enum sample_refusal decode_binary(const struct sample_decoder *decoder,
     }
     *ret_sample =
         (struct sample){.time_ns = (int64_t)time, .seq = seq, .has_time = true, .has_seq = true};
+    judge_gate(decoder, NULL, ret_values, ret_sample);
     return SAMPLE_ACCEPTED;
 }
 
@@ -368,6 +424,11 @@ enum sample_refusal sample_decode(const struct sample_decoder *decoder, const vo
     return decode_json(decoder, payload, size, ret_sample, ret_values, diag);
 }
 
+static bool is_signal(const struct sample_decoder *decoder, const char *name)
+{
+    return decoder->gate && conditions_find(decoder->gate, name) < decoder->gate->count;
+}
+
 bool sample_unknown_channel(const struct sample_decoder *decoder, const void *payload, size_t size,
                             char *ret_name, size_t name_size)
 {
@@ -379,7 +440,7 @@ bool sample_unknown_channel(const struct sample_decoder *decoder, const void *pa
     channels = cJSON_IsObject(channels) ? channels : NULL; /* in an array there are no names */
     cJSON_ArrayForEach(item, channels)
     {
-        if (*find_slot(decoder, item->string))
+        if (*find_slot(decoder, item->string) || is_signal(decoder, item->string))
             continue;
         size_t length = strnlen(item->string, name_size - 1);
         memcpy(ret_name, item->string, length);

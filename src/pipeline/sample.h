@@ -3,12 +3,14 @@
  *
  * Three forms are told apart by the first byte: a JSON object, a bare JSON array of values, and
  * binary (0xA1). Whatever is wrong refuses the whole sample with a reason that is counted; nothing
- * is guessed or filled in. Thread: any; a decoder is constant after sample_decoder_init.
+ * is guessed or filled in. Thread: any; a decoder is constant but for
+ * sample_decoder_set_gate.
  */
 #ifndef ARMWATCH_PIPELINE_SAMPLE_H
 #define ARMWATCH_PIPELINE_SAMPLE_H
 
 #include "base/diag.h"
+#include "pipeline/gate.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +27,7 @@ struct sample {
     bool has_time, has_seq;
     bool undated;               /* has_time, but it is the time of arrival, not the source's */
     char mode[SAMPLE_MODE_MAX]; /* "" if absent */
+    struct gate_reading gate;   /* of the decoder's gate; all unknown where it has none */
 };
 
 /* Why a sample was refused; the names are the `reason` of the counters. */
@@ -48,7 +51,15 @@ enum sample_refusal {
 };
 const char *sample_refusal_name(enum sample_refusal refusal);
 
-enum sample_time_unit { SAMPLE_TIME_S, SAMPLE_TIME_MS, SAMPLE_TIME_NS };
+enum sample_time_unit {
+    SAMPLE_TIME_S,
+    SAMPLE_TIME_MS,
+    SAMPLE_TIME_US,
+    SAMPLE_TIME_NS,
+    SAMPLE_TIME_UNITS
+};
+/* By its name, "s", "ms", "us" or "ns". */
+enum sample_time_unit sample_time_unit(const char *name);
 
 struct sample_decoder;
 
@@ -58,6 +69,10 @@ struct sample_decoder *sample_decoder_new(const char *const *names, size_t chann
                                           enum sample_time_unit time_unit);
 void sample_decoder_free(struct sample_decoder *decoder);
 size_t sample_decoder_channels(const struct sample_decoder *decoder);
+
+/* Samples are judged by this gate from now on (NULL: by none), which is borrowed: a signal is a
+ * channel of the decoder's, or a further member of "channels" of any type. */
+void sample_decoder_set_gate(struct sample_decoder *decoder, const struct conditions *gate);
 
 /* Decodes one payload. ret_values: [channels], of no meaning unless the sample is accepted.
  * Returns SAMPLE_ACCEPTED, or the reason with a text for the log in diag. */

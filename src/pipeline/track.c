@@ -63,6 +63,13 @@ enum history_outcome track_push(struct track *track, const struct sample *sample
     return outcome;
 }
 
+void track_restart(struct track *track)
+{
+    history_break(&track->history);
+    flat_restart(&track->flat);
+    deriver_init(&track->deriver, &track->model->derivation, track->model->period_s);
+}
+
 void track_break(struct track *track)
 {
     history_break(&track->history);

@@ -36,6 +36,9 @@ float *track_next_row(struct track *track);
  * row; then track->verdict is new, but for HISTORY_DUPLICATE and HISTORY_LATE. */
 enum history_outcome track_push(struct track *track, const struct sample *sample);
 
+/* As at a start: nothing that was seen of the robot counts any more, its load included. */
+void track_restart(struct track *track);
+
 /* A sample was refused or must not be judged. */
 void track_break(struct track *track);
 

@@ -42,8 +42,11 @@ static void test_defaults(void **state)
     assert_false(config->models.watch);
     assert_true(config->alerts.false_alarms_per_day == 0);
     assert_true(config->alerts.reassert_s == 60);
-    assert_int_equal(config->input.gate_mode.count, 1);
-    assert_string_equal(config->input.gate_mode.item[0], "auto");
+    assert_int_equal(config->input.gate.count, 1);
+    assert_string_equal(config->input.gate.item[0].name, "mode");
+    assert_int_equal(config->input.gate.item[0].count, 1);
+    assert_string_equal(config->input.gate.item[0].allowed[0].text, "auto");
+    assert_true(config->input.settle_s == 0);
     assert_string_equal(config->input.time_unit, "s");
     assert_true(config->scores.rate_hz == 2);
     assert_string_equal(config->state_directory, "/var/lib/armwatch");
@@ -155,7 +158,8 @@ static void test_refusals(void **state)
         {WITH("\"topics\":{\"root\":\"a\\u0007\"}"), "topics.root", "a ", "control"},
         {WITH("\"topics\":{\"root\":\"a/\"}"), "topics.root", "a/", "not"},
         {WITH("\"topics\":{\"root\":\"$SYS\"}"), "topics.root", "$SYS", "not"},
-        {WITH("\"input\":{\"gate\":{\"mode\":\"auto\"}}"), "input.gate.mode", "a string", "array"},
+        {WITH("\"input\":{\"gate\":{\"mode\":\"auto\"}}"), "input.gate: mode: ", "a string",
+         "array"},
         {WITH("\"input\":{\"gate\":[]}"), "input.gate", "an array", "an object"},
         {"{\"mqtt\":{\"url\":\"http://h\"},\"models\":{\"default\":\"m\"}}", "mqtt.url", "http",
          ""},

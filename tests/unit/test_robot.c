@@ -207,6 +207,9 @@ static void test_states_and_their_precedence(void **state)
     assert_int_equal(robot_states(robot, START), 1U << ROBOT_STALE | 1U << ROBOT_ALERT |
                                                      1U << ROBOT_NOT_EVALUATED |
                                                      1U << ROBOT_DEGRADED);
+    robot->suspended = true;
+    assert_int_equal(__builtin_ctz(robot_states(robot, START)), ROBOT_SUSPENDED);
+    robot->suspended = false;
     robot->gated = robot->alert.episode.open = robot->stale = false;
     robot->rate.off = true;
     assert_int_equal(robot_states(robot, START + MINUTE), 1U << ROBOT_DEGRADED);
@@ -215,8 +218,9 @@ static void test_states_and_their_precedence(void **state)
     assert_int_equal(robot_set_model(robot, raw, thresholds), 0);
     assert_int_equal(robot_states(robot, START + MINUTE), 1U << ROBOT_COMMISSIONING);
     /* The order of the interface's description. */
-    static const char *const names[] = {"stale",    "alert",         "stopped", "not_evaluated",
-                                        "degraded", "commissioning", "warming", "ok"};
+    static const char *const names[] = {"suspended",     "stale",         "alert",
+                                        "stopped",       "not_evaluated", "degraded",
+                                        "commissioning", "warming",       "ok"};
     for (int s = 0; s < ROBOT_STATES; s++)
         assert_string_equal(robot_state_name((enum robot_state)s), names[s]);
     robot_free(robot);
