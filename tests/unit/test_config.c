@@ -98,6 +98,33 @@ static void test_what_follows_from_other_keys(void **state)
     config_free(config);
 }
 
+/* What is said of other signals does not let manual mode in; what is said of it does. */
+static void test_the_gate(void **state)
+{
+    static const struct {
+        const char *gate;
+        size_t count;
+        const char *mode;
+    } cases[] = {{"{}", 1, "auto"},
+                 {"{\"mode\":[\"a\",\"b\"]}", 1, "a"},
+                 {"{\"$OV_PRO\":{\"min\":99}}", 2, "auto"},
+                 {"{\"$OV_PRO\":{\"min\":99},\"mode\":[\"t1\"]}", 2, "t1"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "{\"mqtt\":{\"url\":\"mqtt://h\"},\"models\":{\"default\":\"m\"},"
+                 "\"input\":{\"gate\":%s,\"settle_s\":2.5}}",
+                 cases[i].gate);
+        struct config *config = load(text);
+        const struct conditions *gate = &config->input.gate;
+        assert_int_equal(gate->count, cases[i].count);
+        const struct condition *mode = &gate->item[conditions_find(gate, "mode")];
+        assert_string_equal(mode->allowed[0].text, cases[i].mode);
+        assert_true(config->input.settle_s == 2.5);
+        config_free(config);
+    }
+}
+
 static void refuse(const char *text, const char *const *parts, size_t count)
 {
     struct config *config = NULL;
@@ -160,6 +187,9 @@ static void test_refusals(void **state)
         {WITH("\"topics\":{\"root\":\"$SYS\"}"), "topics.root", "$SYS", "not"},
         {WITH("\"input\":{\"gate\":{\"mode\":\"auto\"}}"), "input.gate: mode: ", "a string",
          "array"},
+        {WITH("\"input\":{\"gate\":{\"x\":{\"min\":2,\"max\":1}}}"), "input.gate: x: ", "min 2",
+         "max 1"},
+        {WITH("\"input\":{\"settle_s\":-1}"), "input.settle_s", "-1", "0 to 3600"},
         {WITH("\"input\":{\"gate\":[]}"), "input.gate", "an array", "an object"},
         {"{\"mqtt\":{\"url\":\"http://h\"},\"models\":{\"default\":\"m\"}}", "mqtt.url", "http",
          ""},
@@ -319,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_the_documented_example),
+        cmocka_unit_test(test_the_gate),
         cmocka_unit_test(test_what_follows_from_other_keys),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_files_that_cannot_be_read),

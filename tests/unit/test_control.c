@@ -359,6 +359,101 @@ static void test_stop_with_a_command_running(void **state)
     command("{\"id\":\"7\",\"command\":\"reload\",\"model\":\"two\",\"reply_to\":\"me\"}");
 }
 
+/* ---- suspend and resume ---- */
+
+static void test_suspend_what_is_refused(void **state)
+{
+    static const struct {
+        const char *arguments, *code;
+    } cases[] = {
+        {"", "invalid_argument"},
+        {",\"minutes\":0", "invalid_argument"},
+        {",\"minutes\":10081", "invalid_argument"},
+        {",\"minutes\":1.5", "invalid_argument"},
+        {",\"minutes\":\"5\"", "invalid_argument"},
+        {",\"minutes\":5,\"reason\":7", "invalid_argument"},
+        {",\"minutes\":5,\"reason\":\"a\\nb\"", "invalid_argument"},
+        {",\"minutes\":5,\"robot\":\"a/b\"", "invalid_argument"},
+        {",\"minutes\":5,\"robot\":\"nobody\"", "unknown_robot"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char payload[160];
+        snprintf(payload, sizeof payload, "{\"command\":\"suspend\"%s}", cases[i].arguments);
+        command(payload);
+        expect_error(cases[i].code);
+    }
+    char long_reason[300] = "{\"command\":\"suspend\",\"minutes\":5,\"reason\":\"";
+    memset(long_reason + strlen(long_reason), 'x', 129);
+    strcat(long_reason, "\"}");
+    command(long_reason);
+    expect_error("invalid_argument");
+    command("{\"command\":\"resume\",\"robot\":\"nobody\"}");
+    expect_error("unknown_robot");
+    assert_int_equal(plant.fleet.suspensions.count, 0);
+    assert_false(fleet_find(&plant.fleet, "kuka1")->suspended);
+}
+
+static void expect_state(const char *robot, const char *wanted)
+{
+    char topic[80];
+    snprintf(topic, sizeof topic, "armwatch/robot/%s/state", robot);
+    const struct fake_message *message = fake_client_last(topic);
+    assert_non_null(message);
+    cJSON *tree = json_parse(message->payload, strlen(message->payload), NULL);
+    assert_string_equal(text(tree, "state"), wanted);
+    cJSON_Delete(tree);
+}
+
+static unsigned saved;
+
+static void count_saved(void *user)
+{
+    saved++;
+}
+
+static void test_suspend_and_resume_one(void **state)
+{
+    struct robot *robot = fleet_find(&plant.fleet, "kuka1");
+    plant_sample(&plant, "kuka2", 1, 1);
+    plant.fleet.on_suspended = count_saved;
+    saved = 0;
+    command("{\"id\":\"s\",\"command\":\"suspend\",\"robot\":\"kuka1\",\"minutes\":10080,"
+            "\"reason\":\"gripper\"}");
+    expect_ok("s", "suspend");
+    cJSON *reply = newest(REPLY);
+    assert_string_equal(text(reply, "robot"), "kuka1");
+    assert_string_equal(text(reply, "reason"), "gripper");
+    assert_int_equal(strlen(text(reply, "until")), strlen("2026-11-23T22:00:00.000Z"));
+    cJSON_Delete(reply);
+    assert_true(robot->suspended);
+    assert_false(fleet_find(&plant.fleet, "kuka2")->suspended);
+    expect_state("kuka1", "suspended");
+    assert_int_equal(saved, 1);
+    command("{\"id\":\"r\",\"command\":\"resume\",\"robot\":\"kuka1\"}");
+    expect_ok("r", "resume");
+    assert_false(robot->suspended);
+    expect_state("kuka1", "warming");
+    assert_int_equal(saved, 2);
+    command("{\"id\":\"r2\",\"command\":\"resume\"}"); /* of nobody */
+    expect_ok("r2", "resume");
+}
+
+/* Robots that come later too; one of them is taken out. */
+static void test_suspend_all(void **state)
+{
+    command("{\"id\":\"s\",\"command\":\"suspend\",\"minutes\":5}");
+    expect_ok("s", "suspend");
+    plant_sample(&plant, "kuka2", 1, 1);
+    assert_true(fleet_find(&plant.fleet, "kuka1")->suspended);
+    assert_true(fleet_find(&plant.fleet, "kuka2")->suspended);
+    command("{\"id\":\"r\",\"command\":\"resume\",\"robot\":\"kuka2\"}");
+    expect_ok("r", "resume");
+    assert_true(fleet_find(&plant.fleet, "kuka1")->suspended);
+    assert_false(fleet_find(&plant.fleet, "kuka2")->suspended);
+    command("{\"id\":\"r2\",\"command\":\"resume\"}");
+    assert_false(fleet_find(&plant.fleet, "kuka1")->suspended);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -377,6 +472,9 @@ int main(void)
         TEST(test_old_ids_are_forgotten),
         TEST(test_where_answers_go),
         TEST(test_stop_with_a_command_running),
+        TEST(test_suspend_what_is_refused),
+        TEST(test_suspend_and_resume_one),
+        TEST(test_suspend_all),
     };
     return cmocka_run_group_tests(tests, setup_models, fixture_teardown);
 }

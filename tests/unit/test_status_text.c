@@ -86,6 +86,30 @@ static void test_a_calibration_of_one_session(void **state)
     free(text);
 }
 
+static void expect_skew(const char *robot, const char *expected)
+{
+    cJSON *tree = json_parse(robot, strlen(robot), NULL);
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    status_text_skew(tree, out);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, expected);
+    cJSON_Delete(tree);
+    free(text);
+}
+
+static void test_skew(void **state)
+{
+    expect_skew("{\"robot\":\"kuka1\",\"clock_skew_s\":3599.96}",
+                "kuka1: times of its samples are 3600.0 s ahead of the daemon's clock\n");
+    expect_skew("{\"robot\":\"kuka1\",\"clock_skew_s\":-1.04}",
+                "kuka1: times of its samples are 1.0 s behind the daemon's clock\n");
+    expect_skew("{\"robot\":\"kuka1\",\"clock_skew_s\":-0.9}", "");
+    expect_skew("{\"robot\":\"kuka1\",\"clock_skew_s\":null}", "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -93,6 +117,7 @@ int main(void)
         cmocka_unit_test(test_scores_that_lie_where_they_lay),
         cmocka_unit_test(test_scores_that_have_moved),
         cmocka_unit_test(test_a_calibration_of_one_session),
+        cmocka_unit_test(test_skew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
