@@ -17,6 +17,7 @@
 
 #define SENSORS 7
 #define STEPS_PER_ROW 5
+#define STOP_RATE 8 /* 1/s, of the speed: an emergency stop from full speed takes 0.125 s */
 #define STEP_S (1.0 / SIMULATOR_RATE_HZ / STEPS_PER_ROW)
 
 enum stream { STREAM_PROGRAM, STREAM_POWER, STREAM_FAULT, STREAM_IMU };
@@ -28,7 +29,9 @@ struct simulator {
     struct imu imu[SENSORS + 1]; /* by number: 0 is not used */
     struct power_meter meter;
     struct fault fault;
-    int new_step; /* -1: none began in the last step */
+    double override; /* of the programmed speed */
+    double late_s;   /* the part of the next step is, by so much */
+    int new_step;    /* -1: none began in the last step */
     int64_t start_ns;
     int64_t row;
 };
@@ -113,6 +116,7 @@ struct simulator *simulator_new(const struct simulator_options *options)
     double first_s = 30 + 30 * rng_uniform(&simulator->fault.rng);
     set_anomaly(simulator, &options->anomaly, first_s);
     simulator->new_step = -1;
+    simulator->override = 1;
     simulator->start_ns = options->start_ns;
     return simulator;
 }
@@ -125,6 +129,39 @@ void simulator_free(struct simulator *simulator)
 void simulator_set_anomaly(struct simulator *simulator, const struct anomaly *anomaly)
 {
     set_anomaly(simulator, anomaly, 1 + 2 * rng_uniform(&simulator->fault.rng));
+}
+
+void simulator_set_override(struct simulator *simulator, double speed)
+{
+    simulator->override = speed;
+}
+
+void simulator_delay_part(struct simulator *simulator, double seconds)
+{
+    simulator->late_s = seconds;
+}
+
+bool simulator_waits(const struct simulator *simulator)
+{
+    return simulator->run.wait_s > 0;
+}
+
+/* One step of the program, under the override. Returns true if a new one of its own began. */
+static bool run_program(struct simulator *simulator, const struct fault_effect *effect,
+                        struct arm_state *ret_state)
+{
+    struct program_run *run = &simulator->run;
+    bool stopped = simulator->override <= 0;
+    double rate = stopped ? STOP_RATE : effect->speed_rate;
+    if (stopped && !program_run_is_moving(run))
+        run->wait_s += STEP_S; /* what it waits for does not come nearer */
+    bool new_step =
+        program_run_advance(run, STEP_S, effect->speed * simulator->override, rate, ret_state);
+    if (new_step) {
+        run->wait_s += simulator->late_s;
+        simulator->late_s = 0;
+    }
+    return new_step;
 }
 
 static void deflect(struct arm_state *state, const struct fault_effect *effect)
@@ -154,7 +191,7 @@ static bool advance(struct simulator *simulator, struct arm_motion *ret_motion,
     double friction[ARM_JOINTS], torque[ARM_JOINTS];
     fault_advance(&simulator->fault, STEP_S, program_run_is_moving(run), simulator->new_step,
                   &effect);
-    bool new_step = program_run_advance(run, STEP_S, effect.speed, effect.speed_rate, &state);
+    bool new_step = run_program(simulator, &effect, &state);
     simulator->new_step = new_step ? (int)run->step : -1;
     deflect(&state, &effect);
     arm_model_run(&simulator->arm, &state, run->carried_kg + effect.payload_kg, ret_motion);

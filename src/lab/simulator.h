@@ -15,6 +15,7 @@
 #include "lab/anomaly.h"
 #include "lab/recording.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,15 @@ void simulator_next(struct simulator *simulator, float ret_values[SIMULATOR_CHAN
 /* Switches the anomaly while the arm runs; NULL or ANOMALY_NONE ends it. A passing one occurs for
  * the first time within seconds of motion. */
 void simulator_set_anomaly(struct simulator *simulator, const struct anomaly *anomaly);
+
+/* What a plant does with a healthy arm. The override: the share of the programmed speed; the arm
+ * brakes or speeds up to it. 0 is an emergency stop: it brakes hard, and the program stands still
+ * until it is above 0 again. */
+void simulator_set_override(struct simulator *simulator, double speed);
+/* The part of the next step is late by so much. */
+void simulator_delay_part(struct simulator *simulator, double seconds);
+/* The arm waits for a part. */
+bool simulator_waits(const struct simulator *simulator);
 
 /* A whole session. Passing faults are 30 to 60 s of motion apart. Errors: -EINVAL: no rows;
  * -ENOMEM. */

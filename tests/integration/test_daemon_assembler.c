@@ -173,7 +173,7 @@ static void test_86_tags_each_alone(void **state)
     configure_assembler(cell, "{\"sources\":[{\"topic\":\"cell7/{robot}/{channel}\",\"value\":"
                               "\"/v\",\"time\":\"/t\",\"time_unit\":\"ms\"}],\"channels\":{"
                               "\"action\":{\"max_age_s\":\"hold\"}},\"max_age_s\":1.5}");
-    cell_configure(cell, "models.directory", "\"" MODELS_DIR "\"");
+    cell_configure(cell, "models.directory", "\"" SHIPPED_MODELS "\"");
     cell_configure(cell, "models.default", "\"kuka-sim\"");
     cell_configure(cell, "alerts.false_alarms_per_day", "0");
     cell_configure(cell, "alerts.reassert_s", "3600");

@@ -453,6 +453,90 @@ static void anomalies_are_parsed_strictly(void **state)
     }
 }
 
+/* ---- what a plant does with a healthy arm */
+
+/* Mean of the absolute angular rates of a row. */
+static double turning(const float *row)
+{
+    double sum = 0;
+    for (int n = 1; n <= 7; n++)
+        for (int axis = 0; axis < 3; axis++)
+            sum += fabs((double)row[SENSOR(n) + 3 + axis]);
+    return sum / 21;
+}
+
+struct stretch {
+    double turning, steps; /* mean; program steps that began */
+};
+
+static struct stretch run(struct simulator *simulator, int rows)
+{
+    struct stretch stretch = {0, 0};
+    double step = -1;
+    for (int i = 0; i < rows; i++) {
+        float row[SIMULATOR_CHANNELS];
+        int label;
+        int64_t time_ns;
+        simulator_next(simulator, row, &label, &time_ns);
+        assert_int_equal(label, 0); /* it is no fault */
+        stretch.turning += turning(row) / rows;
+        stretch.steps += step >= 0 && (double)row[STEP] != step;
+        step = (double)row[STEP];
+    }
+    return stretch;
+}
+
+/* The arm really is slower, and takes longer for its program. */
+static void an_override_slows_the_arm(void **state)
+{
+    struct simulator *simulator = simulator_new(&(struct simulator_options){1, 5, 0, {0}});
+    assert_non_null(simulator);
+    run(simulator, 300);
+    struct stretch full = run(simulator, 3000);
+    simulator_set_override(simulator, 0.3);
+    run(simulator, 20);
+    struct stretch slow = run(simulator, 3000);
+    simulator_set_override(simulator, 1);
+    run(simulator, 20);
+    struct stretch again = run(simulator, 3000);
+    simulator_free(simulator);
+    expect_between(slow.steps / full.steps, 0.25, 0.7, "steps at 30 %");
+    expect_between(slow.turning / full.turning, 0.15, 0.75, "turning at 30 %");
+    expect_between(again.steps / full.steps, 0.75, 1.25, "steps at 100 % again");
+}
+
+static void an_emergency_stop(void **state)
+{
+    struct simulator *simulator = simulator_new(&(struct simulator_options){1, 5, 0, {0}});
+    double largest = 0;
+    for (int again = 0; again < 20; again++) {
+        run(simulator, 37);
+        simulator_set_override(simulator, 0);
+        run(simulator, 3);
+        struct stretch stopped = run(simulator, 400);
+        assert_true(stopped.steps == 0);
+        largest = fmax(largest, stopped.turning);
+        simulator_set_override(simulator, 1);
+    }
+    assert_true(run(simulator, 600).steps > 0);
+    expect_between(largest, 0, 1.5, "deg/s in a stop"); /* noise and bias */
+    simulator_free(simulator);
+}
+
+static void a_late_part(void **state)
+{
+    struct simulator *simulator = simulator_new(&(struct simulator_options){1, 5, 0, {0}});
+    run(simulator, 600);
+    simulator_delay_part(simulator, 60);
+    int waited = 0;
+    for (int i = 0; i < 1200; i++) {
+        run(simulator, 1);
+        waited += simulator_waits(simulator);
+    }
+    simulator_free(simulator);
+    expect_between(waited, 590, 900, "rows that it waits");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -471,6 +555,9 @@ int main(void)
         cmocka_unit_test(a_program_at_any_speed_is_consistent),
         cmocka_unit_test(an_anomaly_can_be_switched_while_running),
         cmocka_unit_test(anomalies_are_parsed_strictly),
+        cmocka_unit_test(an_override_slows_the_arm),
+        cmocka_unit_test(an_emergency_stop),
+        cmocka_unit_test(a_late_part),
     };
     return cmocka_run_group_tests(tests, record_healthy, free_healthy);
 }
