@@ -64,6 +64,20 @@ static void check_accepted(const struct config *config)
         FUZZ_CHECK(name_valid(config_model_of(config, config->models.robots.entry[i].key)));
 }
 
+/* Names and kinds: numbers are printed but for the last bit. */
+static void check_same_gate(const struct conditions *a, const struct conditions *b)
+{
+    FUZZ_CHECK(a->count == b->count && a->count <= CONDITIONS_MAX);
+    for (size_t i = 0; i < a->count; i++) {
+        const struct condition *x = &a->item[i], *y = &b->item[i];
+        FUZZ_CHECK(!strcmp(x->name, y->name) && x->count == y->count && x->ranged == y->ranged);
+        FUZZ_CHECK(x->ranged ? x->min <= x->max : x->count > 0);
+        size_t which;
+        for (size_t v = 0; v < x->count; v++)
+            FUZZ_CHECK(condition_holds(x, &x->allowed[v], &which) && which <= v);
+    }
+}
+
 static void check_same(const struct config *a, const struct config *b)
 {
     for (size_t i = 0; i < config_key_count; i++) {
@@ -71,6 +85,8 @@ static void check_same(const struct config *a, const struct config *b)
         if (config_keys[i].type == CONFIG_NUMBER) /* cJSON prints all but the last bit */
             FUZZ_CHECK(fabs(*(const double *)x - *(const double *)y) <=
                        1e-15 * fabs(*(const double *)x));
+        else if (config_keys[i].type == CONFIG_GATE)
+            check_same_gate(x, y);
         else if (config_keys[i].type != CONFIG_NAMES)
             FUZZ_CHECK(config_value_same(&config_keys[i], x, y));
     }

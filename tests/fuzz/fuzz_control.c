@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "daemon/control.h"
+#include "daemon/message.h"
 #include "fuzz.h"
 #include "tiny_model.h"
 
@@ -115,6 +116,42 @@ void __wrap_publisher_reply(struct publisher *publisher, const struct publisher_
     FUZZ_CHECK(!reply->topic || mosquitto_validate_utf8(reply->topic, (int)strlen(reply->topic)) ==
                                     MOSQ_ERR_SUCCESS);
     FUZZ_CHECK((reply->correlation != NULL) == (reply->correlation_size > 0));
+}
+
+/* Suspended or not, its state can be told, and is JSON. */
+void __wrap_publisher_state(struct publisher *publisher, struct robot *robot, bool always,
+                            int64_t now_ns);
+void __wrap_publisher_state(struct publisher *publisher, struct robot *robot, bool always,
+                            int64_t now_ns)
+{
+    char *text = message_state(robot, now_ns);
+    cJSON *state = text ? json_parse(text, strlen(text), NULL) : NULL;
+    FUZZ_CHECK(state && (robot->suspended == !strcmp(string_of(state, "state"), "suspended")));
+    FUZZ_CHECK(robot->suspended == !cJSON_IsNull(cJSON_GetObjectItem(state, "suspended")));
+    cJSON_Delete(state);
+    cJSON_free(text);
+}
+
+/* What is suspended is saved, and read again as the same. */
+static void check_suspensions(void)
+{
+    struct suspensions again = {0};
+    const struct suspensions *now = &fuzz.fleet.suspensions;
+    char *text = suspensions_save(now, strdup("{}"), INT64_C(1000000000), 0);
+    FUZZ_CHECK(text && suspensions_load(&again, text, INT64_C(1000000000), 0) == 0);
+    FUZZ_CHECK(again.count <= now->count);
+    char *twice = suspensions_save(&again, strdup("{}"), INT64_C(1000000000), 0);
+    struct suspensions third = {0};
+    FUZZ_CHECK(twice && suspensions_load(&third, twice, INT64_C(1000000000), 0) == 0);
+    FUZZ_CHECK(third.count == again.count);
+    for (size_t i = 0; i < again.count; i++)
+        FUZZ_CHECK(!strcmp(again.item[i].reason, third.item[i].reason) &&
+                   !strcmp(again.item[i].robot, third.item[i].robot) &&
+                   (strlen(again.item[i].reason) <= SUSPENSION_REASON_MAX));
+    suspensions_deinit(&again);
+    suspensions_deinit(&third);
+    free(text);
+    free(twice);
 }
 
 /* ---- a fleet of two robots with one model, made once ---- */
@@ -251,6 +288,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool waits = fuzz.done;
     end_swap("");
     FUZZ_CHECK(fuzz.replies == replies + waits && !fuzz.control.running);
+    check_suspensions();
     control_deinit(&fuzz.control);
     free(fuzz.begun_payload);
     fuzz.begun_payload = NULL;

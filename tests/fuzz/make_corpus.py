@@ -85,6 +85,11 @@ SAMPLES = {
     "bad-mode": '{"mode":"' + 32 * "m" + '","values":[1,2,3]}',
     "bad-time": '{"time":"2026-11-23 17:00","values":[1,2,3]}',
     "string": '"x"',
+    "microseconds": '{"time":1763917200500123,"seq":1,"values":[1,2,3]}',
+    "signals": '{"mode":"t1","channels":{"a":1,"b":200,"c":3,"d":"x"}}',
+    "signal-true": '{"channels":{"a":1,"b":2,"c":3,"d":true}}',
+    "signal-text": '{"mode":"t\\n\\u00e4","channels":{"a":1,"b":2,"c":3,"d":"' + 15 * "\u00e4" + '\\u001b[2J\u20ac"}}',
+    "signal-null": '{"channels":{"a":1,"b":2,"c":3,"d":null}}',
 }
 
 CONFIG = {
@@ -130,6 +135,10 @@ CONFIGS = {
     "no-cert": config_with("mqtt", {"cert_file": "", "url": "mqtt://h"}),
     "names": config_with("models", {"robots": {"a b": "m"}}),
     "array": "[]",
+    "gate": config_with("input", {"gate": {"$MODE_OP": ["#AUT", 3, True], "$OV_PRO": {"min": 99, "max": 100.5}, "x": {}}, "settle_s": 2}),
+    "gate-range": config_with("input", {"gate": {"x": {"min": 2, "max": 1}}}),
+    "gate-many": config_with("input", {"gate": {f"s{i}": [i] for i in range(16)}}),
+    "gate-empty": config_with("input", {"gate": {"mode": []}}),
 }
 
 CONTROLS = {
@@ -146,6 +155,10 @@ CONTROLS = {
     "malformed": 'hello\n[]\n{"command":7}\n{"id":7,"command":"status"}\n{}\n{"command":"stop"}',
     "path": '{"command":"reload","model":"../two"}\n{"command":"reload","robot":"a/b","model":"two"}',
     "utf8": '{"command":"reload","model":"' + 60 * "\u00e4" + '"}\n{"command":"\u00e4","id":"' + 32 * "\u00e4" + '"}',
+    "suspend": '{"command":"suspend","id":"1","minutes":5,"reason":"gripper \u00e4"}\n{"command":"suspend","id":"2","robot":"kuka1","minutes":10080}\n'
+               '{"command":"resume","id":"3","robot":"kuka2"}\n{"command":"status"}\n{"command":"resume","id":"4"}\n{"command":"status"}',
+    "suspend-bad": '{"command":"suspend"}\n{"command":"suspend","minutes":0}\n{"command":"suspend","minutes":5,"robot":"none"}\n'
+                   '{"command":"suspend","minutes":5,"reason":"a\\nb"}\n{"command":"resume","robot":"a/b"}',
     "id-long": '{"command":"status","id":"' + 65 * "i" + '"}',
 }
 

@@ -11,12 +11,44 @@
 
 #define LATEST_NS INT64_C(9214646400000000000) /* the year 2262, which RFC 3339 ends before */
 
+const struct conditions *sample_check_gate(void)
+{
+    static const char text[] =
+        "{\"mode\":[\"auto\",\"ext\"],\"b\":{\"max\":100},\"d\":[true,\"x\",7]}";
+    static struct conditions gate;
+    if (gate.count == 0) {
+        cJSON *tree = json_parse(text, strlen(text), NULL);
+        FUZZ_CHECK(conditions_parse(tree, &gate, NULL) == 0);
+        cJSON_Delete(tree);
+    }
+    return &gate;
+}
+
+/* Whatever a sample brings, there is a verdict, and one line of UTF-8 that says why. */
+static void check_gate(const struct sample *sample)
+{
+    const struct conditions *gate = sample_check_gate();
+    for (size_t i = 0; i < gate->count; i++) {
+        const struct gate_value *value = &sample->gate.value[i];
+        char text[GATE_REASON_MAX];
+        gate_reason(&gate->item[i], value, text);
+        FUZZ_CHECK(json_is_utf8(text) && strlen(text) > strlen(gate->item[i].name));
+        for (const char *c = text; *c; c++)
+            FUZZ_CHECK((unsigned char)*c >= ' ' && *c != 0x7f);
+        FUZZ_CHECK(value->verdict <= GATE_OPEN);
+        FUZZ_CHECK((value->which >= 0) <= (value->verdict == GATE_OPEN));
+    }
+    FUZZ_CHECK(sample->gate.value[1].verdict != GATE_UNKNOWN); /* b is a channel */
+}
+
 const struct sample_decoder *sample_check_decoder(enum sample_time_unit unit)
 {
     static const char *const names[SAMPLE_CHANNELS] = {"a", "b", "c"};
-    static struct sample_decoder *decoders[SAMPLE_TIME_NS + 1];
-    if (!decoders[unit])
+    static struct sample_decoder *decoders[SAMPLE_TIME_UNITS];
+    if (!decoders[unit]) {
         decoders[unit] = sample_decoder_new(names, SAMPLE_CHANNELS, unit);
+        sample_decoder_set_gate(decoders[unit], sample_check_gate());
+    }
     FUZZ_CHECK(decoders[unit] && sample_decoder_channels(decoders[unit]) == SAMPLE_CHANNELS);
     return decoders[unit];
 }
@@ -27,6 +59,7 @@ static void check_accepted(const struct sample *sample, const float *values)
         FUZZ_CHECK(isfinite(values[i]));
     FUZZ_CHECK(!sample->has_time || sample->time_ns >= -86400 * INT64_C(1000000000));
     FUZZ_CHECK(!sample->has_seq || sample->seq <= (uint64_t)JSON_MAX_INTEGER);
+    check_gate(sample);
     FUZZ_CHECK(memchr(sample->mode, '\0', sizeof sample->mode) && json_is_utf8(sample->mode));
 }
 

@@ -8,7 +8,9 @@
 
 #define SAMPLE_CHANNELS 3
 
-/* One for each unit, made once. */
+/* On `mode`, the channel b, and d, which is none. */
+const struct conditions *sample_check_gate(void);
+/* One for each unit, with that gate, made once. */
 const struct sample_decoder *sample_check_decoder(enum sample_time_unit unit);
 
 /* Decodes and checks. */

@@ -399,6 +399,13 @@ static void test_ctl_passes_arguments_and_errors(void **state)
     expect_in(peer->messages[0].payload,
               "\"alert_id\":\"17\",\"verdict\":\"true\",\"minutes\":2.5,\"note\":\"x=y\"");
     command_deinit(&bench->first);
+    command_start(&bench->first, bench->directory,
+                  "ctl --broker %s --instance cell7 suspend --robot r1 --minutes 90 --reason 7",
+                  bench->url);
+    expect_exit(&bench->first, bench->loop, 1);
+    expect_in(peer->messages[1].payload,
+              "\"command\":\"suspend\",\"robot\":\"r1\",\"minutes\":90,\"reason\":\"7\"");
+    command_deinit(&bench->first);
     command_start(&bench->first, bench->directory, "ctl --broker %s --instance cell7 ack --json",
                   bench->url);
     expect_exit(&bench->first, bench->loop, 1);
@@ -463,6 +470,28 @@ static void test_watch_writes_lines(void **state)
               "arm1 moves ?[31moddly\n");
     if (strchr(command_out(&bench->first), '\033'))
         fail_msg("an escape sequence in a file: %s", command_out(&bench->first));
+}
+
+/* Nobody needs to guess why there are no alerts. */
+static void test_watch_tells_of_maintenance(void **state)
+{
+    struct bench *bench = with_broker(state);
+    struct peer *peer = harness_online_peer(bench->harness, 0);
+    const char text[] = "{\"state\":\"suspended\",\"reasons\":[\"mode t1\"],\"since\":\"x\","
+                        "\"suspended\":{\"until\":\"2026-11-23T17:00:01.005Z\","
+                        "\"reason\":\"gripper\\u001b\"}}";
+    const struct mqtt_message message = {.topic = "armwatch/robot/arm1/state",
+                                         .payload = text,
+                                         .size = strlen(text),
+                                         .qos = 1,
+                                         .retained = true};
+    assert_int_equal(mqtt_client_publish(peer->client, &message, NULL), 0);
+    command_start(&bench->first, bench->directory, "watch --broker %s", bench->url);
+    publish_until_seen(bench, peer);
+    command_signal(&bench->first, SIGTERM);
+    expect_exit(&bench->first, bench->loop, 0);
+    expect_in(command_out(&bench->first), "x arm1 state suspended: no alerts until ");
+    expect_in(command_out(&bench->first), ":01: gripper?: mode t1\n");
 }
 
 static void test_watch_writes_json(void **state)
@@ -556,6 +585,7 @@ int main(void)
         TEST(ctl_passes_arguments_and_errors),
         TEST(ctl_gives_up),
         TEST(watch_writes_lines),
+        TEST(watch_tells_of_maintenance),
         TEST(watch_writes_json),
         TEST(exit_codes),
     };
