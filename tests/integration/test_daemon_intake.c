@@ -218,6 +218,20 @@ static void stream_undated(struct cell *cell, struct toy_arm *arm, int rows)
     }
 }
 
+/* To ten minutes: they are two readings of two clocks. */
+static void expect_saved_end(struct cell *cell, const char *until)
+{
+    char path[128], text[4096], minute[20];
+    snprintf(path, sizeof path, "%s/state/state.json", cell->daemon->directory);
+    snprintf(minute, sizeof minute, "\"%.15s", until);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    if (!strstr(text, minute))
+        fail_msg("%s is not in %s", until, text);
+}
+
 static void test_the_clock_of_the_host_is_set(void **state)
 {
     char end[32]; /* of 32 bits, that is: it is passed */
@@ -234,12 +248,17 @@ static void test_the_clock_of_the_host_is_set(void **state)
     toy_arm_init(&arm, TOY_ARM_CHANNELS, 304);
     cell_start(cell);
     stream_undated(cell, &arm, 20);
+    cJSON_Delete(cell_command(cell, "\"command\":\"suspend\",\"robot\":\"kuka1\",\"minutes\":30"));
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         set_clock(cell, times[i]);
         stream_undated(cell, &arm, 30);
         cJSON *reply = cell_command(cell, "\"command\":\"status\"");
         if (json_number(reply, "clock_jumps") != (double)i + 1)
             fail_msg("%s: %g jumps", times[i], json_number(reply, "clock_jumps"));
+        /* A suspension is as long as it was, and its end has another name. */
+        const cJSON *robot = json_at(reply, "robot_states")->child;
+        assert_string_equal(json_text(robot, "state"), "suspended");
+        expect_saved_end(cell, json_text(robot, "suspended.until"));
         cJSON_Delete(reply);
     }
     cJSON *state_json = cell_last_json(cell, cell_topic("kuka1", "score"));
