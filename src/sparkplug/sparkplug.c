@@ -216,7 +216,14 @@ static enum sparkplug_refusal take_birth(struct taking *taking, struct sparkplug
     int r = sparkplug_source_birth(&taking->sparkplug->nodes, source, &taking->payload);
     if (r == -ENOSPC)
         return refuse(taking, SPARKPLUG_TOO_MANY_BYTES, "more memory for births than the limit");
-    return r < 0 ? no_memory(taking) : list_metrics(taking, source->table);
+    if (r < 0)
+        return no_memory(taking);
+    enum sparkplug_refusal refusal = list_metrics(taking, source->table);
+    if (refusal) {
+        sparkplug_source_end(&taking->sparkplug->nodes, source);
+        source->refused = true;
+    }
+    return refusal;
 }
 
 static enum sparkplug_refusal take_node_birth(struct taking *taking)

@@ -113,7 +113,8 @@ enum sparkplug_refusal sparkplug_take(struct sparkplug *sparkplug,
                                       struct sparkplug_message *ret_message, struct diag *diag);
 
 /* Messages may have been missed, because the own connection was lost: the next one of each node
- * comes after a gap, unless it is a birth of the node. */
+ * comes after a gap, unless it is a birth of the node, and each that is online is to be asked for a
+ * rebirth (sparkplug_rebirth_due). */
 void sparkplug_missed(struct sparkplug *sparkplug);
 
 /* For a timer, since a node that waits for its request may be silent: the group and node of one

@@ -321,6 +321,25 @@ static void test_sparkplug(void **state)
     static const char payload[] = "\x12\x07\x0a\x01x\x20\x03\x50\x01\x18"; /* x, Int32, 1; seq 0 */
     assert_true(deny_each(try_sparkplug, payload, sizeof payload) > 8);
 }
+
+/* The way of every sample asks for no memory at all. */
+static void test_sparkplug_data(void **state)
+{
+    static const char payload[] = "\x12\x07\x0a\x01x\x20\x03\x50\x01\x18";
+    struct sparkplug *sparkplug = sparkplug_new(&SPARKPLUG_LIMITS_DEFAULT);
+    input = payload;
+    input_size = sizeof payload;
+    assert_int_equal(take(sparkplug, "spBv1.0/g/NBIRTH/n", NULL), 0);
+    assert_int_equal(take(sparkplug, "spBv1.0/g/DBIRTH/n/d", NULL), 0);
+    memory.left = 0;
+    memory.rest = true;
+    int r = take(sparkplug, "spBv1.0/g/DDATA/n/d", NULL);
+    bool failed = memory.failed;
+    memory.left = -1;
+    memory.failed = false;
+    assert_true(r == 0 && !failed);
+    sparkplug_free(sparkplug);
+}
 #endif
 
 int main(void)
@@ -336,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_csv),
 #if ARMWATCH_SPARKPLUG
         cmocka_unit_test(test_sparkplug),
+        cmocka_unit_test(test_sparkplug_data),
 #endif
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);

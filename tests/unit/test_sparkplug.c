@@ -4,7 +4,7 @@
 #include "../golden/sparkplug_golden.h"
 #include "base/clock.h"
 #include "fixture.h"
-#include "sparkplug/node.h"
+#include "sparkplug/payload.h"
 
 #include <errno.h>
 #include <math.h>
@@ -33,6 +33,12 @@ static int teardown(void **state)
 {
     sparkplug_free(sparkplug);
     return 0;
+}
+
+static void start_anew(void)
+{
+    teardown(NULL);
+    assert_int_equal(setup(NULL), 0);
 }
 
 static enum sparkplug_refusal take(const char *topic, const void *payload, size_t size)
@@ -212,7 +218,7 @@ static void test_bytes_by_hand(void **state)
 static void test_no_tags(void **state)
 {
     for (size_t i = 0; i < sizeof golden_skipped / sizeof golden_skipped[0]; i++) {
-        setup(NULL);
+        start_anew();
         expect(node_birth(node("NBIRTH"), 0, 7), SPARKPLUG_TAKEN);
         expect(take(device("DBIRTH"), golden_skipped[i].data, golden_skipped[i].size),
                SPARKPLUG_TAKEN);
@@ -222,9 +228,7 @@ static void test_no_tags(void **state)
             skipped[golden_skipped[i].skip] != 1U + control)
             fail_msg("case %zu: not skipped as %s", i, sparkplug_skip_name(golden_skipped[i].skip));
         assert_false(message.rebirth);
-        teardown(NULL);
     }
-    setup(NULL);
 }
 
 static void test_compressed(void **state)
@@ -375,7 +379,7 @@ static void test_before_birth(void **state)
     expect(data(node("NDATA"), 10, 1), SPARKPLUG_BEFORE_BIRTH);
     assert_false(message.rebirth);
     /* the birth of a device has all that its data need; the node is asked for all the same */
-    setup(NULL);
+    start_anew();
     expect(device_birth(device("DBIRTH"), 5), SPARKPLUG_TAKEN);
     assert_true(message.count == 2 && message.rebirth && message.unsure);
     expect(data(device("DDATA"), 6, 1), SPARKPLUG_TAKEN);
@@ -579,6 +583,35 @@ static void test_unfolds(void **state)
     expect(TAKE(device("DDATA"), empty), SPARKPLUG_TOO_LARGE);
 }
 
+/* Wherever the room for it ends: a birth that is refused leaves nothing behind. */
+static void test_unfolds_too_far(void **state)
+{
+    static unsigned char payload[SPARKPLUG_PAYLOAD_MAX];
+    bool taken = false, refused = false;
+    for (size_t blob = 0; blob < 54000; blob += 1000) {
+        const struct sparkplug_payload few = {.has_seq = true, .seq = 2, .count = 200};
+        long size = sparkplug_payload_pack(&few, many_metrics(200, 4), payload, sizeof payload);
+        assert_true(size > 0);
+        for (size_t i = 0; i < 3800; i++) { /* fields that are not known: 6, a number */
+            payload[size++] = 0x30;
+            payload[size++] = 0;
+        }
+        payload[size++] = 0x3a; /* 7, of that many bytes */
+        payload[size++] = (unsigned char)(0x80 | (blob & 0x7f));
+        payload[size++] = (unsigned char)(0x80 | (blob >> 7 & 0x7f));
+        payload[size++] = (unsigned char)(blob >> 14);
+        size += (long)blob;
+        births();
+        enum sparkplug_refusal refusal = take(device("DBIRTH"), payload, (size_t)size);
+        assert_true(refusal == SPARKPLUG_TAKEN || refusal == SPARKPLUG_TOO_LARGE);
+        assert_int_equal(online(device("DDATA")), refusal == SPARKPLUG_TAKEN);
+        assert_int_equal(message.count, refusal ? 0 : 200);
+        taken |= refusal == SPARKPLUG_TAKEN;
+        refused |= refusal != SPARKPLUG_TAKEN;
+    }
+    assert_true(taken && refused);
+}
+
 static void test_names(void **state)
 {
     for (int i = 0; i < SPARKPLUG_REFUSALS; i++)
@@ -599,7 +632,7 @@ int main(void)
         TEST(test_missed),         TEST(test_requests_are_few),    TEST(test_request),
         TEST(test_nodes_bound),    TEST(test_node_keeps_its_wait), TEST(test_devices_bound),
         TEST(test_metrics_bound),  TEST(test_bytes_bound),         TEST(test_refused_birth),
-        TEST(test_unfolds),        cmocka_unit_test(test_names),
+        TEST(test_unfolds),        TEST(test_unfolds_too_far),     cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
