@@ -51,15 +51,19 @@ static struct delivery begin(struct assembly *assembly, const struct mqtt_messag
 }
 
 /* Made with a robot's first tag, for the channels of its model; these do not change. */
-static bool has_assembler(const struct assembly *assembly, struct robot *robot)
+static struct assembler *new_assembler(const struct assembly *assembly, const struct robot *robot)
 {
     struct assignment *assignment = robot->assignment;
-    if (robot->assembler)
-        return true;
     if (!assignment->layout)
-        assignment->layout = assembler_layout_of(&assembly->map->rules, robot->model);
-    if (assignment->layout)
-        robot->assembler = assembler_new(assignment->layout);
+        assignment->layout = assembler_layout_of(
+            &assembly->map->rules, &assembly->intake->config->input.gate, robot->model);
+    return assignment->layout ? assembler_new(assignment->layout) : NULL;
+}
+
+static bool has_assembler(const struct assembly *assembly, struct robot *robot)
+{
+    if (!robot->assembler)
+        robot->assembler = new_assembler(assembly, robot);
     return robot->assembler;
 }
 
@@ -245,6 +249,26 @@ void assembly_deinit(struct assembly *assembly)
 {
     source_sparkplug_free(assembly->sparkplug);
     source_map_free(assembly->map);
+}
+
+/* A robot for which memory is out begins anew with its next tag. */
+void assembly_renew(struct assembly *assembly)
+{
+    struct fleet *fleet = assembly->intake->fleet;
+    for (size_t i = 0; i < fleet->assignments.count; i++) {
+        assembler_layout_unref(fleet->assignments.item[i]->layout);
+        fleet->assignments.item[i]->layout = NULL;
+    }
+    for (size_t i = 0; i < fleet->count; i++) {
+        struct robot *robot = fleet->robot[i];
+        if (!robot->assembler)
+            continue;
+        struct assembler *before = robot->assembler;
+        robot->assembler = new_assembler(assembly, robot);
+        if (robot->assembler)
+            assembler_take_over(robot->assembler, before);
+        assembler_free(before);
+    }
 }
 
 bool assembly_message(struct assembly *assembly, const struct mqtt_message *message)

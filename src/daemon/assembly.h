@@ -33,6 +33,9 @@ struct assembly {
 int assembly_init(struct assembly *assembly, struct intake *intake, struct diag *diag);
 void assembly_deinit(struct assembly *assembly);
 
+/* Another configuration, of which the gate counts. */
+void assembly_renew(struct assembly *assembly);
+
 /* Subscribes to every source. Errors: those of mqtt_client_subscribe. */
 int assembly_subscribe(const struct assembly *assembly, struct mqtt_client *client);
 

@@ -328,6 +328,8 @@ static void apply_config(struct daemon *daemon, struct config *config)
     log_level_parse(config->log.level, &level);
     log_set_level(level);
     fleet_set_config(&daemon->fleet, config);
+    if (!conditions_same(&config->input.gate, &old->input.gate))
+        assembly_renew(&daemon->assembly);
     config_free(old);
 }
 

@@ -313,7 +313,9 @@ void intake_assembled(struct intake *intake, struct robot *robot, int64_t now_ns
     intake->samples++;
     robot->counters.received++;
     robot_note_received(robot, now_ns);
-    enum sample_refusal refusal = assembler_sample(robot->assembler, &sample, values, &diag);
+    context_suspended(robot, now_ns);
+    enum sample_refusal refusal =
+        assembler_sample(robot->assembler, &intake->config->input.gate, &sample, values, &diag);
     sample.undated = !robot->assembler_dated;
     if (!refusal)
         refusal = check_values(robot, values, &diag);

@@ -1,6 +1,7 @@
 /*
- * Targets of tags are the model's channels, in their order, and behind them the mode. Several
- * targets may be made of one tag: they are a chain through `next`.
+ * Targets of tags are the model's channels, in their order, and behind them signals: the mode,
+ * those of the gate, and the one that makes samples. Several targets may be made of one tag: they
+ * are a chain through `next`.
  */
 #include "pipeline/assembler.h"
 
@@ -15,6 +16,8 @@
 
 #define NONE SIZE_MAX
 
+#define SIGNAL_TEXT_MAX (CONDITION_TEXT_MAX + 1)
+
 struct target {
     char *channel;
     const char *tag;                   /* the rule's, or the channel's name */
@@ -25,10 +28,12 @@ struct target {
 
 struct assembler_layout {
     unsigned references;
-    size_t channels, targets; /* one more than channels if there is a rule for the mode */
-    struct target *target;    /* [channels + 1] */
-    const char **tags;        /* [tag_count] distinct */
-    size_t *first;            /* [tag_count] target of a tag */
+    size_t channels, targets; /* targets: with the signals */
+    struct target *target;    /* [targets] */
+    char **names;             /* [targets] of the targets, for by_name */
+    struct name_table *by_name;
+    const char **tags; /* [tag_count] distinct */
+    size_t *first;     /* [tag_count] target of a tag */
     size_t tag_count;
     struct name_table *table; /* of tags */
     size_t tick;              /* target whose arrival makes a sample; NONE: the clock does */
@@ -36,12 +41,19 @@ struct assembler_layout {
     int64_t patience_ns; /* a larger step of the times is a jump */
 };
 
+/* As it came, or what its table makes of it. */
+struct signal {
+    struct tag tag;
+    char text[SIGNAL_TEXT_MAX];
+};
+
 struct assembler {
     struct assembler_layout *layout;
-    float *value;     /* [channels] */
-    int64_t *time_ns; /* [targets] */
-    bool *known;      /* [targets] */
-    bool *doubted;    /* [targets] what is known may be so no longer */
+    float *value;          /* [channels] */
+    struct signal *signal; /* [targets - channels] */
+    int64_t *time_ns;      /* [targets] */
+    bool *known;           /* [targets] */
+    bool *doubted;         /* [targets] what is known may be so no longer */
     char mode[SAMPLE_MODE_MAX];
     bool started, ticked;
     int64_t newest_ns; /* time of tags */
@@ -114,6 +126,7 @@ static bool index_tags(struct assembler_layout *layout)
     return layout->table;
 }
 
+/* Before there is a table. */
 static size_t find_target(const struct assembler_layout *layout, const char *channel)
 {
     for (size_t t = 0; t < layout->targets; t++) {
@@ -123,7 +136,42 @@ static size_t find_target(const struct assembler_layout *layout, const char *cha
     return NONE;
 }
 
+static bool add_signal(struct assembler_layout *layout, const struct assembler_rules *rules,
+                       const char *name)
+{
+    return find_target(layout, name) != NONE || fill_target(layout, rules, name);
+}
+
+/* The mode counts only where a rule says which tag it is: else every sample without one would be
+ * refused. */
+static bool add_signals(struct assembler_layout *layout, const struct assembler_rules *rules,
+                        const struct conditions *gate)
+{
+    bool ok = true;
+    if (assembler_rules_find(rules, ASSEMBLER_MODE))
+        ok = add_signal(layout, rules, ASSEMBLER_MODE);
+    for (size_t i = 0; ok && i < gate->count; i++) {
+        if (strcmp(gate->item[i].name, ASSEMBLER_MODE) != 0)
+            ok = add_signal(layout, rules, gate->item[i].name);
+    }
+    layout->tick = NONE;
+    if (ok && rules->tick && (ok = add_signal(layout, rules, rules->tick)))
+        layout->tick = find_target(layout, rules->tick);
+    return ok;
+}
+
+static bool index_names(struct assembler_layout *layout)
+{
+    layout->names = calloc(layout->targets + 1, sizeof *layout->names);
+    for (size_t t = 0; layout->names && t < layout->targets; t++)
+        layout->names[t] = layout->target[t].channel;
+    if (layout->names)
+        layout->by_name = name_table_new((const char *const *)layout->names, layout->targets);
+    return layout->by_name;
+}
+
 struct assembler_layout *assembler_layout_new(const struct assembler_rules *rules,
+                                              const struct conditions *gate,
                                               const char *const *names, size_t channels,
                                               double period_s)
 {
@@ -132,21 +180,11 @@ struct assembler_layout *assembler_layout_new(const struct assembler_rules *rule
         return NULL;
     layout->references = 1;
     layout->channels = channels;
-    layout->target = calloc(channels + 2, sizeof *layout->target);
+    layout->target = calloc(channels + gate->count + 2, sizeof *layout->target);
     bool ok = layout->target != NULL;
     for (size_t c = 0; ok && c < channels; c++)
         ok = fill_target(layout, rules, names[c]);
-    if (ok && assembler_rules_find(rules, ASSEMBLER_MODE))
-        ok = fill_target(layout, rules, ASSEMBLER_MODE);
-    layout->tick = NONE;
-    if (ok && rules->tick) {
-        layout->tick = find_target(layout, rules->tick);
-        if (layout->tick == NONE) { /* a signal that is no channel may make samples as well */
-            ok = fill_target(layout, rules, rules->tick);
-            layout->tick = layout->targets - 1;
-        }
-    }
-    if (!ok || !index_tags(layout)) {
+    if (!ok || !add_signals(layout, rules, gate) || !index_names(layout) || !index_tags(layout)) {
         assembler_layout_unref(layout);
         return NULL;
     }
@@ -157,6 +195,7 @@ struct assembler_layout *assembler_layout_new(const struct assembler_rules *rule
 }
 
 struct assembler_layout *assembler_layout_of(const struct assembler_rules *rules,
+                                             const struct conditions *gate,
                                              const struct model *model)
 {
     const char **names = calloc(model->channels + 1, sizeof *names);
@@ -165,7 +204,7 @@ struct assembler_layout *assembler_layout_of(const struct assembler_rules *rules
     for (size_t c = 0; c < model->channels; c++)
         names[c] = model->channel[c].name;
     struct assembler_layout *layout =
-        assembler_layout_new(rules, names, model->channels, model->period_s);
+        assembler_layout_new(rules, gate, names, model->channels, model->period_s);
     free(names);
     return layout;
 }
@@ -183,6 +222,8 @@ void assembler_layout_unref(struct assembler_layout *layout)
     for (size_t t = 0; layout->target && t < layout->targets; t++)
         free(layout->target[t].channel);
     free(layout->target);
+    free(layout->names);
+    name_table_free(layout->by_name);
     free(layout->tags);
     free(layout->first);
     name_table_free(layout->table);
@@ -198,10 +239,12 @@ struct assembler *assembler_new(struct assembler_layout *layout)
         return NULL;
     assembler->layout = assembler_layout_ref(layout);
     assembler->value = calloc(layout->targets, sizeof *assembler->value);
+    assembler->signal = calloc(layout->targets - layout->channels + 1, sizeof *assembler->signal);
     assembler->time_ns = calloc(layout->targets, sizeof *assembler->time_ns);
     assembler->known = calloc(layout->targets, sizeof *assembler->known);
     assembler->doubted = calloc(layout->targets, sizeof *assembler->doubted);
-    if (!assembler->value || !assembler->time_ns || !assembler->known || !assembler->doubted) {
+    if (!assembler->value || !assembler->signal || !assembler->time_ns || !assembler->known ||
+        !assembler->doubted) {
         assembler_free(assembler);
         return NULL;
     }
@@ -214,6 +257,7 @@ void assembler_free(struct assembler *assembler)
         return;
     assembler_layout_unref(assembler->layout);
     free(assembler->value);
+    free(assembler->signal);
     free(assembler->time_ns);
     free(assembler->known);
     free(assembler->doubted);
@@ -366,6 +410,30 @@ static enum assembler_refusal to_mode(const struct target *target, const struct 
     return ASSEMBLER_TAKEN;
 }
 
+/* A signal is what its table says, or else as it comes. */
+static enum assembler_refusal to_signal(const struct target *target, const struct tag *tag,
+                                        struct signal *signal, struct diag *diag)
+{
+    char number[40];
+    const char *text = tag->type == TAG_TEXT ? tag->text : number;
+    snprintf(number, sizeof number, "%.15g", tag->number);
+    if (tag->type == TAG_BOOL)
+        text = tag->number != 0 ? "true" : "false";
+    const struct assembler_word *word = find_word(target->rule, text);
+    signal->tag = *tag;
+    if (word)
+        signal->tag = (struct tag){.type = TAG_NUMBER, .number = word->number};
+    if (signal->tag.type != TAG_TEXT)
+        return ASSEMBLER_TAKEN;
+    if (strlen(text) >= SIGNAL_TEXT_MAX) {
+        diag_set(diag, "signal \"%s\": %zu bytes, at most %d are allowed", target->channel,
+                 strlen(text), SIGNAL_TEXT_MAX - 1);
+        return ASSEMBLER_NOT_IN_TABLE;
+    }
+    strcpy(signal->text, text);
+    return ASSEMBLER_TAKEN;
+}
+
 static bool is_mode(const struct assembler_layout *layout, size_t t)
 {
     return t >= layout->channels && !strcmp(layout->target[t].channel, ASSEMBLER_MODE);
@@ -393,6 +461,8 @@ static enum assembler_refusal put(struct assembler *assembler, size_t t,
         refusal = to_mode(target, tag, assembler->mode, diag);
     else if (t < assembler->layout->channels)
         refusal = to_number(target, tag, &assembler->value[t], diag);
+    else
+        refusal = to_signal(target, tag, &assembler->signal[t - assembler->layout->channels], diag);
     assembler->known[t] =
         refusal == ASSEMBLER_TAKEN; /* a value that makes no sense ends the last */
     assembler->time_ns[t] = input->time_ns;
@@ -457,7 +527,28 @@ static enum sample_refusal look(const struct assembler *assembler, size_t t, int
     return SAMPLE_MISSING_CHANNEL;
 }
 
-enum sample_refusal assembler_sample(struct assembler *assembler, struct sample *ret_sample,
+/* The tag of a signal or channel, as the gate sees it. */
+static struct tag signal_now(const struct assembler *assembler, const char *name,
+                             const struct sample *sample, const float *values)
+{
+    const struct assembler_layout *layout = assembler->layout;
+    size_t t = name_table_find(layout->by_name, name);
+    if (!strcmp(name, GATE_MODE))
+        return (struct tag){*sample->mode ? TAG_TEXT : TAG_NULL, .text = sample->mode};
+    if (t < layout->channels)
+        return (struct tag){.type = TAG_NUMBER, .number = (double)values[t]};
+    if (t == NAME_TABLE_NONE || !assembler->known[t] ||
+        sample->time_ns - assembler->time_ns[t] > layout->target[t].max_age_ns)
+        return (struct tag){.type = TAG_NULL};
+    const struct signal *signal = &assembler->signal[t - layout->channels];
+    struct tag tag = signal->tag;
+    if (tag.type == TAG_TEXT)
+        tag.text = signal->text;
+    return tag;
+}
+
+enum sample_refusal assembler_sample(const struct assembler *assembler,
+                                     const struct conditions *gate, struct sample *ret_sample,
                                      float *ret_values, struct diag *diag)
 {
     const struct assembler_layout *layout = assembler->layout;
@@ -465,15 +556,44 @@ enum sample_refusal assembler_sample(struct assembler *assembler, struct sample 
     *ret_sample = (struct sample){.time_ns = now_ns, .has_time = true};
     for (size_t t = 0; t < layout->targets; t++) {
         float value;
+        bool mode = is_mode(layout, t);
+        if (t >= layout->channels && !mode)
+            continue;
         enum sample_refusal refusal = look(assembler, t, now_ns, &value, diag);
         if (refusal)
             return refusal;
-        if (t < layout->channels)
-            ret_values[t] = value;
-        else if (is_mode(layout, t))
+        if (mode)
             strcpy(ret_sample->mode, assembler->mode);
+        else
+            ret_values[t] = value;
+    }
+    for (size_t i = 0; i < gate->count; i++) {
+        const struct tag tag = signal_now(assembler, gate->item[i].name, ret_sample, ret_values);
+        ret_sample->gate.value[i] = gate_judge(gate, i, &tag);
     }
     return SAMPLE_ACCEPTED;
+}
+
+void assembler_take_over(struct assembler *assembler, const struct assembler *before)
+{
+    const struct assembler_layout *layout = assembler->layout, *old = before->layout;
+    for (size_t t = 0; t < layout->targets; t++) {
+        size_t from = name_table_find(old->by_name, layout->target[t].channel);
+        if (from == NAME_TABLE_NONE)
+            continue;
+        assembler->known[t] = before->known[from];
+        assembler->doubted[t] = before->doubted[from];
+        assembler->time_ns[t] = before->time_ns[from];
+        if (t < layout->channels)
+            assembler->value[t] = before->value[from];
+        else
+            assembler->signal[t - layout->channels] = before->signal[from - old->channels];
+    }
+    strcpy(assembler->mode, before->mode);
+    assembler->started = before->started;
+    assembler->newest_ns = before->newest_ns;
+    assembler->border_ns = before->border_ns;
+    assembler->restarts = before->restarts;
 }
 
 size_t assembler_absent(const struct assembler *assembler, const char **ret_first)

@@ -12,6 +12,7 @@
 #ifndef ARMWATCH_PIPELINE_ASSEMBLER_H
 #define ARMWATCH_PIPELINE_ASSEMBLER_H
 
+#include "base/condition.h"
 #include "base/tag.h"
 #include "model/model.h"
 #include "pipeline/assembler_rules.h"
@@ -25,12 +26,15 @@
 
 struct assembler_layout;
 
-/* names: [channels] in the model's order, copied; rules: borrowed. NULL when memory is out. */
+/* names: [channels] in the model's order, copied; rules: borrowed; gate: its signals are taken as
+ * well, where they are no channels. NULL when memory is out. */
 struct assembler_layout *assembler_layout_new(const struct assembler_rules *rules,
+                                              const struct conditions *gate,
                                               const char *const *names, size_t channels,
                                               double period_s);
 /* The same for a model's channels. */
 struct assembler_layout *assembler_layout_of(const struct assembler_rules *rules,
+                                             const struct conditions *gate,
                                              const struct model *model);
 struct assembler_layout *assembler_layout_ref(struct assembler_layout *layout);
 void assembler_layout_unref(struct assembler_layout *layout); /* NULL is allowed */
@@ -74,10 +78,15 @@ enum assembler_refusal assembler_put(struct assembler *assembler,
 /* After the tags of a message were put: whether the channel that makes samples was among them. */
 bool assembler_ticked(struct assembler *assembler);
 
-/* The sample that is due. ret_values: [channels]. Errors: SAMPLE_MISSING_CHANNEL or
- * SAMPLE_STALE_CHANNEL with the channel's name in diag; the sample's time is set then, too. */
-enum sample_refusal assembler_sample(struct assembler *assembler, struct sample *ret_sample,
+/* The sample that is due, judged by a gate; a signal of that which is not there, or too old, is
+ * unknown. ret_values: [channels]. Errors: SAMPLE_MISSING_CHANNEL or SAMPLE_STALE_CHANNEL with the
+ * channel's name in diag; the sample's time is set then, too. */
+enum sample_refusal assembler_sample(const struct assembler *assembler,
+                                     const struct conditions *gate, struct sample *ret_sample,
                                      float *ret_values, struct diag *diag);
+
+/* What another assembler of the robot knows, as far as it is the same channels and signals. */
+void assembler_take_over(struct assembler *assembler, const struct assembler *before);
 
 /* Tags may have been missed: a value that holds for ever gives way to an `old` one, which is what
  * the broker has kept. */

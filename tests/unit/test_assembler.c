@@ -16,6 +16,8 @@ struct bench {
     struct assembler *assembler;
 };
 
+static const struct conditions no_gate;
+
 static struct bench open_bench(const char *text)
 {
     struct bench bench;
@@ -30,7 +32,7 @@ static struct bench open_bench(const char *text)
 /* The rules have to stay where they are. */
 static void begin(struct bench *bench)
 {
-    struct assembler_layout *layout = assembler_layout_new(&bench->rules, names, 3, 0.1);
+    struct assembler_layout *layout = assembler_layout_new(&bench->rules, &no_gate, names, 3, 0.1);
     assert_non_null(layout);
     bench->assembler = assembler_new(layout);
     assembler_layout_unref(layout);
@@ -80,7 +82,8 @@ static void expect_sample(struct bench *bench, int64_t ms, double a, double b)
     struct sample sample;
     struct diag diag = DIAG_INIT;
     float values[3];
-    enum sample_refusal refusal = assembler_sample(bench->assembler, &sample, values, &diag);
+    enum sample_refusal refusal =
+        assembler_sample(bench->assembler, &no_gate, &sample, values, &diag);
     if (refusal)
         fail_msg("%s: %s", sample_refusal_name(refusal), diag.text);
     assert_true(sample.has_time && !sample.has_seq);
@@ -94,7 +97,8 @@ static void expect_refusal(struct bench *bench, enum sample_refusal expected, co
     struct sample sample;
     struct diag diag = DIAG_INIT;
     float values[3];
-    enum sample_refusal refusal = assembler_sample(bench->assembler, &sample, values, &diag);
+    enum sample_refusal refusal =
+        assembler_sample(bench->assembler, &no_gate, &sample, values, &diag);
     if (refusal != expected)
         fail_msg("%s instead of %s", sample_refusal_name(refusal), sample_refusal_name(expected));
     fixture_expect_text(diag.text, why);
@@ -243,11 +247,13 @@ static void test_mode(void **state)
     expect_refusal(&bench, SAMPLE_MISSING_CHANNEL, "channel \"mode\" (tag \"$MODE_OP\")");
     put_text(&bench, "$MODE_OP", "#T1", 100);
     assert_true(due(&bench, 201));
-    assert_int_equal(assembler_sample(bench.assembler, &sample, values, &diag), SAMPLE_ACCEPTED);
+    assert_int_equal(assembler_sample(bench.assembler, &no_gate, &sample, values, &diag),
+                     SAMPLE_ACCEPTED);
     assert_string_equal(sample.mode, "t1");
     put(&bench, "$MODE_OP", 4, 200);
     assert_true(due(&bench, 301));
-    assert_int_equal(assembler_sample(bench.assembler, &sample, values, &diag), SAMPLE_ACCEPTED);
+    assert_int_equal(assembler_sample(bench.assembler, &no_gate, &sample, values, &diag),
+                     SAMPLE_ACCEPTED);
     assert_string_equal(sample.mode, "ext");
     assert_int_equal(put_text(&bench, "$MODE_OP", "AUTO", 300), ASSEMBLER_NOT_IN_TABLE);
     end(&bench);
@@ -398,6 +404,74 @@ static void test_doubt_and_oblivion(void **state)
     end(&bench);
 }
 
+static struct conditions gate_of(const char *text)
+{
+    struct conditions gate;
+    struct diag diag = DIAG_INIT;
+    cJSON *tree = json_parse(text, strlen(text), &diag);
+    if (conditions_parse(tree, &gate, &diag) < 0)
+        fail_msg("%s", diag.text);
+    cJSON_Delete(tree);
+    return gate;
+}
+
+/* Two letters a condition: o(pen), c(losed), u(nknown). */
+static void expect_gate(struct bench *bench, const struct conditions *gate, const char *expected)
+{
+    struct sample sample;
+    struct diag diag = DIAG_INIT;
+    float values[3];
+    char text[CONDITIONS_MAX + 1] = "";
+    if (assembler_sample(bench->assembler, gate, &sample, values, &diag) != SAMPLE_ACCEPTED)
+        fail_msg("%s", diag.text);
+    for (size_t i = 0; i < gate->count; i++)
+        text[i] = "uco"[sample.gate.value[i].verdict];
+    assert_string_equal(text, expected);
+}
+
+static void test_signals_of_the_gate(void **state)
+{
+    struct bench bench = open_bench("{\"channels\":{\"running\":{\"tag\":\"PLC.Run\",\"table\":{"
+                                    "\"RUN\":1,\"HALT\":0}},\"a\":{\"max_age_s\":\"hold\"}}}");
+    struct conditions gate = gate_of("{\"$OV_PRO\":{\"min\":99},\"running\":[1],\"a\":[1],"
+                                     "\"state\":[\"auto\"],\"mode\":[\"auto\"]}");
+    struct assembler_layout *layout = assembler_layout_new(&bench.rules, &gate, names, 3, 0.1);
+    bench.assembler = assembler_new(layout);
+    assembler_layout_unref(layout);
+    due(&bench, 1);
+    put_all(&bench, 1, 1);
+    assert_true(due(&bench, 101));
+    expect_gate(&bench, &gate, "uuouo"); /* without a mode it is judged */
+    put(&bench, "$OV_PRO", 100, 101);
+    put_text(&bench, "PLC.Run", "RUN", 101);
+    put_text(&bench, "state", "auto", 101);
+    assert_true(due(&bench, 201));
+    expect_gate(&bench, &gate, "ooooo");
+    put(&bench, "$OV_PRO", 30, 201);
+    put_text(&bench, "PLC.Run", "HALT", 201);
+    put_text(&bench, "state", "t1", 201);
+    assert_true(due(&bench, 301));
+    expect_gate(&bench, &gate, "ccoco");
+    /* Others know the same, for the gate of another configuration. */
+    struct conditions other = gate_of("{\"state\":[\"t1\"],\"new\":[1]}");
+    layout = assembler_layout_new(&bench.rules, &other, names, 3, 0.1);
+    struct assembler *after = assembler_new(layout);
+    assembler_layout_unref(layout);
+    assembler_take_over(after, bench.assembler);
+    assembler_free(bench.assembler);
+    bench.assembler = after;
+    assert_true(due(&bench, 401));
+    expect_gate(&bench, &other, "ou");
+    for (int64_t ms = 501; ms < 1500; ms += 100) { /* of a second's age nothing is known */
+        put_all(&bench, 1, ms);
+        assert_true(due(&bench, ms));
+    }
+    expect_gate(&bench, &other, "uu");
+    conditions_clear(&gate);
+    conditions_clear(&other);
+    end(&bench);
+}
+
 static void test_wrong_rules(void **state)
 {
     static const struct {
@@ -454,6 +528,7 @@ int main(void)
         cmocka_unit_test(test_the_clock_of_arrivals_is_set),
         cmocka_unit_test(test_old_tags_fill_what_holds),
         cmocka_unit_test(test_doubt_and_oblivion),
+        cmocka_unit_test(test_signals_of_the_gate),
         cmocka_unit_test(test_wrong_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
