@@ -101,6 +101,10 @@ static void put_csv(FILE *stream, const struct recording *recording, bool label_
         put_name(stream, recording->names[i]);
     }
     fprintf(stream, "%s%s\n", label_column ? "," : "", label_column ? label_name : "");
+    /* A hole is blank; but of nothing else the line would be empty, and at the end of a file no
+     * row.
+     */
+    bool alone = recording->channels == 1 && !recording->time_ns && !label_column;
     for (size_t row = 0; row < recording->rows; row++) {
         const float *values = recording->values + row * recording->channels;
         if (recording->time_ns) { /* in whole microseconds */
@@ -113,7 +117,7 @@ static void put_csv(FILE *stream, const struct recording *recording, bool label_
             if (recording->valid[row])
                 fprintf(stream, "%s%.9g", comma, (double)values[i]);
             else
-                fputs(comma, stream);
+                fprintf(stream, "%s%s", comma, alone ? "nan" : "");
         }
         if (label_column)
             fprintf(stream, ",%d", recording->label ? recording->label[row] : 0);
