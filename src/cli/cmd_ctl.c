@@ -26,6 +26,10 @@ static const struct cli_option options[] = {
     {"minutes", "N", "suspend: for so long, 1 to 10080", .type = CLI_INTEGER, .min = 1,
      .max = 10080},
     {"reason", "TEXT", "suspend: why, for those who see the state"},
+    {"model", "NAME", "commission: with this model of its directory", .type = CLI_NAME},
+    {"false-alarms-per-day", "N", "arm: for this budget instead of the configured one",
+     .type = CLI_NUMBER, .min = 1e-6, .max = 1e6},
+    {"force", NULL, "arm: although so little data does not support the budget"},
     {"timeout", "TIME", "to wait for the answer", "10s", CLI_DURATION, 0.1, 3600},
     {"root", "TOPIC", "root of the topics", CLI_MQTT_ROOT},
     {"json", NULL, "the answer as one JSON object on stdout"},
@@ -90,6 +94,13 @@ static int build_request(struct control *control)
         cJSON_AddNumberToObject(root, "minutes", (double)cli_integer(cli, "minutes"));
     if (cli_given(cli, "reason"))
         cJSON_AddStringToObject(root, "reason", cli_text(cli, "reason"));
+    if (cli_given(cli, "model"))
+        cJSON_AddStringToObject(root, "model", cli_text(cli, "model"));
+    if (cli_given(cli, "false-alarms-per-day"))
+        cJSON_AddNumberToObject(root, "false_alarms_per_day",
+                                cli_number(cli, "false-alarms-per-day"));
+    if (cli_given(cli, "force"))
+        cJSON_AddTrueToObject(root, "force");
     int code = CLI_DONE;
     for (; code == CLI_DONE && next < cli->arg_count; next++)
         code = add_argument(cli, root, cli->args[next]);
@@ -154,6 +165,8 @@ static void print_status(const struct control *control, const cJSON *reply)
         status_text_skew(robot, stdout);
         status_text_drift(robot, cli_text(control->cli, "broker"), stdout);
     }
+    cJSON_ArrayForEach(robot, robots)
+        status_text_commissioning(robot, cli_text(control->cli, "instance"), stdout);
 }
 
 static int print_answer(const struct control *control, const cJSON *reply)
@@ -161,6 +174,10 @@ static int print_answer(const struct control *control, const cJSON *reply)
     const char *command = control->cli->args[0], *instance = cli_text(control->cli, "instance");
     if (!strcmp(command, "status")) {
         print_status(control, reply);
+    } else if (cJSON_GetObjectItemCaseSensitive(reply, "commissioning")) {
+        printf("%s: %s: done\n", instance, command);
+        status_text_thresholds(reply, stdout);
+        status_text_commissioning(reply, instance, stdout);
     } else if (fields_text(reply, "model", NULL)) {
         printf("%s: %s: %s version %.0f is in use\n", instance, command,
                fields_text(reply, "model", "-"), fields_number(reply, "model_version", 0));
@@ -323,6 +340,10 @@ const struct cli_command command_ctl = {
                    "  reload [MODEL]                      use this model of its directory, or the\n"
                    "                                      present one again\n"
                    "  rollback                            back to the model before\n"
+                   "  commission --robot R [--model M]    learn its thresholds where it works: no\n"
+                   "                                      alerts from scores until it is armed\n"
+                   "  arm --robot R                       use the thresholds that were learnt\n"
+                   "  disarm --robot R                    the model's own thresholds again\n"
                    "  threshold false_alarms_per_day=N    another budget of false alarms\n"
                    "  suspend --minutes N [--reason TEXT] no alerts during maintenance\n"
                    "  resume                              alerts again\n"

@@ -71,3 +71,57 @@ void status_text_drift(const cJSON *robot, const char *broker, FILE *out)
             "--out NEW.safetensors\n",
             broker, name, fields_text(robot, "model", "MODEL"));
 }
+
+static void print_learning(const cJSON *commissioning, const char *robot, const char *instance,
+                           FILE *out)
+{
+    const char *ready_at = fields_text(commissioning, "ready_at", NULL);
+    double sessions = fields_number(commissioning, "sessions", 0);
+    double supported = fields_number(commissioning, "supported_per_day", (double)NAN);
+    fprintf(out, "commissioned: %.4g of %.4g h for the target of %.4g false alarms a day, ",
+            fields_number(commissioning, "hours", 0),
+            fields_number(commissioning, "needed_hours", (double)NAN),
+            fields_number(commissioning, "false_alarms_per_day", (double)NAN));
+    fprintf(out, "in %.0f session%s", sessions, sessions == 1 ? "" : "s");
+    if (isfinite(supported))
+        fprintf(out, "; supported %.3g (95 %%)", supported);
+    if (ready_at) {
+        char when[FIELDS_TIME_MAX];
+        fields_local_time(ready_at, when);
+        fprintf(out, "; the target about %s at this rate", when);
+    }
+    fputc('\n', out);
+    if (fields_text(commissioning, "advice", NULL))
+        fprintf(out, "  target supported: arm it: armwatch ctl --instance %s arm --robot %s\n",
+                instance, robot);
+}
+
+void status_text_commissioning(const cJSON *robot, const char *instance, FILE *out)
+{
+    const cJSON *commissioning = cJSON_GetObjectItemCaseSensitive(robot, "commissioning");
+    const char *mode = fields_text(commissioning, "mode", "idle");
+    const char *name = fields_text(robot, "robot", "-");
+    if (!strcmp(mode, "idle"))
+        return;
+    fprintf(out, "%s: ", name);
+    if (strcmp(mode, "armed") != 0) {
+        print_learning(commissioning, name, instance, out);
+        return;
+    }
+    double sessions = fields_number(commissioning, "sessions", 0);
+    fprintf(out,
+            "armed for %.4g false alarms a day, by thresholds learnt here in %.4g h in %.0f "
+            "session%s; supported %.3g (95 %%)\n",
+            fields_number(commissioning, "false_alarms_per_day", (double)NAN),
+            fields_number(commissioning, "hours", 0), sessions, sessions == 1 ? "" : "s",
+            fields_number(commissioning, "supported_per_day", (double)NAN));
+}
+
+void status_text_thresholds(const cJSON *reply, FILE *out)
+{
+    const cJSON *detector;
+    cJSON_ArrayForEach(detector, cJSON_GetObjectItemCaseSensitive(reply, "detectors")) fprintf(
+        out, "  %-12s threshold %.4g (%.0f blocks of 30 s, %s tail)\n",
+        fields_text(detector, "name", "-"), fields_number(detector, "threshold", (double)NAN),
+        fields_number(detector, "blocks", 0), fields_text(detector, "tail", "-"));
+}

@@ -22,5 +22,11 @@ void status_text_drift(const cJSON *robot, const char *broker, FILE *out);
 /* How far the clock that stamps a robot's samples is off the daemon's, where that is over a second.
  */
 void status_text_skew(const cJSON *robot, FILE *out);
+/* Lines about an entry of "robot_states", or an answer with "robot", that is commissioned or armed:
+ * what was learnt, what it supports, and what to do; nothing where it is neither. instance: for the
+ * command. */
+void status_text_commissioning(const cJSON *robot, const char *instance, FILE *out);
+/* The thresholds in an answer to `arm`. */
+void status_text_thresholds(const cJSON *reply, FILE *out);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/name.h"
+#include "daemon/commissioning_command.h"
 #include "daemon/maintenance.h"
 #include "daemon/message.h"
 #include "mqtt/topic.h"
@@ -243,6 +244,33 @@ static void run_status(struct control *control, struct control_request *request,
     answer(control, request, true, tree);
 }
 
+/* The tree is taken; what is there already goes into the answer. */
+static void answer_commissioning(struct control *control, const struct control_request *request,
+                                 const cJSON *arguments, cJSON *tree)
+{
+    struct diag diag = DIAG_INIT;
+    char who[SWAP_WHO_MAX];
+    name_sender(request, who);
+    const char *code =
+        commissioning_command(control->fleet, request->command, arguments, who, tree, &diag);
+    if (!code) {
+        answer(control, request, true, tree);
+        return;
+    }
+    cJSON_Delete(tree);
+    refuse(control, request, code, diag.text);
+}
+
+/* `commission` with a model, which is in use now. */
+static void commission_swapped(struct control *control, const struct control_request *request,
+                               cJSON *tree)
+{
+    cJSON *arguments = cJSON_CreateObject();
+    cJSON_AddStringToObject(arguments, "robot", request->robot);
+    answer_commissioning(control, request, arguments, tree);
+    cJSON_Delete(arguments);
+}
+
 static void on_swapped(void *user, const struct swap_outcome *outcome)
 {
     struct control *control = user;
@@ -259,7 +287,10 @@ static void on_swapped(void *user, const struct swap_outcome *outcome)
         cJSON_AddStringToObject(tree, "sha256", outcome->model->sha256);
         cJSON_AddStringToObject(tree, "signature",
                                 signature_verdict_name(outcome->model->signature));
-        answer(control, request, true, tree);
+        if (!strcmp(request->command, "commission"))
+            commission_swapped(control, request, tree);
+        else
+            answer(control, request, true, tree);
     }
     free_request(request);
 }
@@ -282,6 +313,7 @@ static void start_swap(struct control *control, struct control_request *request,
         (!rollback && !get_name(control, request, arguments, "model", &model)))
         return;
     strcpy(request->model, model);
+    strcpy(request->robot, robot);
     struct control_request *copy = control->fleet->swap.busy ? NULL : copy_request(request);
     int r = -EBUSY;
     if (copy) {
@@ -389,15 +421,36 @@ static void run_resume(struct control *control, struct control_request *request,
     run_maintenance(control, request, arguments, false);
 }
 
+static void run_commissioning(struct control *control, struct control_request *request,
+                              const cJSON *arguments)
+{
+    answer_commissioning(control, request, arguments, cJSON_CreateObject());
+}
+
+static void run_commission(struct control *control, struct control_request *request,
+                           const cJSON *arguments)
+{
+    const char *robot;
+    if (!cJSON_GetObjectItemCaseSensitive(arguments, "model"))
+        run_commissioning(control, request, arguments);
+    else if (!get_name(control, request, arguments, "robot", &robot))
+        return;
+    else if (!fleet_find(control->fleet, robot))
+        refuse(control, request, "unknown_robot", "no such robot");
+    else
+        start_swap(control, request, arguments, false);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct control *control, struct control_request *request, const cJSON *arguments);
 } commands[] = {
-    {"status", run_status},   {"reload", run_reload}, {"rollback", run_rollback},
-    {"suspend", run_suspend}, {"resume", run_resume},
+    {"status", run_status},     {"reload", run_reload},        {"rollback", run_rollback},
+    {"suspend", run_suspend},   {"resume", run_resume},        {"commission", run_commission},
+    {"arm", run_commissioning}, {"disarm", run_commissioning},
 };
 
-#define COMMANDS_TEXT "known are status, reload, rollback, suspend, resume"
+#define COMMANDS_TEXT "known are status, reload, rollback, suspend, resume, commission, arm, disarm"
 
 /* ---- messages ---- */
 

@@ -26,6 +26,7 @@ struct control_request {
     char id[CONTROL_ID_MAX + 1];
     const char *command;             /* in the table of commands */
     char model[NAME_MAX_LENGTH + 1]; /* that it names */
+    char robot[NAME_MAX_LENGTH + 1]; /* of a swap */
     char *topic;                     /* NULL: the reply topic */
     unsigned char correlation[CONTROL_CORRELATION_MAX];
     size_t correlation_size;

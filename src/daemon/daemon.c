@@ -127,7 +127,10 @@ static void on_result(void *user, const struct scorer_result *result)
         robot->alert_epoch = result->epoch;
         alert_restart(&robot->alert);
     }
-    enum alert_transition transition = alert_push(&robot->alert, &result->score, muted);
+    enum alert_transition transition =
+        alert_push(&robot->alert, &result->score, muted || commissioning_learns(robot));
+    if (!robot->suspended)
+        commissioning_push(&daemon->fleet.commissioning, robot, &result->score);
     stability_push_score(&robot->stability, &result->score);
     publisher_score(&daemon->publisher, robot, &result->score, now_ns);
     publisher_alert(&daemon->publisher, robot, ALERT_ANOMALY, transition, now_ns);
@@ -273,6 +276,8 @@ static void tick_robot(struct daemon *daemon, struct robot *robot, int64_t now_n
     robot->stale = quiet_s > (limit_s > 1 ? limit_s : 1);
     if (robot->stale)
         robot_heard_nothing(robot, now_ns);
+    if (robot->stale && robot->commissioning)
+        robot->commissioning->quiet = true;
     context_suspended(robot, now_ns);
     assert_again(daemon, robot, now_ns);
     if (!robot->suspended)
@@ -305,6 +310,7 @@ static void on_tick(uv_timer_t *handle)
         tick_robot(daemon, daemon->fleet.robot[i], now_ns);
     if (saved_state_is_due(&daemon->saved, now_ns))
         save_present(daemon);
+    commissioning_tick(&daemon->fleet.commissioning, now_ns);
     publisher_tick(&daemon->publisher, false, now_ns);
     silence_tick(&daemon->silence, daemon->config->input.silent_s, now_ns);
     recovery_tick(&daemon->recovery, clock_realtime_ns(), now_ns);
@@ -407,6 +413,7 @@ static void on_scorer_stopped(void *user)
     struct daemon *daemon = user;
     daemon->scorer = daemon->fleet.scorer = NULL;
     fleet_abandon_swap(&daemon->fleet);
+    commissioning_flush(&daemon->fleet.commissioning);
     char *text = message_print(service_status(&daemon->service, true));
     if (text)
         publisher_status(&daemon->publisher, text);
@@ -453,6 +460,9 @@ static int start_models(struct daemon *daemon, struct diag *diag)
     if (r == 0 && suspensions_load(&daemon->fleet.suspensions, state, clock_realtime_ns(),
                                    clock_monotonic_ns()) < 0)
         r = diag_errno(diag, ENOMEM, "suspensions");
+    if (r == 0 && (r = commissioning_open(&daemon->fleet.commissioning, &daemon->loop,
+                                          daemon->config->state_directory)) < 0)
+        diag_errno(diag, r, "commissioning");
     if (r == 0)
         replace_outdated_state(daemon, state, *warning.text);
     free(state);

@@ -37,6 +37,7 @@ void fleet_deinit(struct fleet *fleet)
     free(fleet->slots);
     assignments_deinit(&fleet->assignments);
     suspensions_deinit(&fleet->suspensions);
+    commissioning_deinit(&fleet->commissioning);
     *fleet = (struct fleet){0};
 }
 
@@ -82,8 +83,10 @@ struct robot *fleet_add(struct fleet *fleet, const char *name, struct diag *diag
     int64_t now_ns = clock_monotonic_ns();
     context_suspend(robot, suspensions_find(&fleet->suspensions, name, now_ns), now_ns);
     double thresholds[MODEL_DETECTORS_MAX];
-    fleet_thresholds(fleet, robot->model, thresholds);
+    fleet_thresholds(fleet, name, robot->model, thresholds);
     alert_set_model(&robot->alert, robot->model, thresholds);
+    commissioning_attach(&fleet->commissioning, robot);
+    fleet_apply_thresholds(fleet, robot);
     *find_slot(fleet, name) = (uint32_t)fleet->count + 1;
     fleet->robot[fleet->count++] = robot;
     fleet->dirty = true;
@@ -93,10 +96,44 @@ struct robot *fleet_add(struct fleet *fleet, const char *name, struct diag *diag
 /* ---- scoring sets
  * -------------------------------------------------------------------------------------------- */
 
-void fleet_thresholds(const struct fleet *fleet, const struct model *model, double *ret_thresholds)
+double fleet_target_per_day(const struct fleet *fleet, const struct model *model)
 {
+    double configured = fleet->config->alerts.false_alarms_per_day;
+    return configured > 0 ? configured : model->false_alarms_per_day;
+}
+
+static bool is_armed(const struct commissioning_record *record)
+{
+    return record && record->mode == COMMISSIONING_ARMED;
+}
+
+void fleet_thresholds(const struct fleet *fleet, const char *robot, const struct model *model,
+                      double *ret_thresholds)
+{
+    const struct commissioning_record *record =
+        commissioning_find(&fleet->commissioning, robot, model->sha256);
+    if (is_armed(record) && record->detectors == model->detectors) {
+        commissioning_thresholds(record, ret_thresholds);
+        return;
+    }
     for (size_t d = 0; d < model->detectors; d++)
         ret_thresholds[d] = model_threshold(model, d, fleet->config->alerts.false_alarms_per_day);
+}
+
+void fleet_apply_thresholds(struct fleet *fleet, struct robot *robot)
+{
+    struct commissioning_record *record = robot->commissioning;
+    double thresholds[MODEL_DETECTORS_MAX];
+    fleet_thresholds(fleet, robot->name, robot->model, thresholds);
+    alert_set_thresholds(&robot->alert, thresholds);
+    for (size_t d = 0; d < robot->model->detectors; d++) {
+        const struct detector *detector = &robot->model->detector[d];
+        const struct calibration *own = detector->calibrated ? &detector->calibration : NULL;
+        alert_set_calibration(&robot->alert, d, is_armed(record) ? &record->calibration[d] : own);
+    }
+    if (record)
+        record->target = fleet_target_per_day(fleet, robot->model);
+    fleet->dirty = true; /* the scorer attributes by the thresholds in its set */
 }
 
 /* A set always holds what is intended, a swap under way included: sets replace each other in the
@@ -110,8 +147,9 @@ int fleet_post_set(struct fleet *fleet)
     for (size_t i = 0; i < fleet->count; i++) {
         struct assignment *assignment = fleet->robot[i]->assignment;
         bool swapped = fleet->swap.candidate && fleet->swap.assignment == assignment;
-        scoring_set_assign(set, i, swapped ? fleet->swap.candidate : assignment->model,
-                           fleet->config->alerts.false_alarms_per_day);
+        struct model *model = swapped ? fleet->swap.candidate : assignment->model;
+        scoring_set_assign(set, i, model, fleet->config->alerts.false_alarms_per_day);
+        fleet_thresholds(fleet, fleet->robot[i]->name, model, set->robot[i].thresholds);
     }
     scorer_post(fleet->scorer, set);
     fleet->dirty = false;
@@ -360,9 +398,7 @@ void fleet_set_config(struct fleet *fleet, const struct config *config)
     assignments_set_gate(&fleet->assignments, &config->input.gate);
     for (size_t i = 0; i < fleet->count; i++) {
         context_set_gate(fleet->robot[i], &config->input.gate);
-        double thresholds[MODEL_DETECTORS_MAX];
-        fleet_thresholds(fleet, fleet->robot[i]->model, thresholds);
-        alert_set_thresholds(&fleet->robot[i]->alert, thresholds);
+        fleet_apply_thresholds(fleet, fleet->robot[i]);
     }
     fleet->dirty = true; /* the scorer attributes by the thresholds in its set */
     fleet_post_if_dirty(fleet);

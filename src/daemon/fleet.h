@@ -10,6 +10,7 @@
 #include "base/diag.h"
 #include "config/config.h"
 #include "daemon/assignments.h"
+#include "daemon/commissioning.h"
 #include "daemon/robot.h"
 #include "daemon/scorer.h"
 #include "daemon/suspensions.h"
@@ -25,6 +26,7 @@ struct fleet {
     struct scorer *scorer;       /* borrowed */
     struct assignments assignments;
     struct suspensions suspensions;
+    struct commissioning commissioning;
     struct robot **robot;   /* [count] by number */
     size_t count, capacity; /* capacity: robots.max at the start */
     uint32_t *slots;        /* hash of names: number + 1, 0 = free */
@@ -52,8 +54,15 @@ struct robot *fleet_add(struct fleet *fleet, const char *name, struct diag *diag
 /* Posts a scoring set if robots were added since the last one. Before scorer_push, and once at the
  * start. */
 void fleet_post_if_dirty(struct fleet *fleet);
-/* Thresholds of a robot under the budget in force: ret_thresholds [MODEL_DETECTORS_MAX]. */
-void fleet_thresholds(const struct fleet *fleet, const struct model *model, double *ret_thresholds);
+/* Thresholds of a robot with a model: those that were learnt and armed, or else of the model's own
+ * calibration under the budget in force: ret_thresholds [MODEL_DETECTORS_MAX]. */
+void fleet_thresholds(const struct fleet *fleet, const char *robot, const struct model *model,
+                      double *ret_thresholds);
+/* The robot's model, the budget or its record of commissioning has changed. The scorer hears of it
+ * with the next set. */
+void fleet_apply_thresholds(struct fleet *fleet, struct robot *robot);
+/* The budget in force for a model's own calibration, and the target of commissioning. */
+double fleet_target_per_day(const struct fleet *fleet, const struct model *model);
 
 /* The scorer's answer to a set. */
 void fleet_on_set(struct fleet *fleet, uint64_t generation, bool ok, const char *reason);

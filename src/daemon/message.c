@@ -1,6 +1,7 @@
 #include "daemon/message.h"
 
 #include "base/clock.h"
+#include "daemon/commissioning_json.h"
 #include "daemon/maintenance.h"
 #include "daemon/silence_text.h"
 #include "pipeline/alert_json.h"
@@ -203,6 +204,7 @@ static void add_reasons(cJSON *root, struct robot *robot, unsigned states, int64
         if (robot_has_trouble(robot, (enum robot_trouble)t, now_ns))
             json_append(reasons, cJSON_CreateString(robot_trouble_name((enum robot_trouble)t)));
     }
+    commissioning_json_reasons(reasons, robot);
 }
 
 static void add_open_alerts(cJSON *root, const struct robot *robot)
@@ -245,6 +247,7 @@ static cJSON *state_tree(struct robot *robot, int64_t now_ns)
         cJSON_AddNullToObject(root, "clock_skew_s");
     add_open_alerts(root, robot);
     stability_json(root, &robot->stability);
+    commissioning_json(root, robot);
     cJSON_AddStringToObject(root, "model", robot->model->name);
     cJSON_AddNumberToObject(root, "model_version", (double)robot->model->version);
     return root;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/commissioning_json.h"
 #include "daemon/episode_text.h"
 #include "daemon/message.h"
 
@@ -238,10 +239,10 @@ static void state_key(struct robot *robot, int64_t now_ns, char *ret_key, size_t
     unsigned states = robot_states(robot, now_ns), troubles = 0;
     for (int t = 0; t < ROBOT_TROUBLES; t++)
         troubles |= (unsigned)robot_has_trouble(robot, (enum robot_trouble)t, now_ns) << t;
-    int used =
-        snprintf(ret_key, size, "%x/%x/%x/%llu%d/%s/%lld", states, troubles,
-                 drift_key(&robot->stability.finding), (unsigned long long)robot->gate.changes,
-                 robot->gate.settling, robot->model->name, (long long)robot->model->version);
+    int used = snprintf(ret_key, size, "%x/%x/%x/%u/%llu%d/%s/%lld", states, troubles,
+                        drift_key(&robot->stability.finding), commissioning_json_key(robot),
+                        (unsigned long long)robot->gate.changes, robot->gate.settling,
+                        robot->model->name, (long long)robot->model->version);
     for (int kind = 0; kind < ALERT_KINDS; kind++) {
         if (robot_episode(robot, (enum alert_kind)kind)->open)
             used +=

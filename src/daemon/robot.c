@@ -1,6 +1,7 @@
 #include "daemon/robot.h"
 
 #include "base/clock.h"
+#include "daemon/commissioning.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -225,6 +226,13 @@ bool robot_has_trouble(struct robot *robot, enum robot_trouble trouble, int64_t 
     return trouble < ROBOT_SHARES ? count * 100 > received : count > 0;
 }
 
+static bool is_commissioned(const struct robot *robot)
+{
+    const struct commissioning_record *record = robot->commissioning;
+    bool armed = record && record->mode == COMMISSIONING_ARMED;
+    return commissioning_learns(robot) || (!armed && !model_calibrated(robot->model));
+}
+
 unsigned robot_states(struct robot *robot, int64_t now_ns)
 {
     bool degraded = false;
@@ -237,7 +245,7 @@ unsigned robot_states(struct robot *robot, int64_t now_ns)
     states |= robot->stopped ? 1U << ROBOT_STOPPED : 0;
     states |= robot->gated ? 1U << ROBOT_NOT_EVALUATED : 0;
     states |= degraded ? 1U << ROBOT_DEGRADED : 0;
-    states |= model_calibrated(robot->model) ? 0 : 1U << ROBOT_COMMISSIONING;
+    states |= is_commissioned(robot) ? 1U << ROBOT_COMMISSIONING : 0;
     states |= robot->scored ? 0 : 1U << ROBOT_WARMING;
     return states ? states : 1U << ROBOT_OK;
 }

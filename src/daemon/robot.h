@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 struct assignment;
+struct commissioning_record;
 
 /* In the order of precedence: the first that applies is the state. */
 enum robot_state {
@@ -32,7 +33,7 @@ enum robot_state {
     ROBOT_STOPPED,       /* the whole sample stands still: nothing to be judged */
     ROBOT_NOT_EVALUATED, /* the gate is not open: a mode, an override, ... */
     ROBOT_DEGRADED,      /* judged, but not fully */
-    ROBOT_COMMISSIONING, /* the model has no calibration yet: scores, no alerts */
+    ROBOT_COMMISSIONING, /* its thresholds are still to be learnt: scores, no alerts from them */
     ROBOT_WARMING,       /* no window is complete yet */
     ROBOT_OK,
     ROBOT_STATES
@@ -90,6 +91,7 @@ struct robot {
     struct assembler *assembler; /* NULL: no tag has come for it */
     bool assembler_dated;        /* its tags have times of their own */
     uint64_t sparkplug_node;     /* hash of the edge node that they come from; 0: none */
+    struct commissioning_record *commissioning; /* borrowed; NULL: the model's own calibration */
     struct track track;
     struct alert alert;
     struct sensor_fault fault;

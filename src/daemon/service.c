@@ -70,12 +70,14 @@ static unsigned find_troubles(struct service *service, int64_t now_ns)
     }
     bool stalled = scorer_stalled_s(service->fleet->scorer) > SCORER_STALLED_S;
     const struct journal *journal = service->publisher->journal;
-    unsigned present = (journal && journal_failing(journal) ? 1U << SERVICE_JOURNAL : 0) |
-                       (service->saved->failed ? 1U << SERVICE_STATE : 0) |
-                       (fleet_model_in_doubt(service->fleet) ? 1U << SERVICE_MODEL : 0) |
-                       (service->silence->together ? 1U << SERVICE_SILENT : 0) |
-                       (lacks_samples(service, now_ns) ? 1U << SERVICE_NO_SAMPLES : 0) |
-                       (stalled ? 1U << SERVICE_SCORER : 0);
+    unsigned present =
+        (journal && journal_failing(journal) ? 1U << SERVICE_JOURNAL : 0) |
+        (service->saved->failed || service->fleet->commissioning.saver.failed ? 1U << SERVICE_STATE
+                                                                              : 0) |
+        (fleet_model_in_doubt(service->fleet) ? 1U << SERVICE_MODEL : 0) |
+        (service->silence->together ? 1U << SERVICE_SILENT : 0) |
+        (lacks_samples(service, now_ns) ? 1U << SERVICE_NO_SAMPLES : 0) |
+        (stalled ? 1U << SERVICE_SCORER : 0);
     return service->troubles | service->recent | present;
 }
 

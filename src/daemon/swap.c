@@ -87,19 +87,21 @@ static void fail_swap(struct fleet *fleet, const char *code, const char *message
 static void switch_robots(struct fleet *fleet)
 {
     struct swap *swap = &fleet->swap;
-    double thresholds[MODEL_DETECTORS_MAX];
-    fleet_thresholds(fleet, swap->candidate, thresholds);
     for (size_t i = 0; i < fleet->count; i++) {
         struct robot *robot = fleet->robot[i];
         if (robot->assignment != swap->assignment)
             continue;
         bool longer = swap->candidate->span > robot->model->span;
+        double thresholds[MODEL_DETECTORS_MAX];
+        fleet_thresholds(fleet, robot->name, swap->candidate, thresholds);
         if (robot_set_model(robot, swap->candidate, thresholds) < 0) {
             log_error("%s: out of memory: its windows stay as long as before", robot->name);
             /* It still needs the model of its assignment. */
             swap->kind = swap->kind == SWAP_REJOIN ? SWAP_CONFIGURED : swap->kind;
         }
         robot->scored &= !longer;
+        commissioning_attach(&fleet->commissioning, robot);
+        fleet_apply_thresholds(fleet, robot);
     }
 }
 

@@ -78,7 +78,7 @@ static int begin_session(struct calibration_blocks *blocks)
     return 0;
 }
 
-static int end_block(struct calibration_blocks *blocks)
+int calibration_blocks_end_block(struct calibration_blocks *blocks)
 {
     size_t windows = blocks->in_block;
     blocks->in_block = 0;
@@ -107,22 +107,27 @@ int calibration_blocks_push(struct calibration_blocks *blocks, int64_t time_ns, 
     double step_s = ((double)time_ns - (double)blocks->time_ns) / 1e9;
     int r = 0;
     if (blocks->in_block > 0 && (step_s < 0 || step_s > blocks->block_s))
-        r = end_block(blocks);
+        r = calibration_blocks_end_block(blocks);
     if (blocks->in_block == 0 || statistic > blocks->maximum)
         blocks->maximum = statistic;
     blocks->time_ns = time_ns;
     blocks->in_block++;
     if (r == 0 && blocks->in_block == blocks->full)
-        r = end_block(blocks);
+        r = calibration_blocks_end_block(blocks);
     return r;
 }
 
 int calibration_blocks_end_session(struct calibration_blocks *blocks)
 {
-    int r = end_block(blocks);
+    int r = calibration_blocks_end_block(blocks);
     blocks->in_session = false;
     blocks->ended++;
     return r;
+}
+
+double calibration_blocks_hours(const struct calibration_blocks *blocks)
+{
+    return (double)blocks->windows * blocks->period_s / 3600;
 }
 
 /* ---- fit ---- */
@@ -226,7 +231,7 @@ int calibration_fit(struct calibration *calibration, const struct calibration_bl
                         blocks->block_s);
     *calibration = (struct calibration){
         .block_s = blocks->block_s,
-        .hours = (double)blocks->windows * blocks->period_s / 3600,
+        .hours = calibration_blocks_hours(blocks),
         .sessions = blocks->sessions,
         .blocks = blocks->count,
         .stored = blocks->count,
@@ -368,7 +373,17 @@ double calibration_p_value(const struct calibration *calibration, double statist
 
 double calibration_supported_per_day(const struct calibration *calibration)
 {
-    return 3 / calibration->hours * 24;
+    return calibration_rate_of_hours(calibration->hours);
+}
+
+double calibration_rate_of_hours(double hours)
+{
+    return 3 / hours * 24;
+}
+
+double calibration_hours_for_rate(double per_day)
+{
+    return 3 / per_day * 24;
 }
 
 double calibration_new_session_risk(const struct calibration *calibration)

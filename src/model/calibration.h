@@ -24,6 +24,7 @@
 
 #define CALIBRATION_BLOCK_S 30.0
 #define CALIBRATION_STORED_MAX 20000
+#define CALIBRATION_SESSION_GAP_S 900.0 /* what comes after such a pause is another session */
 #define CALIBRATION_SESSIONS_MAX 100
 #define CALIBRATION_THRESHOLD_MIN 1e-9 /* scores are divided by it */
 
@@ -98,8 +99,12 @@ void calibration_blocks_init(struct calibration_blocks *blocks, double block_s, 
 void calibration_blocks_deinit(struct calibration_blocks *blocks);
 /* Errors: -EINVAL the statistic is not finite; -ENOMEM. */
 int calibration_blocks_push(struct calibration_blocks *blocks, int64_t time_ns, double statistic);
+/* Ends the block that is being filled; the session goes on. Errors: -ENOMEM. */
+int calibration_blocks_end_block(struct calibration_blocks *blocks);
 /* Ends a session, also the last one. Errors: -ENOMEM. */
 int calibration_blocks_end_session(struct calibration_blocks *blocks);
+/* Evaluated time in all blocks that count. */
+double calibration_blocks_hours(const struct calibration_blocks *blocks);
 
 /* Memory: calibration_deinit frees the maxima. Errors: -EINVAL no block; -ENOMEM. */
 int calibration_fit(struct calibration *calibration, const struct calibration_blocks *blocks,
@@ -129,6 +134,9 @@ double calibration_p_value(const struct calibration *calibration, double statist
 
 /* The rate that so many hours without a single alarm exclude at 95 %: 3 / T. */
 double calibration_supported_per_day(const struct calibration *calibration);
+/* The same of a number of hours (0: infinite), and the hours that support a rate over 0. */
+double calibration_rate_of_hours(double hours);
+double calibration_hours_for_rate(double per_day);
 
 /* Chance, at 95 %, that a new session is unlike all that were seen: 1 - .05^(1/S). */
 double calibration_new_session_risk(const struct calibration *calibration);

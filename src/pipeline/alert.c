@@ -68,6 +68,12 @@ void alert_set_thresholds(struct alert *alert, const double *thresholds)
         alert->trigger[d].threshold = thresholds[d];
 }
 
+void alert_set_calibration(struct alert *alert, size_t detector,
+                           const struct calibration *calibration)
+{
+    alert->trigger[detector].calibration = calibration;
+}
+
 void alert_restart(struct alert *alert)
 {
     for (size_t d = 0; d < alert->detectors; d++)

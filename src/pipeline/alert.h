@@ -76,6 +76,11 @@ void alert_set_model(struct alert *alert, const struct model *model, const doubl
 /* Other thresholds for the same model. */
 void alert_set_thresholds(struct alert *alert, const double *thresholds);
 
+/* p-values of a detector from another calibration than the model's: borrowed, until the model is
+ * set again; NULL: the model's has none. */
+void alert_set_calibration(struct alert *alert, size_t detector,
+                           const struct calibration *calibration);
+
 /* The stream began anew: scores from before it must not meet scores from after it. An open episode
  * stays. */
 void alert_restart(struct alert *alert);

@@ -456,6 +456,60 @@ static void test_suspend_all(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* As many windows as make three blocks. */
+static void teach(struct robot *robot)
+{
+    struct calibration_blocks *blocks = &robot->commissioning->blocks[0];
+    for (int i = 0; i < 900; i++)
+        assert_int_equal(calibration_blocks_push(blocks, i * INT64_C(100000000), 0.5 + i % 7), 0);
+}
+
+static void test_commissioning(void **state)
+{
+    struct robot *robot = fleet_find(&plant.fleet, "kuka1");
+    double own = robot->alert.trigger[0].threshold;
+    command("{\"id\":\"1\",\"command\":\"arm\",\"robot\":\"kuka1\"}");
+    expect_error("not_commissioned");
+    command("{\"id\":\"2\",\"command\":\"commission\",\"robot\":\"kuka1\"}");
+    expect_ok("2", "commission");
+    assert_true(commissioning_learns(robot));
+    command("{\"id\":\"3\",\"command\":\"arm\",\"robot\":\"kuka1\",\"force\":true}");
+    expect_error("not_supported"); /* nothing at all */
+    teach(robot);
+    command("{\"id\":\"4\",\"command\":\"arm\",\"robot\":\"kuka1\"}");
+    expect_error("not_supported");
+    command("{\"id\":\"5\",\"command\":\"arm\",\"robot\":\"kuka1\",\"false_alarms_per_day\":-1}");
+    expect_error("invalid_argument");
+    command("{\"id\":\"6\",\"command\":\"arm\",\"robot\":\"kuka1\",\"false_alarms_per_day\":2900}");
+    expect_ok("6", "arm"); /* 72 h / 90 s */
+    assert_false(commissioning_learns(robot));
+    assert_true(robot->alert.trigger[0].threshold >= 6.5);
+    assert_ptr_equal(robot->alert.trigger[0].calibration, &robot->commissioning->calibration[0]);
+    command("{\"id\":\"7\",\"command\":\"disarm\",\"robot\":\"kuka1\"}");
+    expect_ok("7", "disarm");
+    assert_true(robot->alert.trigger[0].threshold == own);
+    assert_ptr_equal(robot->alert.trigger[0].calibration, &robot->model->detector[0].calibration);
+    command("{\"id\":\"8\",\"command\":\"disarm\",\"robot\":\"kuka1\"}");
+    expect_error("not_commissioned");
+}
+
+static void test_commission_with_a_model(void **state)
+{
+    const struct robot *robot = fleet_find(&plant.fleet, "kuka1");
+    command("{\"id\":\"1\",\"command\":\"commission\",\"robot\":\"kuka2\",\"model\":\"two\"}");
+    expect_error("unknown_robot");
+    size_t before = fake_client.count;
+    command("{\"id\":\"2\",\"command\":\"commission\",\"robot\":\"kuka1\",\"model\":\"none\"}");
+    wait_messages(before + 1);
+    expect_error("model_not_found");
+    assert_false(commissioning_learns(robot));
+    command("{\"id\":\"3\",\"command\":\"commission\",\"robot\":\"kuka1\",\"model\":\"two\"}");
+    wait_messages(before + 2);
+    expect_ok("3", "commission");
+    assert_true(commissioning_learns(robot));
+    assert_string_equal(robot->model->name, "two");
+}
+
 int main(void)
 {
     log_set_level(LOG_LEVEL_ERROR);
@@ -471,6 +525,8 @@ int main(void)
         TEST(test_a_repeated_id_is_not_run_twice),
         TEST(test_old_ids_are_forgotten),
         TEST(test_where_answers_go),
+        TEST(test_commissioning),
+        TEST(test_commission_with_a_model),
         TEST(test_stop_with_a_command_running),
         TEST(test_suspend_what_is_refused),
         TEST(test_suspend_and_resume_one),

@@ -110,6 +110,48 @@ static void test_skew(void **state)
     expect_skew("{\"robot\":\"kuka1\",\"clock_skew_s\":null}", "");
 }
 
+static void expect_commissioning(const char *json, const char *expected)
+{
+    cJSON *tree = json_parse(json, strlen(json), NULL);
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(tree);
+    assert_non_null(out);
+    status_text_thresholds(tree, out);
+    status_text_commissioning(tree, "cell7", out);
+    assert_int_equal(fclose(out), 0);
+    cJSON_Delete(tree);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+static void test_commissioning(void **state)
+{
+    expect_commissioning("{\"robot\":\"kuka1\",\"commissioning\":null}", "");
+    expect_commissioning("{\"robot\":\"kuka1\",\"commissioning\":{\"mode\":\"idle\"}}", "");
+    expect_commissioning(
+        "{\"robot\":\"kuka1\",\"commissioning\":{\"mode\":\"learning\",\"hours\":0,\"sessions\":0,"
+        "\"false_alarms_per_day\":1,\"supported_per_day\":null,\"needed_hours\":72,"
+        "\"ready_at\":null}}",
+        "kuka1: commissioned: 0 of 72 h for the target of 1 false alarms a day, in 0 sessions\n");
+    expect_commissioning(
+        "{\"robot\":\"kuka1\",\"commissioning\":{\"mode\":\"learning\",\"hours\":80,\"sessions\":1,"
+        "\"false_alarms_per_day\":1,\"supported_per_day\":0.9,\"needed_hours\":72,"
+        "\"ready_at\":null,\"advice\":\"target supported: arm it\"}}",
+        "kuka1: commissioned: 80 of 72 h for the target of 1 false alarms a day, in 1 session; "
+        "supported 0.9 (95 %)\n"
+        "  target supported: arm it: armwatch ctl --instance cell7 arm --robot kuka1\n");
+    expect_commissioning(
+        "{\"robot\":\"kuka1\",\"detectors\":[{\"name\":\"analog\",\"threshold\":0.75,\"blocks\":"
+        "9600,"
+        "\"tail\":\"pareto\"}],\"commissioning\":{\"mode\":\"armed\",\"hours\":80,\"sessions\":4,"
+        "\"false_alarms_per_day\":1,\"supported_per_day\":0.9}}",
+        "  analog       threshold 0.75 (9600 blocks of 30 s, pareto tail)\n"
+        "kuka1: armed for 1 false alarms a day, by thresholds learnt here in 80 h in 4 sessions; "
+        "supported 0.9 (95 %)\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_scores_that_have_moved),
         cmocka_unit_test(test_a_calibration_of_one_session),
         cmocka_unit_test(test_skew),
+        cmocka_unit_test(test_commissioning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
