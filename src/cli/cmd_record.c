@@ -1,23 +1,28 @@
 /*
- * Everything is kept in memory and written at the end, whole: two hours of 86 channels at 10 Hz are
- * 25 MB. That the place can be written to is therefore checked at the start.
+ * Rows go to the disk every few seconds: whatever ends the process, what is there can be read, and
+ * at most RECORD_FLUSH_S of rows are lost. One file is one session, so a long pause begins another.
  */
 #include "base/clock.h"
 #include "cli/cli_mqtt.h"
 #include "cli/commands.h"
 #include "cli/intake.h"
-#include "cli/progress.h"
+#include "cli/record_report.h"
+#include "cli/record_series.h"
+#include "cli/record_stats.h"
+#include "cli/terminal.h"
 #include "lab/npy.h"
+#include "model/calibration.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define TICK_MS 200
+#define RECORD_FLUSH_S 5
+#define FLUSH_ROWS 2048
+#define LINE_NS (60 * CLOCK_NS_PER_S)     /* between two lines where there is no terminal */
 #define PATIENCE_NS (10 * CLOCK_NS_PER_S) /* without a sample, until that is worth a word */
 
 static const struct cli_option options[] = {
@@ -26,11 +31,18 @@ static const struct cli_option options[] = {
     {"robot", "NAME", "the robot's name: {robot} in the topic", .type = CLI_NAME},
     {"out", "FILE", "write FILE.npy (and FILE.time.npy), FILE.csv, or CSV to stdout (-)",
      .required = true},
+    {"append", NULL, "go on with a recording that is there, in its last file or the next one"},
+    {"resume", NULL, "the same"},
+    {"force", NULL, "take the place of a recording that is there"},
     {"columns-out", "FILE", "names of the channels (.npy), for .npy data"},
     {"columns", "FILE", "names of the channels to take (.npy), for samples that bear none"},
     {"duration", "TIME", "end after it, such as 90s, 15min, 2h; else with Ctrl-C",
      .type = CLI_DURATION, .min = 0.1, .max = 1e7},
     {"rows", "N", "end after this many rows", .type = CLI_INTEGER, .min = 1, .max = 1e9},
+    {"rate-hz", "HZ", "expected rate, to be shown beside the one that comes", .type = CLI_NUMBER,
+     .min = 0.001, .max = 10000},
+    {"step-channel", "NAME", "that names the program step, to count cycles", "action"},
+    {"false-alarms-per-day", "N", "target of the verdict", "1", CLI_NUMBER, 1e-6, 1e6},
     {"time-unit", "s|ms|us|ns", "unit of times that are numbers", "s", CLI_CHOICE},
     {"all-modes", NULL, "samples of every mode, not only of \"auto\" and of none"},
     {"json", NULL, "what was recorded as one JSON object on stdout"},
@@ -40,28 +52,174 @@ struct recorder {
     const struct cli *cli;
     struct cli_mqtt mqtt;
     struct intake intake;
+    struct record_series series;
+    struct record_stats stats;
+    struct record_board board;
+    struct recording *before; /* the last file that was found, until the first row has come */
     uv_timer_t tick;
     char filter[CLI_MQTT_TOPIC_MAX];
     char *topic; /* of the first sample */
     uint64_t retained;
     size_t rows_wanted;
+    size_t seen;         /* rows of the intake that are in the statistics */
     int64_t duration_ns; /* 0: none */
     int64_t start_ns;    /* 0: not online yet */
-    int64_t heard_ns;
-    bool warned;
-    struct progress progress;
+    int64_t heard_ns, flushed_ns, lined_ns;
+    bool terminal, warned, failed;
 };
+
+/* ---- files */
+
+static int fail(struct recorder *recorder, int error, const struct diag *diag)
+{
+    record_board_clear(&recorder->board);
+    recorder->failed = true;
+    int code =
+        cli_error(recorder->cli, CLI_FAILED, "%s", *diag->text ? diag->text : strerror(-error));
+    cli_mqtt_stop(&recorder->mqtt, code);
+    return error;
+}
+
+static bool is_stream(const struct recorder *recorder)
+{
+    return !strcmp(recorder->series.path, "-");
+}
+
+/* Rows of the intake before `end` that are not on the disk yet. They are the first ones. */
+static int flush_rows(struct recorder *recorder, size_t first, size_t end)
+{
+    struct diag diag = DIAG_INIT;
+    if (first == end || recorder->failed)
+        return 0;
+    int r = record_series_put(&recorder->series, recorder->intake.recording, first, end, &diag);
+    return r < 0 ? fail(recorder, r, &diag) : 0;
+}
+
+/* Everything, and the intake is empty again. `from`: the first row that is not on the disk. */
+static int flush_all(struct recorder *recorder, size_t from)
+{
+    if (!recorder->intake.recording)
+        return 0;
+    int r = flush_rows(recorder, from, recorder->intake.recording->rows);
+    intake_drain(&recorder->intake);
+    recorder->seen = 0;
+    recorder->flushed_ns = clock_monotonic_ns();
+    return r;
+}
+
+static bool same_names(const struct recording *a, char *const *names, size_t count)
+{
+    bool same = a->channels == count;
+    for (size_t c = 0; same && a->named && c < count; c++)
+        same = !strcmp(a->names[c], names[c]);
+    return same;
+}
+
+/* The rows of a file that was there count as if they had come now. */
+static int count_before(struct recorder *recorder, size_t number, struct diag *diag)
+{
+    const struct recording_options how = {0};
+    char *path = record_series_path(&recorder->series, number);
+    recording_free(recorder->before);
+    recorder->before = NULL;
+    int r = path ? recording_load(path, &how, &recorder->before, diag)
+                 : diag_errno(diag, ENOMEM, "%s", recorder->series.path);
+    const struct recording *before = recorder->before;
+    const struct recording *like = recorder->intake.recording;
+    if (r == 0 && !before->time_ns)
+        r = diag_set(diag, "%s: it has no times: it cannot be gone on with", path);
+    if (r == 0 && !same_names(before, like->names, like->channels))
+        r = diag_set(diag, "%s: it has other channels than the samples (%zu, and %zu)", path,
+                     before->channels, like->channels);
+    for (size_t row = 0; r == 0 && row < before->rows; row++) {
+        const float *values = before->values + row * before->channels;
+        r = record_stats_push(&recorder->stats, before->valid[row] ? values : NULL,
+                              before->time_ns[row], row == 0);
+    }
+    record_stats_update(&recorder->stats);
+    free(path);
+    return r;
+}
+
+static int write_columns(const struct recorder *recorder, struct diag *diag)
+{
+    const char *path = cli_text(recorder->cli, "columns-out");
+    const struct recording *like = recorder->intake.recording;
+    return path ? npy_write_strings(path, (const char *const *)like->names, like->channels, diag)
+                : 0;
+}
+
+/* With the first row: the channels are known. A pause that is too short for a new session goes on
+ * in the file that is there. */
+static int open_first(struct recorder *recorder, int64_t time_ns)
+{
+    struct diag diag = DIAG_INIT;
+    const struct recording *like = recorder->intake.recording;
+    int r = record_stats_init(&recorder->stats, like->names, like->channels,
+                              cli_text(recorder->cli, "step-channel"));
+    for (size_t number = 1; r == 0 && number <= recorder->series.files; number++)
+        r = count_before(recorder, number, &diag);
+    bool resumes = recorder->before && !record_stats_is_border(&recorder->stats, time_ns);
+    if (r == 0 && resumes)
+        resumes = record_series_resume(&recorder->series, like, recorder->before->rows, NULL) == 0;
+    if (r == 0 && !resumes)
+        r = record_series_next(&recorder->series, like, &diag);
+    if (r == 0)
+        r = write_columns(recorder, &diag);
+    recording_free(recorder->before);
+    recorder->before = NULL;
+    return r < 0 ? fail(recorder, r, &diag) : resumes ? 1 : 0;
+}
 
 /* ---- samples */
 
 static void say_channels(struct recorder *recorder)
 {
     const struct intake *intake = &recorder->intake;
-    progress_clear(&recorder->progress);
+    record_board_clear(&recorder->board);
     cli_note(recorder->cli, "%zu channels%s from %s", intake->recording->channels,
              intake->named ? "" : " without names", recorder->topic);
     if (intake->left_out_count > 0)
         cli_note(recorder->cli, "left out, being no numbers: %s", intake->left_out);
+}
+
+/* Returns whether the row begins a session, having opened its file. */
+static int begin_file(struct recorder *recorder, size_t row, size_t *written)
+{
+    struct diag diag = DIAG_INIT;
+    const struct recording *rows = recorder->intake.recording;
+    if (!recorder->series.file) {
+        int r = open_first(recorder, rows->time_ns[row]);
+        return r < 0 ? r : r == 0;
+    }
+    if (is_stream(recorder) || !record_stats_is_border(&recorder->stats, rows->time_ns[row]))
+        return 0;
+    int r = flush_rows(recorder, *written, row);
+    *written = row;
+    if (r == 0 && (r = record_series_next(&recorder->series, rows, &diag)) < 0)
+        fail(recorder, r, &diag);
+    return r < 0 ? r : 1;
+}
+
+/* New rows into the statistics, and into another file where a session begins. */
+static void follow_rows(struct recorder *recorder)
+{
+    const struct recording *rows = recorder->intake.recording;
+    size_t written = 0;
+    bool opened = false; /* a file without rows cannot be read */
+    for (; rows && recorder->seen < rows->rows && !recorder->failed; recorder->seen++) {
+        size_t row = recorder->seen;
+        int begins = begin_file(recorder, row, &written);
+        if (begins < 0)
+            return;
+        opened |= begins > 0;
+        const float *values = rows->values + row * rows->channels;
+        if (record_stats_push(&recorder->stats, rows->valid[row] ? values : NULL,
+                              rows->time_ns[row], begins > 0) < 0)
+            fail(recorder, -ENOMEM, &(struct diag){0});
+    }
+    if (rows && (opened || written > 0 || rows->rows >= FLUSH_ROWS))
+        flush_all(recorder, written);
 }
 
 static void on_message(void *user, const struct mqtt_message *message)
@@ -76,6 +234,7 @@ static void on_message(void *user, const struct mqtt_message *message)
         return;
     }
     if (strcmp(recorder->topic, message->topic) != 0) {
+        record_board_clear(&recorder->board);
         cli_mqtt_stop(&recorder->mqtt,
                       cli_error(recorder->cli, CLI_BAD_DATA,
                                 "samples come on %s and on %s; a recording holds one robot: "
@@ -83,17 +242,20 @@ static void on_message(void *user, const struct mqtt_message *message)
                                 recorder->topic, message->topic));
         return;
     }
+    if (recorder->failed ||
+        (recorder->rows_wanted > 0 && recorder->intake.rows >= recorder->rows_wanted))
+        return; /* it is being ended */
     bool first = !recorder->intake.decoder;
     recorder->heard_ns = clock_monotonic_ns();
     int r = intake_take(&recorder->intake, message->payload, message->size, clock_realtime_ns());
     if (r < 0) {
-        cli_note(recorder->cli, "%s: writing what is there", strerror(-r));
+        cli_note(recorder->cli, "%s: ending with what is there", strerror(-r));
         cli_mqtt_stop(&recorder->mqtt, CLI_FAILED);
     }
     if (first && recorder->intake.decoder)
         say_channels(recorder);
-    if (recorder->intake.recording && recorder->rows_wanted > 0 &&
-        recorder->intake.recording->rows >= recorder->rows_wanted)
+    follow_rows(recorder);
+    if (recorder->rows_wanted > 0 && recorder->intake.rows >= recorder->rows_wanted)
         cli_mqtt_stop(&recorder->mqtt, CLI_DONE);
 }
 
@@ -103,11 +265,49 @@ static void warn_of_silence(struct recorder *recorder, int64_t now_ns)
 {
     bool silent = now_ns - recorder->heard_ns > PATIENCE_NS;
     if (silent && !recorder->warned) {
-        progress_clear(&recorder->progress);
+        record_board_clear(&recorder->board);
         cli_note(recorder->cli, "nothing has come on %s for %d s", recorder->filter,
                  (int)(PATIENCE_NS / CLOCK_NS_PER_S));
     }
     recorder->warned = silent;
+}
+
+static double seconds_left(const struct recorder *recorder, double elapsed_s)
+{
+    double left_s = INFINITY;
+    if (recorder->duration_ns > 0)
+        left_s = (double)recorder->duration_ns / 1e9 - elapsed_s;
+    if (recorder->rows_wanted > 0 && recorder->stats.period_s > 0)
+        left_s = fmin(left_s, (double)(recorder->rows_wanted - recorder->intake.rows) *
+                                  recorder->stats.period_s);
+    return isfinite(left_s) ? fmax(left_s, 0) : -1;
+}
+
+static struct record_view view_of(const struct recorder *recorder)
+{
+    double elapsed_s =
+        recorder->start_ns > 0 ? (double)(clock_monotonic_ns() - recorder->start_ns) / 1e9 : 0;
+    return (struct record_view){.cli = recorder->cli,
+                                .intake = &recorder->intake,
+                                .stats = &recorder->stats,
+                                .series = &recorder->series,
+                                .topic = recorder->topic,
+                                .retained = recorder->retained,
+                                .losses = recorder->mqtt.losses,
+                                .elapsed_s = elapsed_s,
+                                .left_s = seconds_left(recorder, elapsed_s)};
+}
+
+static void show(struct recorder *recorder, int64_t now_ns)
+{
+    record_stats_update(&recorder->stats);
+    struct record_view view = view_of(recorder);
+    if (recorder->terminal) {
+        record_board_draw(&recorder->board, &view);
+    } else if (now_ns - recorder->lined_ns >= LINE_NS) {
+        recorder->lined_ns = now_ns;
+        record_report_line(&view);
+    }
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -115,14 +315,9 @@ static void on_tick(uv_timer_t *timer)
     struct recorder *recorder = timer->data;
     int64_t now_ns = clock_monotonic_ns(), elapsed_ns = now_ns - recorder->start_ns;
     warn_of_silence(recorder, now_ns);
-    double share = 0;
-    if (recorder->duration_ns > 0)
-        share = (double)elapsed_ns / (double)recorder->duration_ns;
-    if (recorder->rows_wanted > 0 && recorder->intake.recording)
-        share =
-            fmax(share, (double)recorder->intake.recording->rows / (double)recorder->rows_wanted);
-    if (share > 0)
-        progress_update(&recorder->progress, share);
+    if (now_ns - recorder->flushed_ns >= RECORD_FLUSH_S * CLOCK_NS_PER_S)
+        flush_all(recorder, 0);
+    show(recorder, now_ns);
     if (recorder->duration_ns > 0 && elapsed_ns >= recorder->duration_ns)
         cli_mqtt_stop(&recorder->mqtt, CLI_DONE);
 }
@@ -132,16 +327,16 @@ static void on_online(void *user)
     struct recorder *recorder = user;
     if (recorder->start_ns > 0)
         return;
-    recorder->start_ns = recorder->heard_ns = clock_monotonic_ns();
+    recorder->start_ns = recorder->heard_ns = recorder->flushed_ns = recorder->lined_ns =
+        clock_monotonic_ns();
     cli_note(recorder->cli, "waiting for samples on %s", recorder->filter);
     uv_timer_start(&recorder->tick, on_tick, TICK_MS, TICK_MS);
-    progress_begin(&recorder->progress, "recording");
 }
 
 static void before_note(void *user)
 {
     struct recorder *recorder = user;
-    progress_clear(&recorder->progress);
+    record_board_clear(&recorder->board);
 }
 
 static void on_interrupt(void *user)
@@ -152,115 +347,23 @@ static void on_interrupt(void *user)
 
 /* ---- the end */
 
-static void add_refused(const struct recorder *recorder, cJSON *root)
-{
-    const struct intake *intake = &recorder->intake;
-    cJSON *refused = cJSON_AddObjectToObject(root, "refused");
-    for (int i = 0; i < SAMPLE_REFUSALS; i++) {
-        if (intake->refused[i] > 0)
-            cJSON_AddNumberToObject(refused, sample_refusal_name((enum sample_refusal)i),
-                                    (double)intake->refused[i]);
-    }
-}
-
-static int report_json(const struct recorder *recorder, double seconds)
-{
-    const struct intake *intake = &recorder->intake;
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "file", cli_text(recorder->cli, "out"));
-    cJSON_AddStringToObject(root, "topic", recorder->topic);
-    cJSON_AddNumberToObject(root, "rows", (double)intake->recording->rows);
-    cJSON_AddNumberToObject(root, "channels", (double)intake->recording->channels);
-    cJSON_AddNumberToObject(root, "holes", (double)intake->recording->holes);
-    cJSON_AddNumberToObject(root, "seconds", seconds);
-    cJSON_AddNumberToObject(root, "rate_hz", intake_rate_hz(intake));
-    add_refused(recorder, root);
-    cJSON_AddNumberToObject(root, "repeated", (double)intake->repeated);
-    cJSON_AddNumberToObject(root, "restarts", (double)intake->restarts);
-    cJSON_AddNumberToObject(root, "gaps", (double)intake->gaps);
-    cJSON_AddNumberToObject(root, "time_steps_back", (double)intake->back_steps);
-    cJSON_AddNumberToObject(root, "other_modes", (double)intake->other_modes);
-    cJSON_AddNumberToObject(root, "retained", (double)recorder->retained);
-    return cli_print_json(recorder->cli, root);
-}
-
-static void report_refused(const struct recorder *recorder)
-{
-    const struct intake *intake = &recorder->intake;
-    char text[512] = "";
-    size_t used = 0;
-    uint64_t sum = 0;
-    for (int i = 0; i < SAMPLE_REFUSALS; i++) {
-        if (intake->refused[i] == 0 || used >= sizeof text)
-            continue;
-        used +=
-            (size_t)snprintf(text + used, sizeof text - used, "%s%" PRIu64 " %s", used ? ", " : "",
-                             intake->refused[i], sample_refusal_name((enum sample_refusal)i));
-        sum += intake->refused[i];
-    }
-    if (sum > 0)
-        cli_note(recorder->cli, "%" PRIu64 " samples refused: %s; the first: %s", sum, text,
-                 intake->refused_text);
-}
-
-/* What a person should know before training on it. */
-static void report_oddities(const struct recorder *recorder)
-{
-    const struct intake *intake = &recorder->intake;
-    const struct {
-        uint64_t count;
-        const char *text;
-    } oddities[] = {
-        {recorder->retained, "retained messages left out"},
-        {intake->other_modes, "samples of another mode than auto left out"},
-        {intake->repeated, "samples came twice"},
-        {intake->restarts, "times the sequence numbers began anew"},
-        {intake->gaps, "gaps were too long to be filled with holes"},
-        {intake->back_steps, "times the clock of the robot went back"},
-    };
-    report_refused(recorder);
-    for (size_t i = 0; i < sizeof oddities / sizeof oddities[0]; i++) {
-        if (oddities[i].count > 0)
-            cli_note(recorder->cli, "%" PRIu64 " %s", oddities[i].count, oddities[i].text);
-    }
-}
-
-static int report(const struct recorder *recorder)
-{
-    const struct recording *recording = recorder->intake.recording;
-    double seconds =
-        (double)(recording->time_ns[recording->rows - 1] - recording->time_ns[0]) / 1e9;
-    report_oddities(recorder);
-    if (cli_given(recorder->cli, "json"))
-        return report_json(recorder, seconds);
-    cli_note(recorder->cli, "%s: %zu rows of %zu channels, %.1f s at %.3g Hz, %zu holes (%.2g %%)",
-             cli_text(recorder->cli, "out"), recording->rows, recording->channels, seconds,
-             intake_rate_hz(&recorder->intake), recording->holes,
-             100 * (double)recording->holes / (double)recording->rows);
-    return CLI_DONE;
-}
-
-static int save(const struct recorder *recorder)
-{
-    const struct recording_output output = {.path = cli_text(recorder->cli, "out"),
-                                            .columns_path = cli_text(recorder->cli, "columns-out")};
-    struct diag diag = DIAG_INIT;
-    int r = recording_save(recorder->intake.recording, &output, &diag);
-    return r < 0 ? cli_error(recorder->cli, CLI_FAILED, "%s", diag.text) : CLI_DONE;
-}
-
 static int finish(struct recorder *recorder, int code)
 {
-    progress_end(&recorder->progress);
-    if (!recorder->intake.recording || recorder->intake.recording->rows == 0) {
+    record_board_clear(&recorder->board);
+    flush_all(recorder, 0);
+    record_series_close(&recorder->series);
+    record_stats_update(&recorder->stats);
+    struct record_view view = view_of(recorder);
+    if (recorder->intake.rows == 0) {
         if (code != CLI_DONE && code != CLI_FAILED)
             return code;
-        report_oddities(recorder);
+        record_report_oddities(&view);
         return cli_error(recorder->cli, CLI_FAILED, "no sample came on %s: nothing is written",
                          recorder->filter);
     }
-    int saved = save(recorder);
-    int reported = saved == CLI_DONE ? report(recorder) : saved;
+    if (recorder->failed)
+        return CLI_FAILED;
+    int reported = record_report_verdict(&view);
     return code != CLI_DONE ? code : reported;
 }
 
@@ -295,18 +398,34 @@ static int record(struct recorder *recorder)
     return finish(recorder, cli_mqtt_run(&recorder->mqtt));
 }
 
+static int find_series(struct recorder *recorder, bool append)
+{
+    struct diag diag = DIAG_INIT;
+    enum record_series_mode mode = append                              ? RECORD_SERIES_APPEND
+                                   : cli_given(recorder->cli, "force") ? RECORD_SERIES_FORCE
+                                                                       : RECORD_SERIES_NEW;
+    int r = record_series_find(&recorder->series, cli_text(recorder->cli, "out"), mode, &diag);
+    return r < 0 ? cli_error(recorder->cli, CLI_FAILED, "%s", diag.text) : CLI_DONE;
+}
+
 static int run(const struct cli *cli)
 {
     struct recorder recorder = {.cli = cli,
+                                .terminal = terminal_is(stderr),
                                 .rows_wanted = (size_t)cli_integer(cli, "rows"),
                                 .duration_ns = cli_duration_ns(cli, "duration")};
     struct intake_options how = {.time_unit = (enum sample_time_unit)cli_choice(cli, "time-unit"),
                                  .all_modes = cli_given(cli, "all-modes")};
     if (cli_given(cli, "json") && !strcmp(cli_text(cli, "out"), "-"))
         return cli_usage(cli, "--json and --out - both want stdout");
+    bool append = cli_given(cli, "append") || cli_given(cli, "resume");
+    if (append && cli_given(cli, "force"))
+        return cli_usage(cli, "--append and --force exclude each other");
     if (!cli_mqtt_fill_topic(cli_text(cli, "topic"), cli_text(cli, "robot"), recorder.filter))
         return cli_usage(cli, "--topic is too long");
     int code = cli_check_place(cli, "out");
+    if (code == CLI_DONE)
+        code = find_series(&recorder, append);
     if (code == CLI_DONE)
         code = cli_check_place(cli, "columns-out");
     if (code == CLI_DONE)
@@ -315,6 +434,9 @@ static int run(const struct cli *cli)
         intake_init(&recorder.intake, &how);
         code = record(&recorder);
     }
+    record_series_close(&recorder.series);
+    record_stats_deinit(&recorder.stats);
+    recording_free(recorder.before);
     intake_deinit(&recorder.intake);
     for (size_t i = 0; i < how.name_count; i++)
         free(how.names[i]);
@@ -327,8 +449,11 @@ const struct cli_command command_record = {
     .name = "record",
     .summary = "record a robot's samples from a broker into a file",
     .description = "The first sample fixes the channels. A sample that is missing or refused "
-                   "leaves a hole, which is never part of a window. Ctrl-C ends the recording "
-                   "and writes what is there.\n\n"
+                   "leaves a hole, which is never part of a window. Rows are on the disk within 5 "
+                   "s, in files that can be read at any moment; after a loss of the broker it goes "
+                   "on by itself. A pause of 15 minutes begins another session, in another file: "
+                   "FILE-002.npy, and so on. It ends, with Ctrl-C too, with a verdict: what so "
+                   "much data supports, and the next command.\n\n"
                    "  armwatch record --broker mqtt://localhost --robot kuka1 --duration 2h \\\n"
                    "      --out normal.npy --columns-out columns.npy",
     .options = {options, cli_mqtt_options},

@@ -1,6 +1,7 @@
 #include "cli/intake.h"
 
 #include "base/json.h"
+#include "model/calibration.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -167,26 +168,29 @@ static int push_row(struct intake *intake, const float *values, int64_t time_ns)
         memcpy(row, values, recording->channels * sizeof *row);
     else
         memset(row, 0, recording->channels * sizeof *row);
-    if (recording->rows > 0 && time_ns < recording->time_ns[recording->rows - 1])
+    if (intake->rows > 0 && time_ns < intake->last_ns)
         intake->back_steps++;
     recording->valid[recording->rows] = values != NULL;
     recording->holes += values == NULL;
     recording->time_ns[recording->rows] = time_ns;
     recording->rows++;
+    intake->rows++;
+    intake->holes += values == NULL;
+    intake->last_ns = time_ns;
     return 0;
 }
 
 /* The rows that a jump of the sequence number says are missing, evenly before the next one. */
 static int push_missing(struct intake *intake, uint64_t count, int64_t next_ns)
 {
-    const struct recording *recording = intake->recording;
+    int64_t last_ns = intake->last_ns;
     if (count > INTAKE_GAP_MAX) {
         intake->gaps++;
         return 0;
     }
-    if (recording->rows == 0)
+    /* Few numbers and a long time: the source has paused. */
+    if (intake->rows == 0 || (double)(next_ns - last_ns) / 1e9 > CALIBRATION_SESSION_GAP_S)
         return 0;
-    int64_t last_ns = recording->time_ns[recording->rows - 1];
     int r = 0;
     for (uint64_t i = 1; r == 0 && i <= count; i++)
         r = push_row(intake, NULL,
@@ -223,7 +227,7 @@ static int refuse(struct intake *intake, enum sample_refusal refusal, const stru
         memcpy(intake->refused_text, diag->text, sizeof intake->refused_text);
     intake->refused[refusal]++;
     /* With sequence numbers the next sample shows the hole. */
-    bool leaves_hole = intake->decoder && intake->recording->rows > 0 && !intake->has_last_seq;
+    bool leaves_hole = intake->decoder && intake->rows > 0 && !intake->has_last_seq;
     return leaves_hole ? push_row(intake, NULL, arrival_ns) : 0;
 }
 
@@ -256,22 +260,7 @@ int intake_take(struct intake *intake, const void *payload, size_t size, int64_t
     return r < 0 ? r : push_row(intake, intake->values, time_ns);
 }
 
-static int compare_steps(const void *a, const void *b)
+void intake_drain(struct intake *intake)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-double intake_rate_hz(const struct intake *intake)
-{
-    size_t rows = intake->recording ? intake->recording->rows : 0;
-    int64_t *steps = rows > 1 ? malloc((rows - 1) * sizeof *steps) : NULL;
-    if (!steps)
-        return 0;
-    for (size_t i = 0; i + 1 < rows; i++)
-        steps[i] = intake->recording->time_ns[i + 1] - intake->recording->time_ns[i];
-    qsort(steps, rows - 1, sizeof *steps, compare_steps);
-    int64_t median_ns = steps[(rows - 1) / 2];
-    free(steps);
-    return median_ns > 0 ? 1e9 / (double)median_ns : 0;
+    intake->recording->rows = intake->recording->holes = 0;
 }

@@ -5,7 +5,8 @@
  * hold numbers, in their order there; else as many as there are values, named from a list or
  * "channel_<i>". A sequence number that jumps leaves holes in its place, a sample that is refused
  * and bears none leaves one: what is recorded has the rhythm of the robot.
- * Memory: everything is kept as float32; intake_deinit frees it. Nothing is printed.
+ * Memory: rows are kept as float32 until intake_drain; intake_deinit frees everything. Nothing is
+ * printed.
  */
 #ifndef ARMWATCH_CLI_INTAKE_H
 #define ARMWATCH_CLI_INTAKE_H
@@ -35,9 +36,11 @@ struct intake {
     bool named;
     char left_out[128]; /* channels of the first sample that are no numbers: "a, b" */
     size_t left_out_count;
-    struct recording *recording; /* with room for `capacity` rows; rows counts those in use */
+    struct recording *recording; /* since the last drain; room for `capacity` rows */
     size_t capacity;
-    float *values; /* one row */
+    float *values;      /* one row */
+    size_t rows, holes; /* in all */
+    int64_t last_ns;    /* of the newest row */
     uint64_t last_seq;
     bool has_last_seq;
     uint64_t refused[SAMPLE_REFUSALS];
@@ -55,7 +58,7 @@ void intake_deinit(struct intake *intake);
 /* Takes one message. Errors: -ENOMEM: the row is not there, all before it are. */
 int intake_take(struct intake *intake, const void *payload, size_t size, int64_t arrival_ns);
 
-/* Rows a second in the middle of the distribution; 0 for less than two rows. */
-double intake_rate_hz(const struct intake *intake);
+/* The rows in `recording` were taken: it is empty. */
+void intake_drain(struct intake *intake);
 
 #endif

@@ -96,12 +96,14 @@ static int set_shape(struct npy *npy, const struct npy_header *header, struct di
     return 0;
 }
 
-/* The data must be all of the rest of the file: neither cut short nor followed by anything. */
+/* The data must be all of the rest of the file: neither cut short nor, unless it grows, followed by
+ * anything. */
 static int check_size(struct npy *npy, size_t rest, struct diag *diag)
 {
     size_t bytes;
     if (__builtin_mul_overflow(npy->rows, npy->columns, &npy->left) ||
-        __builtin_mul_overflow(npy->left, npy->item_size, &bytes) || bytes != rest)
+        __builtin_mul_overflow(npy->left, npy->item_size, &bytes) ||
+        (npy->growing ? bytes > rest : bytes != rest))
         return diag_set(diag,
                         "%s: the header says %zu x %zu items of %zu bytes, the file has %zu "
                         "bytes of data: it was cut short or changed; copy it again",
@@ -150,6 +152,7 @@ static int read_header(struct npy *npy, size_t file_size, struct diag *diag)
                         "%s: the .npy header cannot be understood; save it again with "
                         "np.save",
                         npy->path);
+    npy->growing = prefix + length == NPY_GROWING_HEADER;
     int r = set_type(npy, header.descr, diag);
     if (r == 0)
         r = set_shape(npy, &header, diag);

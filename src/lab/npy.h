@@ -4,7 +4,8 @@
  * Only what a table of samples needs: one or two dimensions, C order, little endian, float32 and
  * float64, integers and booleans, and <U strings for names. The header is parsed as the literal
  * that NumPy writes; nothing is evaluated and no pickle is ever opened. The size of the file must
- * be exactly what the header says, and is checked before anything is allocated.
+ * be exactly what the header says, and is checked before anything is allocated. Only a file that
+ * grows (npy_append.h) may have more: rows that its header does not count yet.
  *
  * Source: NEP 1 and numpy/lib/format.py.
  */
@@ -18,7 +19,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define NPY_MAX_STRING 1024 /* characters of one name */
+#define NPY_MAX_STRING 1024    /* characters of one name */
+#define NPY_GROWING_HEADER 256 /* bytes before the data of a file that grows; others have 128 */
 
 struct npy {
     char *path;
@@ -29,6 +31,7 @@ struct npy {
     size_t rows;
     size_t columns; /* 1 where there is one dimension */
     size_t left;    /* items not yet read */
+    bool growing;   /* made by npy_append.h: what follows the rows of the header is not read */
 };
 
 /* Opens a regular file and reads its header. Memory: npy_close(*ret_npy), which accepts NULL.

@@ -6,6 +6,8 @@
 
 #include "lab/recording.h"
 
+#include <stdio.h>
+
 /* What a column of a file is used for. */
 enum column_role { COLUMN_CHANNEL, COLUMN_LABEL, COLUMN_TIME, COLUMN_UNUSED };
 
@@ -46,6 +48,13 @@ int recording_load_npy(const char *path, const struct recording_options *options
                        struct recording **ret_recording, struct diag *diag);
 int recording_load_csv(const char *path, const struct recording_options *options,
                        struct recording **ret_recording, struct diag *diag);
+
+/* The header line of a CSV file, and its rows [first, end). */
+void recording_put_csv_header(FILE *stream, const struct recording *recording, bool label_column);
+void recording_put_csv_rows(FILE *stream, const struct recording *recording, size_t first,
+                            size_t end, bool label_column);
+/* Whether a path is written as CSV. */
+bool recording_is_csv_path(const char *path);
 
 /* "x.npy" -> "x.time.npy". The caller frees; NULL when memory is out. */
 char *recording_time_path(const char *path);

@@ -187,7 +187,8 @@ static int check_times_shape(const struct npy *npy, const struct recording *reco
                         "%s: a table of %zu x %zu; times are one column: "
                         "np.save(path, times.ravel())",
                         npy->path, npy->rows, npy->columns);
-    if (npy->rows != recording->rows)
+    /* Of two files that grow together the times are ahead. */
+    if (npy->growing ? npy->rows < recording->rows : npy->rows != recording->rows)
         return diag_set(diag,
                         "%s: %zu times for %zu rows: it belongs to another recording; move it away "
                         "to go without times",
@@ -217,10 +218,10 @@ static int read_times(struct npy *npy, struct recording *recording, struct diag 
     int r = check_times_shape(npy, recording, diag);
     if (r < 0)
         return r;
-    recording->time_ns = calloc(npy->rows, sizeof *recording->time_ns);
+    recording->time_ns = calloc(recording->rows, sizeof *recording->time_ns);
     if (!recording->time_ns)
         return diag_errno(diag, ENOMEM, "%s", npy->path);
-    for (size_t row = 0; r == 0 && row < npy->rows; row++) {
+    for (size_t row = 0; r == 0 && row < recording->rows; row++) {
         double seconds;
         r = npy_read_numbers(npy, 1, &seconds, diag);
         if (r == 0)

@@ -91,7 +91,7 @@ static void put_name(FILE *stream, const char *name)
     fputc('"', stream);
 }
 
-static void put_csv(FILE *stream, const struct recording *recording, bool label_column)
+void recording_put_csv_header(FILE *stream, const struct recording *recording, bool label_column)
 {
     if (recording->time_ns)
         fputs("time,", stream);
@@ -101,11 +101,15 @@ static void put_csv(FILE *stream, const struct recording *recording, bool label_
         put_name(stream, recording->names[i]);
     }
     fprintf(stream, "%s%s\n", label_column ? "," : "", label_column ? label_name : "");
+}
+
+void recording_put_csv_rows(FILE *stream, const struct recording *recording, size_t first,
+                            size_t end, bool label_column)
+{
     /* A hole is blank; but of nothing else the line would be empty, and at the end of a file no
-     * row.
-     */
+     * row. */
     bool alone = recording->channels == 1 && !recording->time_ns && !label_column;
-    for (size_t row = 0; row < recording->rows; row++) {
+    for (size_t row = first; row < end; row++) {
         const float *values = recording->values + row * recording->channels;
         if (recording->time_ns) { /* in whole microseconds */
             int64_t us = recording->time_ns[row] / 1000;
@@ -123,6 +127,12 @@ static void put_csv(FILE *stream, const struct recording *recording, bool label_
             fprintf(stream, ",%d", recording->label ? recording->label[row] : 0);
         fputc('\n', stream);
     }
+}
+
+static void put_csv(FILE *stream, const struct recording *recording, bool label_column)
+{
+    recording_put_csv_header(stream, recording, label_column);
+    recording_put_csv_rows(stream, recording, 0, recording->rows, label_column);
 }
 
 static int save_csv(const struct recording *recording, const char *path, bool label_column,
@@ -147,6 +157,11 @@ static bool ends_with(const char *text, const char *end)
     return length >= end_length && !strcmp(text + length - end_length, end);
 }
 
+bool recording_is_csv_path(const char *path)
+{
+    return !strcmp(path, "-") || ends_with(path, ".csv");
+}
+
 static int save_npy(const struct recording *recording, const char *path, bool label_column,
                     struct diag *diag)
 {
@@ -164,7 +179,7 @@ static int save_npy(const struct recording *recording, const char *path, bool la
 int recording_save(const struct recording *recording, const struct recording_output *output,
                    struct diag *diag)
 {
-    bool csv = !strcmp(output->path, "-") || ends_with(output->path, ".csv");
+    bool csv = recording_is_csv_path(output->path);
     int r = csv ? save_csv(recording, output->path, output->label_column, diag)
                 : save_npy(recording, output->path, output->label_column, diag);
     if (r == 0 && output->columns_path)

@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "base/json.h"
+#include "lab/npy.h"
 #include "lab/recording.h"
 
 #include <math.h>
@@ -186,7 +187,7 @@ static void replay_and_record(struct bench *bench, const char *how)
 {
     command_start(&bench->first, bench->directory,
                   "record --broker %s --robot arm1 --out got.npy --columns-out got-columns.npy "
-                  "--rows 300 --json",
+                  "--rows 300 --force --json",
                   bench->url);
     command_wait_for(&bench->first, bench->loop, "waiting for samples", LIMIT_MS);
     command_start(&bench->second, bench->directory,
@@ -309,6 +310,154 @@ static void test_interrupt_saves_the_recording(void **state)
     assert_int_equal(got->rows, 1);
     assert_int_equal(got->channels, 2);
     recording_free(got);
+}
+
+/* ---- recordings that are gone on with ---- */
+
+#define DAY_S 1764000000.0
+
+/* Rows that are 0.1 s apart, from a time on. */
+static void publish_rows(const struct bench *bench, struct peer *peer, double from_s, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "{\"time\":%.3f,\"values\":[%zu,%zu]}",
+                 from_s + 0.1 * (double)i, i, i % 4);
+        peer->ack_count = 0;
+        peer_publish(peer, "armwatch/robot/a/sample", text, 1);
+        wait_until(bench->loop, peer->ack_count > 0, LIMIT_MS);
+    }
+    peer->ack_count = 0;
+}
+
+static void start_recording(struct bench *bench, const char *more)
+{
+    command_deinit(&bench->first);
+    command_start(&bench->first, bench->directory,
+                  "record --broker %s --robot a --out got.npy --step-channel channel_1 %s",
+                  bench->url, more);
+    command_wait_for(&bench->first, bench->loop, "waiting for samples", LIMIT_MS);
+}
+
+static bool is_there(const struct bench *bench, const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", bench->directory, name);
+    return access(path, F_OK) == 0;
+}
+
+static size_t rows_there(const struct bench *bench)
+{
+    char path[256];
+    struct npy *npy;
+    snprintf(path, sizeof path, "%s/got.npy", bench->directory);
+    if (npy_open(path, &npy, NULL) < 0)
+        return 0;
+    size_t rows = npy->rows;
+    npy_close(npy);
+    return rows;
+}
+
+/* Killed at any moment, a recording has what came up to a few seconds before. */
+static void test_a_killed_recording_is_there(void **state)
+{
+    struct bench *bench = with_broker(state);
+    struct peer *peer = harness_online_peer(bench->harness, 0);
+    start_recording(bench, "");
+    publish_rows(bench, peer, DAY_S, 100);
+    wait_until(bench->loop, rows_there(bench) == 100, LIMIT_MS);
+    publish_rows(bench, peer, DAY_S + 10, 50); /* these are lost: they have come just now */
+    command_signal(&bench->first, SIGKILL);
+    expect_exit(&bench->first, bench->loop, -SIGKILL);
+    struct recording *got = load(bench, "got.npy", NULL);
+    assert_true(got->rows >= 100 && got->rows <= 150);
+    assert_true(got->values[2 * 99] == 99);
+    recording_free(got);
+    start_recording(bench, "--append --rows 30 --json");
+    publish_rows(bench, peer, DAY_S + 60, 30); /* the same session: it goes on in the file */
+    expect_exit(&bench->first, bench->loop, 0);
+    assert_false(is_there(bench, "got-002.npy"));
+    got = load(bench, "got.npy", NULL);
+    assert_true(got->rows >= 130);
+    size_t border = got->rows - 30;
+    assert_true(got->time_ns[border] - got->time_ns[border - 1] > INT64_C(40000000000));
+    expect_member(command_out(&bench->first), "rows", (double)got->rows);
+    recording_free(got);
+}
+
+static void test_a_recording_is_not_overwritten(void **state)
+{
+    struct bench *bench = with_broker(state);
+    struct peer *peer = harness_online_peer(bench->harness, 0);
+    start_recording(bench, "--rows 20");
+    publish_rows(bench, peer, DAY_S, 20);
+    expect_exit(&bench->first, bench->loop, 0);
+    command_deinit(&bench->first);
+    command_start(&bench->first, bench->directory, "record --broker %s --robot a --out got.npy",
+                  bench->url);
+    expect_exit(&bench->first, bench->loop, 1);
+    expect_in(command_err(&bench->first), "--append goes on with it");
+    start_recording(bench, "--append --rows 20");
+    publish_rows(bench, peer, DAY_S + 86400, 20);
+    expect_exit(&bench->first, bench->loop, 0);
+    assert_true(is_there(bench, "got-002.npy") && is_there(bench, "got-002.time.npy"));
+    start_recording(bench, "--force --rows 20");
+    assert_true(is_there(bench, "got-002.npy")); /* until there is something in its place */
+    publish_rows(bench, peer, DAY_S, 20);
+    expect_exit(&bench->first, bench->loop, 0);
+    assert_false(is_there(bench, "got-002.npy") || is_there(bench, "got-002.time.npy"));
+}
+
+/* A loss of the broker is a hole in the times, and a long pause another session. */
+static void test_recording_over_a_loss_and_a_pause(void **state)
+{
+    struct bench *bench = with_broker(state);
+    struct peer *peer = harness_online_peer(bench->harness, 0);
+    start_recording(bench, "--rows 90 --json");
+    publish_rows(bench, peer, DAY_S, 30);
+    wait_until(bench->loop, rows_there(bench) == 30, LIMIT_MS);
+    broker_kill(bench->harness->broker);
+    command_wait_for(&bench->first, bench->loop, "connection lost", LIMIT_MS);
+    wait_until(bench->loop, !mqtt_client_online(peer->client), LIMIT_MS);
+    broker_start(bench->harness->broker, NULL);
+    command_wait_for(&bench->first, bench->loop, "connected again", LIMIT_MS);
+    wait_until(bench->loop, mqtt_client_online(peer->client), LIMIT_MS);
+    publish_rows(bench, peer, DAY_S + 20, 30);
+    publish_rows(bench, peer, DAY_S + 3600, 30);
+    expect_exit(&bench->first, bench->loop, 0);
+    const char *out = command_out(&bench->first);
+    expect_member(out, "broker_losses", 1);
+    expect_member(out, "gaps", 1);
+    expect_in(out, "\"sessions\":2");
+    expect_in(out, "\"cycles\":23"); /* seven in 30 rows, and at each of the two borders */
+    expect_in(out, "\"judgement\":\"too_little\"");
+    expect_in(out, "--append --duration 8h");
+    struct recording *got = load(bench, "got.npy", NULL), *next = load(bench, "got-002.npy", NULL);
+    assert_int_equal(got->rows, 60);
+    assert_int_equal(next->rows, 30);
+    assert_true(got->time_ns[30] - got->time_ns[29] > INT64_C(16000000000));
+    recording_free(got);
+    recording_free(next);
+}
+
+static void test_csv_is_gone_on_with(void **state)
+{
+    struct bench *bench = with_broker(state);
+    struct peer *peer = harness_online_peer(bench->harness, 0);
+    static const char *const ways[] = {"--rows 20", "--append --rows 20", "--resume --rows 20"};
+    for (int i = 0; i < 3; i++) {
+        command_deinit(&bench->first);
+        command_start(&bench->first, bench->directory,
+                      "record --broker %s --robot a --out got.csv %s", bench->url, ways[i]);
+        command_wait_for(&bench->first, bench->loop, "waiting for samples", LIMIT_MS);
+        publish_rows(bench, peer, DAY_S + (i < 2 ? 60 * i : 86400), 20);
+        expect_exit(&bench->first, bench->loop, 0);
+    }
+    struct recording *got = load(bench, "got.csv", NULL), *next = load(bench, "got-002.csv", NULL);
+    assert_int_equal(got->rows, 40);
+    assert_int_equal(next->rows, 20);
+    recording_free(got);
+    recording_free(next);
 }
 
 static void test_lost_connection_is_said(void **state)
@@ -580,6 +729,10 @@ int main(void)
         TEST(record_counts_what_it_refuses),
         TEST(record_refuses_two_robots),
         TEST(interrupt_saves_the_recording),
+        TEST(a_killed_recording_is_there),
+        TEST(a_recording_is_not_overwritten),
+        TEST(recording_over_a_loss_and_a_pause),
+        TEST(csv_is_gone_on_with),
         TEST(lost_connection_is_said),
         TEST(ctl_is_answered),
         TEST(ctl_passes_arguments_and_errors),
