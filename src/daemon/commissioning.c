@@ -287,6 +287,8 @@ void commissioning_disarm(struct commissioning_record *record, const struct mode
 void commissioning_thresholds(const struct commissioning_record *record, double *ret_thresholds)
 {
     for (size_t d = 0; d < record->detectors; d++)
-        ret_thresholds[d] = calibration_threshold(&record->calibration[d],
-                                                  record->per_day / (double)record->detectors);
+        ret_thresholds[d] = record->mode == COMMISSIONING_ARMED
+                                ? calibration_threshold(&record->calibration[d],
+                                                        record->per_day / (double)record->detectors)
+                                : (double)INFINITY;
 }

@@ -125,7 +125,8 @@ int commissioning_arm(struct commissioning_record *record, const struct model *m
                       double false_alarms_per_day, struct diag *diag);
 /* Back to the model's own calibration, or to learning where it has none. What was learnt stays. */
 void commissioning_disarm(struct commissioning_record *record, const struct model *model);
-/* Of one that is armed: ret_thresholds [record->detectors]. */
+/* Of one that is armed; INFINITY of one that learns, whose model's own ones are what is not
+ * trusted: an episode that they have opened clears. ret_thresholds [record->detectors]. */
 void commissioning_thresholds(const struct commissioning_record *record, double *ret_thresholds);
 
 /* For one that was restored: fits it if it is armed. Errors: as commissioning_arm. */

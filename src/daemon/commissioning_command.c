@@ -47,6 +47,12 @@ static const char *check_budget(const struct context *context, double per_day)
     bool force = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(context->arguments, "force"));
     if (progress.supported_per_day <= per_day || force)
         return NULL;
+    if (progress.hours <= 0) {
+        diag_set(context->diag,
+                 "%.4g false alarms a day need %.4g h of healthy movement, nothing was learnt yet",
+                 per_day, calibration_hours_for_rate(per_day));
+        return "not_supported";
+    }
     diag_set(context->diag,
              "%.4g false alarms a day need %.4g h of healthy movement, %.4g h in %zu session%s are "
              "there and support %.4g a day: wait, or name a budget that is supported, or force it",

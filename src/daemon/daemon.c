@@ -127,8 +127,7 @@ static void on_result(void *user, const struct scorer_result *result)
         robot->alert_epoch = result->epoch;
         alert_restart(&robot->alert);
     }
-    enum alert_transition transition =
-        alert_push(&robot->alert, &result->score, muted || commissioning_learns(robot));
+    enum alert_transition transition = alert_push(&robot->alert, &result->score, muted);
     if (!robot->suspended)
         commissioning_push(&daemon->fleet.commissioning, robot, &result->score);
     stability_push_score(&robot->stability, &result->score);

@@ -112,7 +112,7 @@ void fleet_thresholds(const struct fleet *fleet, const char *robot, const struct
 {
     const struct commissioning_record *record =
         commissioning_find(&fleet->commissioning, robot, model->sha256);
-    if (is_armed(record) && record->detectors == model->detectors) {
+    if (record && record->mode != COMMISSIONING_IDLE && record->detectors == model->detectors) {
         commissioning_thresholds(record, ret_thresholds);
         return;
     }

@@ -54,7 +54,7 @@ struct robot *fleet_add(struct fleet *fleet, const char *name, struct diag *diag
 /* Posts a scoring set if robots were added since the last one. Before scorer_push, and once at the
  * start. */
 void fleet_post_if_dirty(struct fleet *fleet);
-/* Thresholds of a robot with a model: those that were learnt and armed, or else of the model's own
+/* Thresholds of a robot with a model: those of its commissioning, or else of the model's own
  * calibration under the budget in force: ret_thresholds [MODEL_DETECTORS_MAX]. */
 void fleet_thresholds(const struct fleet *fleet, const char *robot, const struct model *model,
                       double *ret_thresholds);

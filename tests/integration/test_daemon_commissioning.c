@@ -190,6 +190,29 @@ static void test_nothing_is_raised_before(void **state)
     cell_stop(cell);
 }
 
+/* The cell of a model that was made elsewhere: an alarm from the first window on, which must not
+ * keep it from learning that this is how it moves here. */
+static void test_an_alarm_that_is_the_cell_itself(void **state)
+{
+    struct cell *cell = *state;
+    struct cell_robot robot;
+    cell_robot_init(&robot, "kuka1", TOY_ARM_CHANNELS, 902);
+    cell_configure(cell, "alerts.reassert_s", "3600");
+    cell_configure(cell, "alerts.false_alarms_per_day", "3000");
+    cell_start(cell);
+    cell_run(cell, &robot, 20, GROSS);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "raised") == 1, 3000);
+    cJSON_Delete(cell_command(cell, "\"command\":\"commission\",\"robot\":\"kuka1\""));
+    cell_run(cell, &robot, 700, GROSS);
+    cell_wait(cell, cell_count_alerts(cell, ALERT, "cleared") == 1, 3000);
+    cell_run(cell, &robot, 600, GROSS);
+    cJSON_Delete(cell_command(cell, "\"command\":\"arm\",\"robot\":\"kuka1\""));
+    cell_run(cell, &robot, 100, GROSS);
+    cell_wait(cell, cell_last_says(cell, STATE, "state", "ok"), 3000);
+    assert_int_equal(cell_count_alerts(cell, ALERT, "raised"), 1);
+    cell_stop(cell);
+}
+
 /* An operator who forgets is told. */
 static void test_it_says_when_it_is_ready(void **state)
 {
@@ -223,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CELL_TEST(test_commissioned_and_armed),
         CELL_TEST(test_nothing_is_raised_before),
+        CELL_TEST(test_an_alarm_that_is_the_cell_itself),
         CELL_TEST(test_it_says_when_it_is_ready),
     };
     return cmocka_run_group_tests(tests, cell_group_setup, cell_group_teardown);

@@ -473,6 +473,7 @@ static void test_commissioning(void **state)
     command("{\"id\":\"2\",\"command\":\"commission\",\"robot\":\"kuka1\"}");
     expect_ok("2", "commission");
     assert_true(commissioning_learns(robot));
+    assert_true(isinf(robot->alert.trigger[0].threshold)); /* whatever its model says */
     command("{\"id\":\"3\",\"command\":\"arm\",\"robot\":\"kuka1\",\"force\":true}");
     expect_error("not_supported"); /* nothing at all */
     teach(robot);
