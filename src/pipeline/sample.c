@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/name_table.h"
 #include "pipeline/sample_time.h"
 
 #include <assert.h>
@@ -18,9 +19,8 @@
 
 struct sample_decoder {
     size_t channels;
-    char **names;      /* [channels] */
-    uint32_t *slots;   /* [slot_count] channel + 1, 0 = free; open addressing */
-    size_t slot_count; /* a power of two, at least twice the channels */
+    char **names; /* [channels] */
+    struct name_table *table;
     enum sample_time_unit time_unit;
     const struct conditions *gate;       /* borrowed; NULL: none */
     size_t gate_channel[CONDITIONS_MAX]; /* of each condition; `channels`: it is none */
@@ -50,24 +50,6 @@ const char *sample_refusal_name(enum sample_refusal refusal)
     return refusal_names[refusal];
 }
 
-/* FNV-1a. */
-static size_t hash_name(const char *name)
-{
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211);
-    return (size_t)hash;
-}
-
-/* The slot of a name, or the free slot where it would go. */
-static uint32_t *find_slot(const struct sample_decoder *decoder, const char *name)
-{
-    size_t at = hash_name(name) & (decoder->slot_count - 1);
-    while (decoder->slots[at] && strcmp(decoder->names[decoder->slots[at] - 1], name) != 0)
-        at = (at + 1) & (decoder->slot_count - 1);
-    return &decoder->slots[at];
-}
-
 struct sample_decoder *sample_decoder_new(const char *const *names, size_t channels,
                                           enum sample_time_unit time_unit)
 {
@@ -75,20 +57,16 @@ struct sample_decoder *sample_decoder_new(const char *const *names, size_t chann
     if (!decoder)
         return NULL;
     decoder->time_unit = time_unit;
-    decoder->slot_count = 16;
-    while (decoder->slot_count < 2 * channels)
-        decoder->slot_count *= 2;
-    decoder->names = calloc(channels, sizeof *decoder->names);
-    decoder->slots = calloc(decoder->slot_count, sizeof *decoder->slots);
-    bool ok = decoder->names && decoder->slots;
+    decoder->names = calloc(channels + 1, sizeof *decoder->names);
+    bool ok = decoder->names;
     for (size_t i = 0; ok && i < channels; i++) {
         decoder->names[i] = strdup(names[i]);
         ok = decoder->names[i] != NULL;
         decoder->channels += ok;
-        if (ok)
-            *find_slot(decoder, names[i]) = (uint32_t)i + 1;
     }
-    if (!ok) {
+    if (ok)
+        decoder->table = name_table_new((const char *const *)decoder->names, channels);
+    if (!decoder->table) {
         sample_decoder_free(decoder);
         return NULL;
     }
@@ -99,10 +77,10 @@ void sample_decoder_free(struct sample_decoder *decoder)
 {
     if (!decoder)
         return;
+    name_table_free(decoder->table);
     for (size_t i = 0; i < decoder->channels; i++)
         free(decoder->names[i]);
     free(decoder->names);
-    free(decoder->slots);
     free(decoder);
 }
 
@@ -115,8 +93,8 @@ void sample_decoder_set_gate(struct sample_decoder *decoder, const struct condit
 {
     decoder->gate = gate;
     for (size_t i = 0; gate && i < gate->count; i++) {
-        uint32_t slot = *find_slot(decoder, gate->item[i].name);
-        decoder->gate_channel[i] = slot ? slot - 1 : decoder->channels;
+        size_t channel = name_table_find(decoder->table, gate->item[i].name);
+        decoder->gate_channel[i] = channel == NAME_TABLE_NONE ? decoder->channels : channel;
     }
 }
 
@@ -195,10 +173,10 @@ static enum sample_refusal read_channels(const struct sample_decoder *decoder, c
     const cJSON *item;
     cJSON_ArrayForEach(item, object)
     {
-        uint32_t slot = *find_slot(decoder, item->string);
-        if (!slot)
+        size_t channel = name_table_find(decoder->table, item->string);
+        if (channel == NAME_TABLE_NONE)
             continue;
-        enum sample_refusal r = store_value(item, item->string, &values[slot - 1], diag);
+        enum sample_refusal r = store_value(item, item->string, &values[channel], diag);
         if (r)
             return r;
         found++;
@@ -215,82 +193,14 @@ static enum sample_refusal read_channels(const struct sample_decoder *decoder, c
     return SAMPLE_MISSING_CHANNEL;
 }
 
-static const struct time_unit {
-    const char *name, *words;
-    double ns;
-} time_units[SAMPLE_TIME_UNITS] = {[SAMPLE_TIME_S] = {"s", "seconds", 1e9},
-                                   [SAMPLE_TIME_MS] = {"ms", "milliseconds", 1e6},
-                                   [SAMPLE_TIME_US] = {"us", "microseconds", 1e3},
-                                   [SAMPLE_TIME_NS] = {"ns", "nanoseconds", 1}};
-
-enum sample_time_unit sample_time_unit(const char *name)
-{
-    int unit = SAMPLE_TIME_S;
-    while (unit < SAMPLE_TIME_NS && strcmp(time_units[unit].name, name) != 0)
-        unit++;
-    return (enum sample_time_unit)unit;
-}
-
-/* The unit in which a number is a date of this century; NULL if there is none. */
-static const struct time_unit *find_dated_unit(double value)
-{
-    for (size_t i = 0; i < SAMPLE_TIME_UNITS; i++) {
-        double seconds = value * time_units[i].ns / 1e9;
-        if (seconds >= 9.8e8 && seconds < 4.2e9)
-            return &time_units[i];
-    }
-    return NULL;
-}
-
-/* A time in another unit than the configured one would be a jump of centuries: it is refused in
- * those words. Other numbers are accepted, because some sources count from their own start. */
-static bool read_numeric_time(double value, enum sample_time_unit time_unit, int64_t *ret_time_ns,
-                              struct diag *diag)
-{
-    const struct time_unit *unit = &time_units[time_unit];
-    const struct time_unit *dated = find_dated_unit(value);
-    if (dated && dated != unit) {
-        diag_set(diag, "time %.*f must be %s: set input.time_unit to \"%s\" (it is \"%s\")",
-                 value == floor(value) ? 0 : 3, value, dated->words, dated->name, unit->name);
-        return false;
-    }
-    if (value < 0 || value * unit->ns > 9e18) {
-        diag_set(diag, "time %.17g is out of range for time_unit %s", value, unit->name);
-        return false;
-    }
-    double whole = floor(value * unit->ns / 1e9);
-    double rest_ns = value * unit->ns - whole * 1e9;
-    *ret_time_ns = time_unit == SAMPLE_TIME_NS ? (int64_t)value
-                                               : (int64_t)whole * CLOCK_NS_PER_S + llround(rest_ns);
-    return true;
-}
-
-static enum sample_refusal read_time(const cJSON *item, enum sample_time_unit unit,
-                                     struct sample *sample, struct diag *diag)
-{
-    if (cJSON_IsString(item)) {
-        if (!clock_parse_rfc3339(item->valuestring, strlen(item->valuestring), &sample->time_ns)) {
-            diag_set(diag, "time \"%.40s\" is not RFC 3339 with an offset or Z", item->valuestring);
-            return SAMPLE_BAD_TIME;
-        }
-    } else if (!cJSON_IsNumber(item)) {
-        diag_set(diag, "time is %s, must be RFC 3339 or a number", json_type_name(item));
-        return SAMPLE_BAD_TIME;
-    } else if (!read_numeric_time(item->valuedouble, unit, &sample->time_ns, diag)) {
-        return SAMPLE_BAD_TIME;
-    }
-    sample->has_time = true;
-    return SAMPLE_ACCEPTED;
-}
-
 static enum sample_refusal read_header(const struct sample_decoder *decoder, const cJSON *object,
                                        struct sample *sample, struct diag *diag)
 {
     const cJSON *time = cJSON_GetObjectItemCaseSensitive(object, "time");
     if (time) {
-        enum sample_refusal r = read_time(time, decoder->time_unit, sample, diag);
-        if (r)
-            return r;
+        if (!sample_time_read(time, decoder->time_unit, &sample->time_ns, diag))
+            return SAMPLE_BAD_TIME;
+        sample->has_time = true;
     }
     int64_t seq = -1;
     if (json_get_integer(object, "seq", false, 0, (int64_t)JSON_MAX_INTEGER, &seq, diag) < 0)
@@ -440,7 +350,8 @@ bool sample_unknown_channel(const struct sample_decoder *decoder, const void *pa
     channels = cJSON_IsObject(channels) ? channels : NULL; /* in an array there are no names */
     cJSON_ArrayForEach(item, channels)
     {
-        if (*find_slot(decoder, item->string) || is_signal(decoder, item->string))
+        if (name_table_find(decoder->table, item->string) != NAME_TABLE_NONE ||
+            is_signal(decoder, item->string))
             continue;
         size_t length = strnlen(item->string, name_size - 1);
         memcpy(ret_name, item->string, length);
@@ -465,14 +376,4 @@ size_t sample_format_binary(const struct sample *sample, const float *values, si
         write_le(ret_bytes + SAMPLE_BINARY_HEADER + 4 * i, 4, bits);
     }
     return SAMPLE_BINARY_HEADER + 4 * channels;
-}
-
-bool sample_time_read(const cJSON *item, enum sample_time_unit unit, int64_t *ret_time_ns,
-                      struct diag *diag)
-{
-    struct sample sample;
-    if (read_time(item, unit, &sample, diag))
-        return false;
-    *ret_time_ns = sample.time_ns;
-    return true;
 }

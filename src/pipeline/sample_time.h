@@ -10,5 +10,7 @@
 /* False with the reason in diag: it is no time, or a date in another unit. */
 bool sample_time_read(const cJSON *item, enum sample_time_unit unit, int64_t *ret_time_ns,
                       struct diag *diag);
+bool sample_time_of_number(double value, enum sample_time_unit unit, int64_t *ret_time_ns,
+                           struct diag *diag);
 
 #endif

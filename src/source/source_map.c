@@ -180,7 +180,7 @@ static int read_source(const cJSON *object, struct source *source, struct diag *
                                         "value",   "values", "tags",  "time", "time_unit",
                                         "quality", "good",   NULL};
     static const char *const formats[] = {"json", "sparkplug", NULL};
-    static const char *const units[] = {"s", "ms", "ns", NULL};
+    static const char *const units[] = {"s", "ms", "us", "ns", NULL}; /* sample_time_unit */
     const char *topic = NULL;
     bool in_topic = false;
     int format = 0, unit = 0;

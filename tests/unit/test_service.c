@@ -13,6 +13,7 @@
 #define STATUS "armwatch/service/cell7/status"
 
 static struct plant plant;
+static const struct assembly no_assembly;
 static struct silence silence;
 static struct saved_state saved;
 static struct service service;
@@ -33,6 +34,7 @@ static int setup(void **state)
     service = (struct service){.config = plant.config,
                                .fleet = &plant.fleet,
                                .intake = &plant.intake,
+                               .assembly = &no_assembly,
                                .publisher = &plant.publisher,
                                .control = &plant.control,
                                .saved = &saved,

@@ -113,7 +113,7 @@ static void test_wrong_maps(void **state)
          "go together"},
         {"{\"sources\":[{\"topic\":\"{robot}\",\"values\":\"\",\"good\":[1]}]}", "go together"},
         {"{\"sources\":[{\"topic\":\"{robot}\",\"values\":\"\",\"time_unit\":\"min\"}]}",
-         "time_unit: \"min\", must be one of s, ms, ns"},
+         "time_unit: \"min\", must be one of s, ms, us, ns"},
         {"{\"sources\":[{\"topic\":\"{robot}\",\"format\":\"xml\"}]}", "format: \"xml\", must be"},
         {"{\"sources\":[{\"topic\":\"{robot}\",\"format\":\"sparkplug\",\"value\":\"/v\"}]}",
          "Sparkplug payload names its tags itself"},
@@ -300,7 +300,7 @@ static void test_telegraf(void **state)
     expect_refusal(source, "telegraf/host/kuka",
                    "{\"fields\":{\"A1\":1},\"tags\":{\"robot\":\"kuka1\"},\"timestamp\":"
                    "1763917200123}",
-                   SOURCE_BAD_TIME, "is in ms, time_unit is s");
+                   SOURCE_BAD_TIME, "must be milliseconds: set time_unit to");
 }
 
 /* A list of names and values, as industrial gateways send it. */
