@@ -77,8 +77,13 @@ static void send_row(struct plant_arm *arm)
 /* The daemon has taken all rows, and nothing more of them comes back from its scorer. */
 static bool is_digested(struct plant_arm *arm)
 {
-    bool taken = cell_counter(arm->cell, arm->name, "received") == (double)arm->seq;
-    double scored = cell_counter(arm->cell, arm->name, "scored"), before = arm->scored;
+    char body[120];
+    snprintf(body, sizeof body, "\"command\":\"status\",\"robot\":\"%s\"", arm->name);
+    cJSON *reply = cell_command(arm->cell, body);
+    const cJSON *list = json_at(reply, "robot_states"), *robot = list ? list->child : NULL;
+    double scored = robot ? json_number(robot, "counters.scored") : -1, before = arm->scored;
+    bool taken = robot && json_number(robot, "counters.received") == (double)arm->seq;
+    cJSON_Delete(reply);
     arm->scored = scored;
     return taken && scored == before;
 }
