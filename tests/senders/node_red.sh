@@ -20,7 +20,7 @@ if [ ! -f "$directory/node_modules/node-red/red.js" ]; then
     mkdir -p "$directory.new"
     timeout 900 npm install --prefix "$directory.new" --no-audit --no-fund --no-save --ignore-scripts \
         --loglevel=error node-red@4 >"$directory.log" 2>&1 </dev/null ||
-        skip "npm cannot install node-red here: $(grep -v '^$' "$directory.log" | tail -n 1)"
+        skip "npm cannot install node-red here: $(grep -v -m 1 '^$\|warn' "$directory.log")"
     rm -rf "$directory"
     mv "$directory.new" "$directory"
 fi
