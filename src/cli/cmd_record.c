@@ -274,7 +274,7 @@ static void warn_of_silence(struct recorder *recorder, int64_t now_ns)
 
 static double seconds_left(const struct recorder *recorder, double elapsed_s)
 {
-    double left_s = INFINITY;
+    double left_s = (double)INFINITY;
     if (recorder->duration_ns > 0)
         left_s = (double)recorder->duration_ns / 1e9 - elapsed_s;
     if (recorder->rows_wanted > 0 && recorder->stats.period_s > 0)

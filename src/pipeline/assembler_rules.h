@@ -17,7 +17,7 @@
 #define ASSEMBLER_WORDS_MAX 256
 #define ASSEMBLER_NAME_MAX 256 /* bytes of a tag's or channel's name */
 #define ASSEMBLER_MODE "mode"  /* the channel that is a sample's mode */
-#define ASSEMBLER_HOLD INFINITY
+#define ASSEMBLER_HOLD ((double)INFINITY)
 
 /* What a word stands for: a number, or, of the mode, another word. */
 struct assembler_word {

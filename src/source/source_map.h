@@ -31,7 +31,7 @@ struct source {
     char *values;   /* an object of tags by their names; `value` is a place in each then */
     char *time;     /* of the source; looked for in the tag, the element, the message */
     char *quality;  /* looked for likewise */
-    cJSON *good;    /* array: the qualities of values that count */
+    cJSON *good;    /* array: the qualities of values that count; null: none is given */
     enum sample_time_unit time_unit;
     struct source_place {
         char *tag, *place;

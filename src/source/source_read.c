@@ -65,7 +65,7 @@ static bool is_good(const struct source *source, const cJSON *quality)
     const cJSON *item;
     cJSON_ArrayForEach(item, source->good)
     {
-        if (quality && cJSON_Compare(item, quality, true))
+        if (quality ? cJSON_Compare(item, quality, true) : cJSON_IsNull(item))
             return true;
     }
     return false;
@@ -260,12 +260,15 @@ enum source_refusal source_read(const struct source *source, const struct source
                                 void *user, struct diag *diag)
 {
     struct diag why = DIAG_INIT;
-    if (message->size == 0 || message->size > SOURCE_PAYLOAD_MAX) {
+    bool bare = source->topic_tag && !source->value;
+    if ((message->size == 0 && !bare) || message->size > SOURCE_PAYLOAD_MAX) {
         diag_set(diag, "%zu bytes, must be 1 to %d", message->size, SOURCE_PAYLOAD_MAX);
         return message->size == 0 ? SOURCE_EMPTY : SOURCE_TOO_LARGE;
     }
-    cJSON *document = json_parse(message->payload, message->size, &why);
-    if (!document && source->topic_tag && !source->value)
+    /* Nothing at all is how a bare value is said not to be known. */
+    cJSON *document =
+        message->size == 0 ? cJSON_CreateNull() : json_parse(message->payload, message->size, &why);
+    if (!document && bare)
         document = read_bare(message);
     if (!document) {
         diag_set(diag, "%s", why.text);

@@ -41,6 +41,13 @@ static struct {
 int __wrap_fleet_reload(struct fleet *fleet, const struct swap_request *request);
 int __wrap_fleet_rollback(struct fleet *fleet, const struct swap_request *request);
 void __wrap_publisher_reply(struct publisher *publisher, const struct publisher_reply *reply);
+void __wrap_scorer_post(struct scorer *scorer, struct scoring_set *set);
+
+/* There is none. */
+void __wrap_scorer_post(struct scorer *scorer, struct scoring_set *set)
+{
+    scoring_set_free(set);
+}
 
 static void end_swap(const char *message)
 {

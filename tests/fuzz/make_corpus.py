@@ -148,6 +148,10 @@ CONTROLS = {
               '{"command":"status","id":"a"}\n{"command":"reload","id":"b"}\n!\n{"command":"status","id":"a"}',
     "reload-fails": '{"command":"reload","model":"two","id":"x"}\n!two: no such file\n{"command":"reload","model":"atonce"}\n'
                     '{"command":"reload","model":"nomem"}\n{"command":"reload","model":"nodata"}',
+    "commissioning": '{"command":"arm","robot":"kuka1"}\n{"command":"commission","robot":"kuka1","id":"1"}\n'
+                     '{"command":"arm","robot":"kuka1","force":true}\n{"command":"arm","robot":"kuka1","false_alarms_per_day":1e5}\n'
+                     '{"command":"commission","robot":"kuka2","model":"two","id":"2"}\n!\n{"command":"disarm","robot":"kuka2"}\n'
+                     '{"command":"status"}\n{"command":"commission"}\n{"command":"commission","robot":7,"model":"two"}',
     "rollback": '{"command":"rollback","robot":"kuka2","id":"r"}\n!',
     "addresses": 'x\treply/here\tc0rrelation\t{"command":"status","id":"1"}\n\tno/+/wildcards\t{"command":"status"}\n'
                  '{"command":"status","reply_to":"reply/there"}\n{"command":"status","reply_to":7}',
@@ -239,7 +243,9 @@ def names(texts, width):
     return b"".join(text.ljust(width, "\0").encode("utf-32-le") for text in texts)
 
 
+GROWING = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1, 2), }".ljust(245) + b"\n"
 NPYS = {
+    "growing": b"\x93NUMPY\x01\x00" + struct.pack("<H", len(GROWING)) + GROWING + struct.pack("<3d", 1, 2, 3),
     "float64": npy("<f8", (3, 2), struct.pack("<6d", 1, 2, 3, 4, 5, 6)),
     "float32": npy("<f4", (2, 3), struct.pack("<6f", 1, 2, 3, 4, 5, 6), version=2),
     "nan": npy("<f8", (2, 1), struct.pack("<2d", 1, math.nan)),

@@ -223,13 +223,24 @@ static void test_bare_values(void **state)
     expect(BARE, "k/a", "AUT", "k.a='AUT'");
     expect(BARE, "k/a", "007", "k.a='007'");
     expect(BARE, "k/a", "NaN\r\n", "k.a='NaN'");
-    expect_refusal(BARE, "k/a", "", SOURCE_EMPTY, "0 bytes");
+    expect(BARE, "k/a", "", "k.a=null");
     expect_refusal(BARE, "k/a", "{\"v\":1}", SOURCE_NO_VALUE, "is an object, must be a value");
     expect_refusal(BARE, "k/a", "[1]", SOURCE_NO_VALUE, "is an array");
     expect_refusal(BARE, "k/a", "{\"v\":", SOURCE_MALFORMED, "JSON");
     expect_refusal(BARE, "k/a", "a\tb", SOURCE_MALFORMED, "JSON");
     expect_refusal(BARE, "k/a", "\xff\xfe", SOURCE_MALFORMED, "");
     expect_refusal(BARE, "k 1/a", "1", SOURCE_NO_ROBOT, "no robot is named");
+}
+
+static void test_no_quality_may_be_good(void **state)
+{
+    static const char source[] = "{\"topic\":\"ua/{robot}\",\"values\":\"\",\"value\":\"/Value\","
+                                 "\"quality\":\"/Status\",\"good\":[null,{\"Code\":0}]}";
+    expect(source, "ua/k",
+           "{\"a\":{\"Value\":1},\"b\":{\"Value\":2,\"Status\":{\"Code\":0}},\"c\":{\"Value\":3,"
+           "\"Status\":{\"Code\":2147483648}}}",
+           "k.a=1 k.b=2 k.c=null");
+    expect_refusal(source, "ua/k", "", SOURCE_EMPTY, "0 bytes");
 }
 
 static void test_sizes(void **state)
@@ -417,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_wrong_maps),
         cmocka_unit_test_setup_teardown(test_map_from_a_file, fixture_setup, fixture_teardown),
         cmocka_unit_test(test_bare_values),
+        cmocka_unit_test(test_no_quality_may_be_good),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_a_value_at_a_place),
         cmocka_unit_test(test_values_in_elements),

@@ -156,6 +156,9 @@ static const struct example {
      "{\"temperature\":{\"SourceTimestamp\":\"2024-07-29T15:02:17.1858435Z\",\"Value\":4558},"
      "\"Tag 10\":{\"SourceTimestamp\":\"2024-07-29T15:02:17.1858869Z\",\"Value\":4558}}",
      "thermostat.temperature=4558@1722265337185 thermostat.Tag 10=4558@1722265337185", SOURCE_READ},
+    {"opcua-datavalue.json", "azure-iot-operations/data/thermostat",
+     "{\"a\":{\"Value\":1,\"Status\":2147483648},\"b\":{\"Value\":2,\"Status\":{\"Code\":0}}}",
+     "thermostat.a=null thermostat.b=2", SOURCE_READ},
     {"opcua-bridge.json", "opcua/kuka1/axis1/torque",
      "{\"value\":62.4,\"timestamp\":\"2026-11-23T17:00:00.5Z\",\"quality\":\"good\"}",
      "kuka1.axis1/torque=62.4@1795453200500", SOURCE_READ},
@@ -260,9 +263,12 @@ static void test_no_file_is_forgotten(void **state)
 
 /* ---- as far as a sample */
 
+static const struct conditions no_gate;
+
 static void begin_assembler(const struct source_map *map, const char *const *names, size_t channels)
 {
-    struct assembler_layout *layout = assembler_layout_new(&map->rules, names, channels, 0.1);
+    struct assembler_layout *layout =
+        assembler_layout_new(&map->rules, &no_gate, names, channels, 0.1);
     assert_non_null(layout);
     assembler = assembler_new(layout);
     assert_non_null(assembler);
@@ -317,7 +323,7 @@ static void test_kuka_opc_ua(void **state)
     feed(map, "kuka/kuka1", key_frame);
     assert_int_equal(refused, SOURCE_READ);
     assert_true(assembler_due(assembler, INT64_C(1795453200140) * CLOCK_NS_PER_MS));
-    if (assembler_sample(assembler, &sample, values, &diag))
+    if (assembler_sample(assembler, &no_gate, &sample, values, &diag))
         fail_msg("%s", diag.text);
     assert_string_equal(sample.mode, "auto");
     for (size_t c = 0; c < 24; c++)
@@ -326,7 +332,7 @@ static void test_kuka_opc_ua(void **state)
     assert_float_equal(values[25], 2, 1e-6);
     feed(map, "kuka/kuka1", delta_frame);
     assert_true(assembler_due(assembler, INT64_C(1795453200240) * CLOCK_NS_PER_MS));
-    if (assembler_sample(assembler, &sample, values, &diag))
+    if (assembler_sample(assembler, &no_gate, &sample, values, &diag))
         fail_msg("%s", diag.text);
     assert_string_equal(sample.mode, "t1");
     assert_float_equal(values[1], 12.5, 1e-6);
@@ -373,7 +379,7 @@ static void test_channels_of_road(void **state)
     if (assembler_absent(assembler, &first) != 0)
         fail_msg("nothing brings %s", first);
     assert_true(assembler_due(assembler, INT64_C(1795453200600) * CLOCK_NS_PER_MS));
-    if (assembler_sample(assembler, &sample, values, &diag))
+    if (assembler_sample(assembler, &no_gate, &sample, values, &diag))
         fail_msg("%s", diag.text);
     assert_int_equal(sample.time_ns, INT64_C(1795453200500) * CLOCK_NS_PER_MS);
     assert_float_equal(values[0], 3, 1e-6);
