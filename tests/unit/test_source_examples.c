@@ -221,7 +221,7 @@ static void test_types_of_node_red(void **state)
         {"false", "kuka1.x=bool 0", SOURCE_READ},
         {"word", "kuka1.x='AUT'", SOURCE_READ},
         {"text", "kuka1.x='12,5'", SOURCE_READ},
-        {"nothing", "", SOURCE_EMPTY},
+        {"nothing", "kuka1.x=null", SOURCE_READ},
         {"object", "", SOURCE_NO_VALUE},
         {"array", "", SOURCE_NO_VALUE},
         {"date", "kuka1.x='2026-01-01T00:00:00.123Z'", SOURCE_READ},
