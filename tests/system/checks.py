@@ -37,12 +37,15 @@ def online(since, instance="cell7"):
 
 
 def running():
-    """The plain unit as it is shipped, online; its process."""
+    """The plain unit as it is shipped, online, with no open episode of an earlier check; its process."""
     cell.drop_in("")
     cell.configure()
     set_credentials("armwatch", password("armwatch"))
+    cell.systemctl("stop")
+    for path in STATE.glob("outbox.db*"):
+        path.unlink()
     began = time.monotonic()
-    cell.systemctl("restart")
+    cell.systemctl("start")
     wait(lambda: online(began), 10, "status online")
     return cell.pid()
 
@@ -292,11 +295,6 @@ def check_oom():
     return f"a new process after {took:.1f} s"
 
 
-def journal_of_alerts():
-    """Whether alerts are kept on disk: a database in the state directory."""
-    return any(path.is_file() and path.read_bytes()[:15] == b"SQLite format 3" for path in STATE.rglob("*"))
-
-
 @check("killed in the middle of an episode: back within 3 s, the last will was sent")
 def check_kill():
     pid = running()
@@ -315,8 +313,6 @@ def check_kill():
 @check("killed in the middle of an episode: it goes on with the same alert_id")
 def check_same_episode():
     pid = running()
-    if not journal_of_alerts():
-        raise Skipped("this version keeps no alerts on disk")
     began = time.monotonic()
     with Robot(schedule=LONG_SLOW):
         wait(lambda: consumer.alerts("kuka1", began), 30, "an alert")
