@@ -5,16 +5,24 @@ source src/run/common.sh
 
 kinds=()
 suites=()
+faults=false
 for argument in "$@"; do
     case $argument in
     address | thread | valgrind) kinds+=("$argument") ;;
     unit | integration) suites+=(--suite "$argument") ;;
-    *) usage_error "sanitize: \"$argument\" is neither address, thread, valgrind, unit nor integration" ;;
+    faults) faults=true ;;
+    *) usage_error "sanitize: \"$argument\" is neither address, thread, valgrind, unit, integration nor faults" ;;
     esac
 done
-[ ${#kinds[@]} -gt 0 ] || kinds=(address thread valgrind)
+[ ${#kinds[@]} -gt 0 ] || $faults || kinds=(address thread valgrind)
+[ ${#kinds[@]} -gt 0 ] || kinds=(address thread) # valgrind has the unit suite only
+[ ${#suites[@]} -gt 0 ] || $faults || suites=(--suite unit --suite integration)
 
-ensure_packages "${test_packages[@]}"
+if $faults; then
+    ensure_packages "${fault_packages[@]}"
+else
+    ensure_packages "${test_packages[@]}"
+fi
 failed=0
 
 # run_suites DIRECTORY [MESON TEST OPTION...]
@@ -26,12 +34,19 @@ run_suites() {
     python3 src/run/test_summary.py "$directory/meson-logs/testlog.json" || failed=1
 }
 
+# The rows that bring a library of their own into the daemon are skipped there.
+run_faults() {
+    mkdir -p "$1/faults"
+    ARMWATCHD=$PWD/$1/src/daemon/armwatchd TSAN_OPTIONS=suppressions=$PWD/tests/integration/tsan.supp \
+        "$1/tests/faults/faults" --short --directory "$1/faults" || failed=1
+}
+
 sanitized() {
     local kind=$1 options=$2
     build_dir=build-$kind
     ensure_build "-Db_sanitize=$options" -Db_lundef=false
-    [ ${#suites[@]} -gt 0 ] || suites=(--suite unit --suite integration)
-    run_suites "$build_dir" "${suites[@]}"
+    [ ${#suites[@]} -eq 0 ] || run_suites "$build_dir" "${suites[@]}"
+    ! $faults || run_faults "$build_dir"
 }
 
 # The unit suite only: what runs in real time is too slow there. BLAS takes kernels that valgrind knows.

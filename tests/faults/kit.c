@@ -235,6 +235,12 @@ long shell_number(const char *format, ...)
     return strtol(line, NULL, 10);
 }
 
+void assert_grown(long grown_kib, long limit_kib)
+{
+    if (!SANITIZED && grown_kib > limit_kib)
+        fail_msg("resident memory has grown by %ld KiB, allowed are %ld", grown_kib, limit_kib);
+}
+
 const char *state_path(const struct cell *cell, const char *name)
 {
     static char path[200];

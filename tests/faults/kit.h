@@ -52,6 +52,9 @@ bool status_has_reason(const struct cell *cell, const char *reason);
 double status_number(const struct cell *cell, const char *path); /* "outbox.waiting" */
 /* Alert messages of that type, "raised", for a robot or (NULL) all. */
 size_t alerts_of(const struct cell *cell, const char *robot, const char *type);
+/* Ends the test where resident memory has grown by more. Says nothing under a sanitizer, whose
+ * allocator keeps what was freed. */
+void assert_grown(long grown_kib, long limit_kib);
 /* A shell command with printf's arguments; ends the test where it fails, unless its name begins
  * with '-'. */
 void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));

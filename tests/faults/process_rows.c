@@ -173,7 +173,8 @@ CHECK(check_many_reloads)
     fault_figure(
         "%u SIGHUPs under load: resident memory %+ld KiB, descriptors %+d, no row of %zu lost",
         rounds, grown_kib, more, robots[0].arm.row + robots[1].arm.row);
-    assert_true(grown_kib <= 256 && more <= 0);
+    assert_grown(grown_kib, 256);
+    assert_true(more <= 0);
     cell_stop(cell);
 }
 

@@ -198,7 +198,7 @@ const struct fault_row fault_rows[] = {
      "memory and descriptors constant, every counter exact", "accelerated; `./run soak` for 24 h",
      check_soak, FAULT_QUICK, NULL, NULL},
     {60, "memory errors, data races", "no report", "ASan, UBSan, TSan, valgrind", NULL, 0, NULL,
-     "`./run sanitize` runs the suites under the sanitizers"},
+     "`./run sanitize` runs the suites under the sanitizers, `./run sanitize faults` this table"},
     {61, "the unit's exposure", "at most 1.1", "systemd-analyze security", NULL, 0,
      "tests/lint/exposure.py: main; tests/system/checks.py: check_units", NULL},
     {62, "random input to every parser", "no crash", "libFuzzer; its corpora in the unit tests",
