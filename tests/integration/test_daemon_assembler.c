@@ -321,13 +321,18 @@ static void test_retained_tags(void **state)
 
 #if ARMWATCH_SPARKPLUG
 
-#define SPARKPLUG_FILE                                                                             \
-    "{\"sources\":[{\"topic\":\"spBv1.0/plant/+/cell7/{robot}\",\"format\":\"sparkplug\"}],"       \
-    "\"max_age_s\":\"hold\",\"channels\":{\"axis1\":{\"tag\":\"Axis 1/Position\"}}}"
+/* With the example that is shipped. */
+static void configure_sparkplug(struct cell *cell)
+{
+    char path[300];
+    snprintf(path, sizeof path, "\"%s/sparkplug.json\"", SOURCES_DIR);
+    cell_configure(cell, "input.assembler_file", path);
+}
 
 struct line {
     struct edge_node edge;
     struct toy_arm arm;
+    size_t mode;
 };
 
 static void start_line(struct cell *cell, struct line *line)
@@ -339,6 +344,8 @@ static void start_line(struct cell *cell, struct line *line)
     for (size_t c = 1; c < TOY_ARM_CHANNELS; c++)
         edge_node_add(&line->edge, toy_arm_channel(c), SPARKPLUG_FLOAT);
     edge_node_add(&line->edge, "Serial number", SPARKPLUG_STRING);
+    line->mode = edge_node_add(&line->edge, "Mode", SPARKPLUG_STRING);
+    edge_node_set_text(&line->edge, line->mode, "AUT");
     line->edge.time_ms = toy_arm_time_ns(0) / 1000000 - 1;
     edge_node_birth(&line->edge);
 }
@@ -368,7 +375,7 @@ static void test_sparkplug(void **state)
     static struct line line;
     memset(&line, 0, sizeof line);
     const char *alert = cell_topic("kuka1", "alert");
-    configure_assembler(cell, SPARKPLUG_FILE);
+    configure_sparkplug(cell);
     cell_start(cell);
     start_line(cell, &line);
     advance(&line, 0);
@@ -382,6 +389,15 @@ static void test_sparkplug(void **state)
     cell_wait(cell, cell_count_alerts(cell, alert, "raised") == 1, 3000);
     run_line(cell, &line, 60, 0);
     cell_wait(cell, cell_count_alerts(cell, alert, "cleared") == 1, 3000);
+    /* Taught by hand it is not judged. */
+    edge_node_set_text(&line.edge, line.mode, "T1");
+    for (size_t i = 0; i < 10; i++) {
+        advance(&line, GROSS);
+        edge_node_publish(&line.edge);
+    }
+    cell_wait(cell, cell_counter(cell, "kuka1", "gated") >= 9, 5000);
+    edge_node_set_text(&line.edge, line.mode, "AUT");
+    run_line(cell, &line, 40, 0);
     /* A value of the past is none of the present. */
     edge_node_publish_historical(&line.edge, 0, 1000, line.edge.time_ms - 60000);
     run_line(cell, &line, 20, 0);
@@ -397,7 +413,8 @@ static void test_sparkplug(void **state)
     run_line(cell, &line, 40, 0);
     /* The device dies. */
     edge_node_device_dies(&line.edge);
-    cell_wait(cell, tag_counter(cell, "kuka1", "channels_without_value") == TOY_ARM_CHANNELS, 5000);
+    cell_wait(cell, tag_counter(cell, "kuka1", "channels_without_value") == TOY_ARM_CHANNELS + 1,
+              5000);
     assert_int_equal(cell_count_alerts(cell, alert, "raised"), 1);
     cell_stop(cell);
 }
@@ -408,7 +425,7 @@ static void test_sparkplug_late(void **state)
     struct cell *cell = *state;
     static struct line line;
     memset(&line, 0, sizeof line);
-    configure_assembler(cell, SPARKPLUG_FILE);
+    configure_sparkplug(cell);
     start_line(cell, &line);
     cell_start(cell);
     advance(&line, 0);
