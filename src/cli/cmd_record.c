@@ -8,6 +8,7 @@
 #include "cli/intake.h"
 #include "cli/record_report.h"
 #include "cli/record_series.h"
+#include "cli/record_sources.h"
 #include "cli/record_stats.h"
 #include "cli/terminal.h"
 #include "lab/npy.h"
@@ -29,6 +30,9 @@ static const struct cli_option options[] = {
     {"topic", "TOPIC", "where the samples come: {robot} or + for any one robot",
      CLI_MQTT_SAMPLE_TOPIC},
     {"robot", "NAME", "the robot's name: {robot} in the topic", .type = CLI_NAME},
+    {"assembler", "FILE", "make samples of single tags by this file, as armwatchd does"},
+    {"discover", "TIME", "with --assembler and without --columns: look for channels so long", "10s",
+     CLI_DURATION, 0.1, 3600},
     {"out", "FILE", "write FILE.npy (and FILE.time.npy), FILE.csv, or CSV to stdout (-)",
      .required = true},
     {"append", NULL, "go on with a recording that is there, in its last file or the next one"},
@@ -55,7 +59,8 @@ struct recorder {
     struct record_series series;
     struct record_stats stats;
     struct record_board board;
-    struct recording *before; /* the last file that was found, until the first row has come */
+    struct record_sources sources; /* map NULL: whole samples */
+    struct recording *before;      /* the last file that was found, until the first row has come */
     uv_timer_t tick;
     char filter[CLI_MQTT_TOPIC_MAX];
     char *topic; /* of the first sample */
@@ -222,9 +227,58 @@ static void follow_rows(struct recorder *recorder)
         flush_all(recorder, written);
 }
 
+static bool is_enough(const struct recorder *recorder)
+{
+    return recorder->rows_wanted > 0 && recorder->intake.rows >= recorder->rows_wanted;
+}
+
+/* first: the message came before the channels were known. result: of taking it. */
+static void follow_message(struct recorder *recorder, bool first, int result)
+{
+    if (result < 0) {
+        cli_note(recorder->cli, "%s: ending with what is there", strerror(-result));
+        cli_mqtt_stop(&recorder->mqtt, CLI_FAILED);
+    }
+    if (first && recorder->intake.decoder)
+        say_channels(recorder);
+    follow_rows(recorder);
+    if (is_enough(recorder))
+        cli_mqtt_stop(&recorder->mqtt, CLI_DONE);
+}
+
+static void end_for_two(struct recorder *recorder, const char *what, const char *one,
+                        const char *other)
+{
+    record_board_clear(&recorder->board);
+    cli_mqtt_stop(&recorder->mqtt,
+                  cli_error(recorder->cli, CLI_BAD_DATA,
+                            "%s %s and %s; a recording holds one robot: name it with --robot%s",
+                            what, one, other, recorder->sources.map ? "" : " or --topic"));
+}
+
+static void take_tags(struct recorder *recorder, const struct mqtt_message *message)
+{
+    struct record_sources *sources = &recorder->sources;
+    bool first = !recorder->intake.decoder;
+    int64_t now_ns = clock_monotonic_ns();
+    int r;
+    if (recorder->failed || is_enough(recorder) ||
+        !record_sources_message(sources, message, now_ns, clock_realtime_ns(), &r))
+        return;
+    recorder->heard_ns = now_ns;
+    if (*sources->other && !cli_given(recorder->cli, "robot"))
+        end_for_two(recorder, "tags come of", sources->robot, sources->other);
+    else
+        follow_message(recorder, first, r);
+}
+
 static void on_message(void *user, const struct mqtt_message *message)
 {
     struct recorder *recorder = user;
+    if (recorder->sources.map) {
+        take_tags(recorder, message);
+        return;
+    }
     if (message->retained) {
         recorder->retained++;
         return;
@@ -234,29 +288,15 @@ static void on_message(void *user, const struct mqtt_message *message)
         return;
     }
     if (strcmp(recorder->topic, message->topic) != 0) {
-        record_board_clear(&recorder->board);
-        cli_mqtt_stop(&recorder->mqtt,
-                      cli_error(recorder->cli, CLI_BAD_DATA,
-                                "samples come on %s and on %s; a recording holds one robot: "
-                                "name it with --robot or --topic",
-                                recorder->topic, message->topic));
+        end_for_two(recorder, "samples come on", recorder->topic, message->topic);
         return;
     }
-    if (recorder->failed ||
-        (recorder->rows_wanted > 0 && recorder->intake.rows >= recorder->rows_wanted))
+    if (recorder->failed || is_enough(recorder))
         return; /* it is being ended */
     bool first = !recorder->intake.decoder;
     recorder->heard_ns = clock_monotonic_ns();
     int r = intake_take(&recorder->intake, message->payload, message->size, clock_realtime_ns());
-    if (r < 0) {
-        cli_note(recorder->cli, "%s: ending with what is there", strerror(-r));
-        cli_mqtt_stop(&recorder->mqtt, CLI_FAILED);
-    }
-    if (first && recorder->intake.decoder)
-        say_channels(recorder);
-    follow_rows(recorder);
-    if (recorder->rows_wanted > 0 && recorder->intake.rows >= recorder->rows_wanted)
-        cli_mqtt_stop(&recorder->mqtt, CLI_DONE);
+    follow_message(recorder, first, r);
 }
 
 /* ---- time */
@@ -325,8 +365,11 @@ static void on_tick(uv_timer_t *timer)
 static void on_online(void *user)
 {
     struct recorder *recorder = user;
-    if (recorder->start_ns > 0)
+    if (recorder->start_ns > 0) {
+        if (recorder->sources.map)
+            record_sources_missed(&recorder->sources);
         return;
+    }
     recorder->start_ns = recorder->heard_ns = recorder->flushed_ns = recorder->lined_ns =
         clock_monotonic_ns();
     cli_note(recorder->cli, "waiting for samples on %s", recorder->filter);
@@ -382,6 +425,42 @@ static int read_names(const struct cli *cli, char ***ret_names, size_t *ret_coun
     return r < 0 ? cli_fail(cli, r, &diag) : CLI_DONE;
 }
 
+/* A filter for which memory is out ends the run. */
+static void subscribe_sources(struct recorder *recorder)
+{
+    const struct source_map *map = recorder->sources.map;
+    for (size_t s = 0; s < map->count; s++) {
+        char *filter = source_topic_filter(map->sources[s].topic), *upper = NULL;
+        int r = filter ? source_sparkplug_filter(&map->sources[s], &upper) : -ENOMEM;
+        if (r < 0)
+            cli_mqtt_stop(&recorder->mqtt, cli_fail(recorder->cli, r, NULL));
+        if (filter)
+            cli_mqtt_subscribe(&recorder->mqtt, filter, 0);
+        if (upper)
+            cli_mqtt_subscribe(&recorder->mqtt, upper, 0);
+        free(filter);
+        free(upper);
+    }
+}
+
+static int open_sources(struct recorder *recorder)
+{
+    const struct cli *cli = recorder->cli;
+    const char *path = cli_text(cli, "assembler");
+    double rate_hz = cli_number(cli, "rate-hz");
+    struct diag diag = DIAG_INIT;
+    if (!path)
+        return CLI_DONE;
+    int r = record_sources_init(&recorder->sources, path, cli_text(cli, "robot"), &recorder->intake,
+                                &diag);
+    if (r == 0)
+        r = record_sources_begin(&recorder->sources, rate_hz > 0 ? 1 / rate_hz : 0,
+                                 cli_duration_ns(cli, "discover"), &diag);
+    snprintf(recorder->filter, sizeof recorder->filter, "the topics of %s", path);
+    recorder->topic = strdup(recorder->filter);
+    return r < 0 ? cli_fail(cli, r, &diag) : CLI_DONE;
+}
+
 static int record(struct recorder *recorder)
 {
     static const struct cli_mqtt_handlers handlers = {.on_online = on_online,
@@ -394,7 +473,11 @@ static int record(struct recorder *recorder)
         return code;
     uv_timer_init(&recorder->mqtt.loop, &recorder->tick);
     recorder->tick.data = recorder;
-    cli_mqtt_subscribe(&recorder->mqtt, recorder->filter, 0);
+    if (recorder->sources.map)
+        subscribe_sources(recorder);
+    else
+        cli_mqtt_subscribe(&recorder->mqtt, recorder->filter, 0);
+    recorder->sources.client = recorder->mqtt.client;
     return finish(recorder, cli_mqtt_run(&recorder->mqtt));
 }
 
@@ -432,8 +515,11 @@ static int run(const struct cli *cli)
         code = read_names(cli, &how.names, &how.name_count);
     if (code == CLI_DONE) {
         intake_init(&recorder.intake, &how);
-        code = record(&recorder);
+        code = open_sources(&recorder);
     }
+    if (code == CLI_DONE)
+        code = record(&recorder);
+    record_sources_deinit(&recorder.sources);
     record_series_close(&recorder.series);
     record_stats_deinit(&recorder.stats);
     recording_free(recorder.before);

@@ -220,7 +220,7 @@ static bool follow_seq(struct intake *intake, const struct sample *sample, uint6
     return true;
 }
 
-static int refuse(struct intake *intake, enum sample_refusal refusal, const struct diag *diag,
+int intake_refuse(struct intake *intake, enum sample_refusal refusal, const struct diag *diag,
                   int64_t arrival_ns)
 {
     if (!*intake->refused_text)
@@ -241,23 +241,35 @@ int intake_take(struct intake *intake, const void *payload, size_t size, int64_t
             return r;
         if (!intake->decoder) {
             diag_set(&diag, "neither values nor channels with numbers are in it");
-            return refuse(intake, size == 0 ? SAMPLE_EMPTY : SAMPLE_NO_VALUES, &diag, arrival_ns);
+            return intake_refuse(intake, size == 0 ? SAMPLE_EMPTY : SAMPLE_NO_VALUES, &diag,
+                                 arrival_ns);
         }
     }
     enum sample_refusal refusal =
         sample_decode(intake->decoder, payload, size, &sample, intake->values, &diag);
     if (refusal != SAMPLE_ACCEPTED)
-        return refuse(intake, refusal, &diag, arrival_ns);
+        return intake_refuse(intake, refusal, &diag, arrival_ns);
+    return intake_take_row(intake, &sample, arrival_ns);
+}
+
+int intake_take_row(struct intake *intake, const struct sample *sample, int64_t arrival_ns)
+{
     uint64_t missing;
-    if (!follow_seq(intake, &sample, &missing))
+    if (!follow_seq(intake, sample, &missing))
         return 0;
-    if (!intake->options.all_modes && *sample.mode && strcmp(sample.mode, "auto") != 0) {
+    if (!intake->options.all_modes && *sample->mode && strcmp(sample->mode, "auto") != 0) {
         intake->other_modes++;
         return 0;
     }
-    int64_t time_ns = sample.has_time ? sample.time_ns : arrival_ns;
+    int64_t time_ns = sample->has_time ? sample->time_ns : arrival_ns;
     int r = push_missing(intake, missing, time_ns);
     return r < 0 ? r : push_row(intake, intake->values, time_ns);
+}
+
+int intake_fix(struct intake *intake, const char *const *names, size_t count)
+{
+    intake->named = true;
+    return create(intake, names, count);
 }
 
 void intake_drain(struct intake *intake)

@@ -58,6 +58,13 @@ void intake_deinit(struct intake *intake);
 /* Takes one message. Errors: -ENOMEM: the row is not there, all before it are. */
 int intake_take(struct intake *intake, const void *payload, size_t size, int64_t arrival_ns);
 
+/* For samples that are made elsewhere: the channels, instead of those of a first sample; then the
+ * values of each in intake->values, or why there are none. Errors: -ENOMEM. */
+int intake_fix(struct intake *intake, const char *const *names, size_t count);
+int intake_take_row(struct intake *intake, const struct sample *sample, int64_t arrival_ns);
+int intake_refuse(struct intake *intake, enum sample_refusal refusal, const struct diag *diag,
+                  int64_t arrival_ns);
+
 /* The rows in `recording` were taken: it is empty. */
 void intake_drain(struct intake *intake);
 

@@ -295,6 +295,89 @@ static void test_record_refuses_two_robots(void **state)
     expect_in(command_err(&bench->first), "armwatch/robot/b/sample");
 }
 
+static void publish_tag(struct peer *peer, const char *topic, const char *value, int row)
+{
+    char text[128];
+    snprintf(text, sizeof text, "{\"v\":%s,\"t\":%lld}", value, 1767225600000 + 100LL * row);
+    peer_publish(peer, topic, text, 0);
+}
+
+/* Each tag alone: what is recorded is the row that they are at a border; what is no number, and of
+   another robot, is not. */
+static void test_tags_are_recorded(void **state)
+{
+    struct bench *bench = with_broker(state);
+    char path[200];
+    snprintf(path, sizeof path, "%s/tags.json", bench->directory);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("{\"sources\":[{\"topic\":\"t/{robot}/{channel}\",\"value\":\"/v\",\"time\":\"/t\","
+          "\"time_unit\":\"ms\"}],\"channels\":{\"speed\":{\"tag\":\"b\",\"scale\":2},\"door\":{"
+          "\"max_age_s\":\"hold\",\"table\":{\"open\":1,\"closed\":0}}}}",
+          file);
+    fclose(file);
+    command_start(&bench->first, bench->directory,
+                  "record --broker %s --robot arm1 --assembler tags.json --discover 300ms "
+                  "--rate-hz 10 --out got.npy --columns-out columns.npy --rows 20",
+                  bench->url);
+    command_wait_for(&bench->first, bench->loop, "waiting for samples", LIMIT_MS);
+    struct peer *peer = harness_online_peer(bench->harness, 0);
+    for (int row = 0; row < 12; row++) { /* from these the channels are found */
+        publish_tag(peer, "t/arm1/a", "1", row);
+        publish_tag(peer, "t/arm1/b", "2", row);
+        publish_tag(peer, "t/arm1/door", "\"open\"", row);
+        publish_tag(peer, "t/arm1/name", "\"KR10\"", row);
+        publish_tag(peer, "t/arm2/a", "7", row);
+        wait_ms(bench->loop, 50);
+    }
+    command_wait_for(&bench->first, bench->loop, "3 channels from the topics of tags.json",
+                     LIMIT_MS);
+    for (int row = 12; row < 34; row++) {
+        char value[32];
+        snprintf(value, sizeof value, "%d.5", row);
+        publish_tag(peer, "t/arm1/a", value, row);
+        publish_tag(peer, "t/arm1/b", value, row);
+        publish_tag(peer, "t/arm2/a", "7", row);
+    }
+    expect_exit(&bench->first, bench->loop, 0);
+    struct recording *got = load(bench, "got.npy", "columns.npy");
+    assert_int_equal(got->rows, 20);
+    assert_int_equal(got->channels, 3);
+    assert_string_equal(got->names[0], "a");
+    assert_string_equal(got->names[1], "speed");
+    assert_string_equal(got->names[2], "door");
+    int64_t row = (got->time_ns[19] / 1000000 - 1767225600000) / 100;
+    assert_true(row > 12);
+    assert_true(got->values[19 * 3] == (float)row + 0.5F);
+    assert_true(got->values[19 * 3 + 1] == 2 * (float)row + 1);
+    assert_true(got->values[19 * 3 + 2] == 1);
+    recording_free(got);
+}
+
+static void test_tags_of_two_robots(void **state)
+{
+    struct bench *bench = with_broker(state);
+    char path[200];
+    snprintf(path, sizeof path, "%s/tags.json", bench->directory);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("{\"sources\":[{\"topic\":\"t/{robot}/{channel}\"}]}", file);
+    fclose(file);
+    command_start(&bench->first, bench->directory,
+                  "record --broker %s --assembler tags.json --out got.npy", bench->url);
+    expect_exit(&bench->first, bench->loop, 65);
+    expect_in(command_err(&bench->first), "how many samples a second?");
+    command_start(&bench->second, bench->directory,
+                  "record --broker %s --assembler tags.json --rate-hz 10 --out got.npy",
+                  bench->url);
+    command_wait_for(&bench->second, bench->loop, "waiting for samples", LIMIT_MS);
+    struct peer *peer = harness_online_peer(bench->harness, 0);
+    peer_publish(peer, "t/a/x", "1", 1);
+    peer_publish(peer, "t/b/x", "1", 1);
+    expect_exit(&bench->second, bench->loop, 65);
+    expect_in(command_err(&bench->second), "tags come of a and b");
+}
+
 static void test_interrupt_saves_the_recording(void **state)
 {
     struct bench *bench = with_broker(state);
@@ -728,6 +811,8 @@ int main(void)
         TEST(replay_without_times_repeats),
         TEST(record_counts_what_it_refuses),
         TEST(record_refuses_two_robots),
+        TEST(tags_are_recorded),
+        TEST(tags_of_two_robots),
         TEST(interrupt_saves_the_recording),
         TEST(a_killed_recording_is_there),
         TEST(a_recording_is_not_overwritten),

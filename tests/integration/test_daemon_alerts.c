@@ -461,8 +461,7 @@ static void test_time_in_another_unit(void **state)
     cell_start(cell);
     const char *text = "{\"time\":1763917200123,\"values\":[1,2,3,4]}";
     cell_publish(cell, "armwatch/robot/kuka1/sample", text, strlen(text));
-    cell_wait(cell,
-              daemon_process_logged(cell->daemon, "must be milliseconds: set time_unit") == 1,
+    cell_wait(cell, daemon_process_logged(cell->daemon, "must be milliseconds: set time_unit") == 1,
               3000);
     assert_true(cell_counter(cell, "kuka1", "rejected.bad_time") == 1);
     cell_stop(cell);
