@@ -71,6 +71,13 @@ static void on_message(void *user, const struct mqtt_message *message)
         mqtt->handlers.on_message(mqtt->user, message);
 }
 
+static void on_oversize(void *user, const struct mqtt_message *message)
+{
+    struct cli_mqtt *mqtt = user;
+    if (mqtt->handlers.on_oversize)
+        mqtt->handlers.on_oversize(mqtt->user, message);
+}
+
 static void on_ack(void *user, uint64_t token, int reason)
 {
     struct cli_mqtt *mqtt = user;
@@ -121,6 +128,7 @@ static int start_client(struct cli_mqtt *mqtt, const char *password)
     static const struct mqtt_handlers handlers = {.on_online = on_online,
                                                   .on_offline = on_offline,
                                                   .on_message = on_message,
+                                                  .on_oversize = on_oversize,
                                                   .on_ack = on_ack,
                                                   .on_refused = on_refused};
     const struct cli *cli = mqtt->cli;

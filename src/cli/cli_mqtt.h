@@ -32,6 +32,8 @@ extern const struct cli_option cli_mqtt_options[];
 struct cli_mqtt_handlers {
     void (*on_online)(void *user); /* each time; subscriptions are sent */
     void (*on_message)(void *user, const struct mqtt_message *message);
+    /* One over MQTT_PACKET_MAX: its payload is NULL. */
+    void (*on_oversize)(void *user, const struct mqtt_message *message);
     void (*on_ack)(void *user, uint64_t token, int reason);
     void (*before_note)(void *user);  /* a note on the connection is about to be printed */
     void (*on_interrupt)(void *user); /* to call cli_mqtt_stop; NULL: stops with CLI_DONE */

@@ -11,6 +11,7 @@
 /* clang-format off */
 static const struct cli_command *const commands[] = {
     &command_simulate,
+    &command_doctor,
     &command_record,
     &command_train,
     &command_calibrate,
