@@ -96,6 +96,24 @@ static void mark_used(struct writer *writer)
     }
 }
 
+/* Two sources that a topic fits are both read, and one of them refuses its messages. */
+static void find_overlap(const struct writer *writer, size_t s)
+{
+    const struct survey_sources *sources = &writer->advice->sources;
+    struct source_match match;
+    for (size_t other = 0; other < sources->count; other++) {
+        const char *topic = writer->question->survey->topics[sources->items[other].topics[0]].name;
+        if (other == s || !writer->used[other] ||
+            !source_topic_match(sources->items[s].pattern, topic, &match))
+            continue;
+        survey_finding_add(&writer->advice->findings, SURVEY_HINT,
+                           "%s, which is of another form, fits %s too: that source will refuse its "
+                           "messages, which is counted and does no harm",
+                           topic, sources->items[s].pattern);
+        return;
+    }
+}
+
 static bool write_sources(struct writer *writer, cJSON *file)
 {
     const struct survey_sources *sources = &writer->advice->sources;
@@ -108,6 +126,7 @@ static bool write_sources(struct writer *writer, cJSON *file)
             good = source_topic_check(sources->items[s].pattern, &robot, &channel, NULL) == 0;
         if (good) {
             json_append(list, write_source(writer, s));
+            find_overlap(writer, s);
             count++;
         } else {
             writer->dropped++;
@@ -158,11 +177,40 @@ static void put_age(const struct writer *writer, const struct survey_signal *sig
         cJSON_AddNumberToObject(rule, "max_age_s", fmin(round_up(LEAST_AGES * gap_s), 86400));
 }
 
-static void put_table(const struct survey_signal *signal, cJSON *rule)
+/* The words of a tag, of all robots together. */
+struct words {
+    const char *text[ASSEMBLER_WORDS_MAX];
+    size_t count;
+};
+
+static void add_word(struct words *words, const char *text)
+{
+    for (size_t w = 0; w < words->count; w++) {
+        if (!strcmp(words->text[w], text))
+            return;
+    }
+    if (words->count < ASSEMBLER_WORDS_MAX)
+        words->text[words->count++] = text;
+}
+
+static void collect_words(const struct writer *writer, size_t tag, struct words *ret_words)
+{
+    const struct survey_sources *sources = &writer->advice->sources;
+    ret_words->count = 0;
+    for (size_t t = 0; t < sources->tag_count; t++) {
+        const struct survey_signal *signal = sources->tags[t].signal;
+        if (signal->word_count == 0 || strcmp(sources->tags[t].name, sources->tags[tag].name) != 0)
+            continue;
+        for (size_t w = 0; w < signal->word_count; w++)
+            add_word(ret_words, signal->word[w]);
+    }
+}
+
+static void put_table(const struct words *words, cJSON *rule)
 {
     cJSON *table = cJSON_AddObjectToObject(rule, "table");
-    for (size_t w = 0; w < signal->word_count; w++)
-        cJSON_AddNumberToObject(table, signal->word[w], (double)w);
+    for (size_t w = 0; w < words->count; w++)
+        cJSON_AddNumberToObject(table, words->text[w], (double)w);
 }
 
 static void write_rule(const struct writer *writer, size_t t, cJSON *channels)
@@ -170,14 +218,16 @@ static void write_rule(const struct writer *writer, size_t t, cJSON *channels)
     const struct survey_signal *signal = writer->advice->sources.tags[t].signal;
     const char *channel = survey_channel_of(writer->question, writer->advice, t);
     char tag[SURVEY_NAME_MAX + 1];
+    struct words words;
     cJSON *rule = cJSON_CreateObject();
     tag_name(writer, t, tag);
     channel = writer->question->model ? channel : tag;
     if (strcmp(tag, channel) != 0)
         cJSON_AddStringToObject(rule, "tag", tag);
     put_age(writer, signal, rule);
-    if (signal->words > 0)
-        put_table(signal, rule);
+    collect_words(writer, t, &words);
+    if (words.count > 0)
+        put_table(&words, rule);
     if (rule->child && !cJSON_GetObjectItemCaseSensitive(channels, channel))
         cJSON_AddItemToObject(channels, channel, rule);
     else
@@ -186,18 +236,25 @@ static void write_rule(const struct writer *writer, size_t t, cJSON *channels)
 
 static void write_mode(const struct writer *writer, cJSON *channels)
 {
-    const struct survey_signal *signal = writer->advice->sources.tags[writer->mode].signal;
     char tag[SURVEY_NAME_MAX + 1], mode[32];
+    struct words words;
+    collect_words(writer, writer->mode, &words);
     cJSON *rule = cJSON_AddObjectToObject(channels, ASSEMBLER_MODE);
     tag_name(writer, writer->mode, tag);
     if (strcmp(tag, ASSEMBLER_MODE) != 0)
         cJSON_AddStringToObject(rule, "tag", tag);
     cJSON *table = cJSON_AddObjectToObject(rule, "table");
-    for (size_t w = 0; w < signal->word_count; w++) {
-        if (survey_word_mode(signal->word[w], mode, sizeof mode))
-            cJSON_AddStringToObject(table, signal->word[w], mode);
+    for (size_t w = 0; w < words.count; w++) {
+        if (survey_word_mode(words.text[w], mode, sizeof mode))
+            cJSON_AddStringToObject(table, words.text[w], mode);
     }
     cJSON_AddStringToObject(rule, "max_age_s", "hold");
+}
+
+static bool is_mode_tag(const struct writer *writer, size_t tag)
+{
+    const struct survey_tag *tags = writer->advice->sources.tags;
+    return writer->mode != SIZE_MAX && !strcmp(tags[tag].name, tags[writer->mode].name);
 }
 
 static void write_channels(struct writer *writer, cJSON *file)
@@ -207,7 +264,7 @@ static void write_channels(struct writer *writer, cJSON *file)
     if (writer->mode != SIZE_MAX)
         write_mode(writer, channels);
     for (size_t t = 0; t < sources->tag_count; t++) {
-        if (t == writer->mode || !writer->used[sources->tags[t].source] ||
+        if (is_mode_tag(writer, t) || !writer->used[sources->tags[t].source] ||
             survey_source_is_sample(&sources->items[sources->tags[t].source]) ||
             !survey_channel_of(writer->question, writer->advice, t))
             continue;
@@ -244,11 +301,12 @@ static size_t find_mode(const struct survey_sources *sources)
 /* The automatic mode if it was seen, else a stub: whichever was. */
 static void put_gate(const struct writer *writer, cJSON *input)
 {
-    const struct survey_signal *signal = writer->advice->sources.tags[writer->mode].signal;
     char mode[32], first[32] = "";
     bool automatic = false;
-    for (size_t w = 0; w < signal->word_count; w++) {
-        if (!survey_word_mode(signal->word[w], mode, sizeof mode))
+    struct words words;
+    collect_words(writer, writer->mode, &words);
+    for (size_t w = 0; w < words.count; w++) {
+        if (!survey_word_mode(words.text[w], mode, sizeof mode))
             continue;
         automatic = automatic || !strcmp(mode, "auto");
         if (!*first)
