@@ -15,6 +15,7 @@
 #define SIGNAL_ROWS 60
 #define NAME_COLUMNS 36
 #define WORDS_SHOWN 6
+#define NUMBERS_SHOWN 5
 
 /* A name in its column; one that is too long is cut in front, where names are most alike. */
 static void put_name(FILE *out, const char *name, int columns)
@@ -98,6 +99,26 @@ static struct group_figures sum_group(const struct survey *survey, const struct 
     return sum;
 }
 
+/* "JSON object, values in /fields": the form, and where the values are. */
+static void put_form(const struct survey_topic *topic, FILE *out)
+{
+    const struct survey_recipe *recipe = &topic->recipe;
+    char place[2 * SURVEY_PLACE_MAX + 40] = "";
+    if (recipe->way == SURVEY_BY_TOPIC && recipe->value.there)
+        snprintf(place, sizeof place, ", its value at %s", recipe->value.at);
+    else if (recipe->way == SURVEY_BY_VALUES || recipe->way == SURVEY_BY_NAME)
+        snprintf(place, sizeof place, "%s%s%s",
+                 recipe->each.there || recipe->values.there ? ", values in " : "",
+                 recipe->each.there ? recipe->each.at : "",
+                 recipe->values.there
+                     ? *recipe->values.at || recipe->each.there ? recipe->values.at : "the whole"
+                     : "");
+    else if (recipe->way == SURVEY_BY_PLACES)
+        snprintf(place, sizeof place, ", numbers at places");
+    terminal_clean(place);
+    fprintf(out, "%s%s", survey_form_label(topic->form), place);
+}
+
 static void put_group(const struct survey *survey, const struct survey_group *group, FILE *out)
 {
     char pattern[SURVEY_TOPIC_BYTES + 2], rate[16], step[16], gap[16];
@@ -110,8 +131,9 @@ static void put_group(const struct survey *survey, const struct survey_group *gr
     format_seconds(sum.gap_s, gap);
     fputs("  ", out);
     put_name(out, pattern, NAME_COLUMNS);
-    fprintf(out, " %6zu %9s %9s %9s %7.0f  %s", group->count, rate, step, gap,
-            all ? (double)sum.bytes / (double)all : 0, survey_form_label(topic->form));
+    fprintf(out, " %6zu %9s %9s %9s %7.0f  ", group->count, rate, step, gap,
+            all ? (double)sum.bytes / (double)all : 0);
+    put_form(topic, out);
     if (sum.retained > 0)
         fprintf(out, ", %" PRIu64 " retained", sum.retained);
     fputc('\n', out);
@@ -135,37 +157,52 @@ static void put_topics(const struct doctor_report *report, FILE *out)
 
 /* ---- signals */
 
-static void put_words(const struct survey_signal *signal, FILE *out)
+/* A piece of a list, cut where there is no room. */
+static void add_note(char *note, size_t size, const char *piece)
 {
-    for (size_t w = 0; w < signal->word_count && w < WORDS_SHOWN; w++) {
-        char word[SURVEY_WORD_BYTES + 1];
-        snprintf(word, sizeof word, "%s", signal->word[w]);
-        terminal_clean(word);
-        fprintf(out, "%s%s", w ? ", " : "", word);
-    }
+    size_t used = strlen(note);
+    if (used < size)
+        snprintf(note + used, size - used, "%s%s", used ? ", " : "", piece);
+}
+
+/* What its figures do not say. */
+static void note_signal(const struct survey_signal *signal, char *note, size_t size)
+{
+    char number[24];
+    *note = '\0';
+    for (size_t w = 0; w < signal->word_count && w < WORDS_SHOWN; w++)
+        add_note(note, size, signal->word[w]);
     if (signal->more_words || signal->word_count > WORDS_SHOWN)
-        fputs(", ...", out);
+        add_note(note, size, "...");
+    if (signal->words > 0)
+        return;
+    if (survey_signal_flat(signal)) {
+        add_note(note, size, "never changed");
+    } else if (signal->bools > 0) {
+        add_note(note, size, "true, false");
+    } else if (signal->distinct_count <= NUMBERS_SHOWN && signal->numbers > 3 * NUMBERS_SHOWN) {
+        for (size_t i = 0; i < signal->distinct_count; i++) {
+            snprintf(number, sizeof number, "%.4g", signal->distinct[i]);
+            add_note(note, size, number);
+        }
+    }
 }
 
 static void put_signal(const struct survey *survey, const struct survey_signal *signal,
                        const char *name, FILE *out)
 {
-    char rate[16];
+    char rate[16], note[WORDS_SHOWN * (SURVEY_WORD_BYTES + 2) + 8];
     format_rate(survey_signal_rate_hz(signal), rate);
+    note_signal(signal, note, sizeof note);
+    terminal_clean(note);
     fputs("  ", out);
     put_name(out, *name ? name : survey->topics[signal->topic].name, NAME_COLUMNS);
     fprintf(out, " %6" PRIu64 " %9s ", signal->count, rate);
     if (signal->numbers + signal->bools > 0)
-        fprintf(out, "%9.4g %9.4g %9.4g  ", signal->min, signal->mean, signal->max);
+        fprintf(out, "%9.4g %9.4g %9.4g", signal->min, signal->mean, signal->max);
     else
-        fprintf(out, "%9s %9s %9s  ", "-", "-", "-");
-    if (signal->words > 0)
-        put_words(signal, out);
-    else if (survey_signal_flat(signal))
-        fputs("never changed", out);
-    else if (signal->bools > 0)
-        fputs("true, false", out);
-    fputc('\n', out);
+        fprintf(out, "%9s %9s %9s", "-", "-", "-");
+    fprintf(out, "%s%s\n", *note ? "  " : "", note);
 }
 
 static void put_signals(const struct doctor_report *report, FILE *out)

@@ -3,7 +3,7 @@
  * signals with their values, clocks.
  *
  * Every message is an argument, and so is the time: nothing here knows of MQTT or of a clock.
- * Memory: bounded by the limits below, some 25 MiB; what is over is counted. Thread: one at a time.
+ * Memory: bounded by the limits below, some 10 MiB; what is over is counted. Thread: one at a time.
  */
 #ifndef ARMWATCH_CLI_SURVEY_H
 #define ARMWATCH_CLI_SURVEY_H

@@ -20,7 +20,6 @@ struct survey_question {
     const struct survey *survey;
     const char *robot;         /* or NULL */
     const struct model *model; /* or NULL */
-    bool withholds;            /* the broker does not send what is over its client's limit */
 };
 
 struct survey_advice {

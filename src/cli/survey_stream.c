@@ -33,8 +33,8 @@ static void find_nothing(const struct survey_question *question, struct survey_f
 
 /* ---- topics */
 
-static void find_bad_payloads(const struct survey_question *question, const char *pattern,
-                              const struct survey_topic *topic, struct survey_findings *findings)
+static void find_bad_payloads(const char *pattern, const struct survey_topic *topic,
+                              struct survey_findings *findings)
 {
     if (topic->large > 0)
         survey_finding_add(findings, SURVEY_ERROR,
@@ -46,8 +46,12 @@ static void find_bad_payloads(const struct survey_question *question, const char
                            "%s: %" PRIu64 " messages begin like JSON and are none (%s): they will "
                            "be refused; repair what sends them",
                            pattern, topic->forms[SURVEY_BROKEN], topic->broken);
-    if (topic->forms[SURVEY_SPARKPLUG] > 0)
+    if (topic->forms[SURVEY_SPARKPLUG] > 0) {
+        survey_finding_add(findings, SURVEY_HINT,
+                           "%s: Sparkplug B, known by its topic only: its tags are not listed here",
+                           pattern);
         return;
+    }
     if (topic->recipe.way == SURVEY_UNREADABLE && topic->forms[SURVEY_OBJECT] > 0)
         survey_finding_add(findings, SURVEY_HINT,
                            "%s: JSON without a number in it: left out of the configuration",
@@ -127,7 +131,7 @@ static void find_in_group(const struct survey_question *question, const struct s
         const struct survey_topic *topic = &question->survey->topics[group->topics[t]];
         before[0] = findings->count;
         if (!done[0])
-            find_bad_payloads(question, pattern, topic, findings);
+            find_bad_payloads(pattern, topic, findings);
         before[1] = findings->count;
         if (!done[1])
             find_duplicates(pattern, topic, findings);
@@ -206,7 +210,7 @@ static void find_bounds(const struct survey_question *question, struct survey_fi
         survey_finding_add(findings, SURVEY_WARNING, "memory was out: not everything was kept");
 }
 
-static void find_robots(const struct survey_question *question, struct survey_advice *advice)
+static void find_robots(struct survey_advice *advice)
 {
     struct survey_list guessed = {.count = 0};
     for (size_t s = 0; s < advice->sources.count; s++) {
@@ -218,7 +222,6 @@ static void find_robots(const struct survey_question *question, struct survey_ad
                            "nothing names the robot on %s: it is called %s here; name it with "
                            "--robot",
                            survey_list_end(&guessed), SURVEY_ROBOT);
-    (void)question;
 }
 
 void survey_advise_stream(const struct survey_question *question, struct survey_advice *advice)
@@ -229,5 +232,5 @@ void survey_advise_stream(const struct survey_question *question, struct survey_
         find_in_group(question, &advice->groups.items[g], findings);
     find_in_signals(question, findings);
     find_bounds(question, findings);
-    find_robots(question, advice);
+    find_robots(advice);
 }
