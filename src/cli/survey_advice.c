@@ -22,7 +22,7 @@ static double round_two(double value)
     return strtod(text, NULL);
 }
 
-/* The median of what the tags with numbers have. */
+/* What the faster of the tags with numbers have: the lower quartile, for one of them may be odd. */
 static double find_period(const struct survey_question *question,
                           const struct survey_advice *advice)
 {
@@ -41,7 +41,7 @@ static double find_period(const struct survey_question *question,
     }
     if (count > 0) {
         qsort(steps, count, sizeof *steps, compare_doubles);
-        period = round_two(fmin(fmax(steps[count / 2], 0.001), 60));
+        period = round_two(fmin(fmax(steps[count / 4], 0.001), 60));
     }
     free(steps);
     return period;

@@ -26,7 +26,7 @@ struct survey_advice {
     struct survey_groups groups;
     struct survey_sources sources;
     size_t *tag_of; /* [model->channels] positions among the tags; SIZE_MAX: none. NULL: no model */
-    double period_s; /* of the samples: the model's, or what most tags have; NAN: not known */
+    double period_s; /* of the samples: the model's, or the faster tags'; NAN: not known */
     struct survey_findings findings;
     cJSON *configuration; /* members of armwatchd.json; NULL if there is nothing to write */
     cJSON *assembler;     /* the file of sources, as source_map_parse takes it; NULL: none needed */

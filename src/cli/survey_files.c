@@ -266,8 +266,9 @@ static void write_channels(struct writer *writer, cJSON *file)
     for (size_t t = 0; t < sources->tag_count; t++) {
         if (is_mode_tag(writer, t) || !writer->used[sources->tags[t].source] ||
             survey_source_is_sample(&sources->items[sources->tags[t].source]) ||
-            !survey_channel_of(writer->question, writer->advice, t))
-            continue;
+            !survey_channel_of(writer->question, writer->advice, t) ||
+            (sources->tags[t].signal->more_words && !writer->question->model))
+            continue; /* of free text no table can be made */
         if (cJSON_GetArraySize(channels) < ASSEMBLER_RULES_MAX)
             write_rule(writer, t, channels);
         else
@@ -281,18 +282,24 @@ static void write_channels(struct writer *writer, cJSON *file)
 
 /* ---- modes */
 
-static bool is_mode(const struct survey_tag *tag)
+static bool has_mode_word(const struct survey_tag *tag)
 {
-    bool named = false;
-    for (size_t w = 0; w < tag->signal->word_count; w++)
-        named = named || survey_word_names_mode(tag->signal->word[w]);
-    return named || (tag->signal->word_count > 0 && survey_word_is_mode(tag->name));
+    for (size_t w = 0; w < tag->signal->word_count; w++) {
+        if (survey_word_names_mode(tag->signal->word[w]))
+            return true;
+    }
+    return false;
 }
 
 static size_t find_mode(const struct survey_sources *sources)
 {
     for (size_t t = 0; t < sources->tag_count; t++) {
-        if (is_mode(&sources->tags[t]))
+        const struct survey_tag *tag = &sources->tags[t];
+        if (tag->signal->word_count > 0 && survey_word_is_mode(tag->name))
+            return t;
+    }
+    for (size_t t = 0; t < sources->tag_count; t++) {
+        if (has_mode_word(&sources->tags[t]))
             return t;
     }
     return SIZE_MAX;
@@ -339,6 +346,12 @@ static bool write_samples(const struct writer *writer, cJSON *configuration)
         list = list ? list : cJSON_AddArrayToObject(topics, "samples");
         found = true;
         unit = sources->items[s].recipe->unit ? sources->items[s].recipe->unit : unit;
+        bool twice = false;
+        const cJSON *item;
+        cJSON_ArrayForEach(item, list) twice =
+            twice || !strcmp(item->valuestring, sources->items[s].pattern);
+        if (twice)
+            continue;
         if (strstr(sources->items[s].pattern, "{robot}"))
             json_append(list, cJSON_CreateString(sources->items[s].pattern));
         else

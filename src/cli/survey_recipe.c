@@ -176,6 +176,12 @@ static void count_object(const struct finder *finder, const cJSON *object, const
 static bool find_single(struct finder *finder, const struct count *count)
 {
     const cJSON *value = member_like(count->object, survey_word_is_value), *item;
+    char folded[8] = "";
+    if (value)
+        survey_word_fold(value->string, folded, sizeof folded);
+    /* {"x": 1, "y": 2, "v": 3} is a position and a velocity. */
+    if (value && count->best > (strcmp(folded, "v") != 0 ? 3 : 2))
+        value = NULL;
     bool lonely = count->best + count->best_words == 1 && !*count->pointer;
     cJSON_ArrayForEach(item, count->object)
     {

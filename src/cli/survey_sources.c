@@ -167,9 +167,8 @@ static void name_source(const struct survey *survey, const char *robot, const st
         snprintf(source->robot, sizeof source->robot, "%s", robot ? robot : SURVEY_ROBOT);
         source->guessed = !robot;
     }
-    if (level == SURVEY_NO_LEVEL && survey_source_is_sample(source))
-        for (size_t l = shape.least; l-- > 0 && level == SURVEY_NO_LEVEL;)
-            level = shape.varies[l] ? l : level;
+    for (size_t l = 0; l < shape.least && survey_source_is_sample(source); l++)
+        level = shape.varies[l] ? l : level; /* a topic of samples has no other placeholder */
     write_pattern(source, &shape, level);
 }
 

@@ -73,6 +73,8 @@ static void test_forms(void **state)
         {"a", "true", SURVEY_BARE, SURVEY_BY_TOPIC},
         {"a", "{\"v\":1.5,\"t\":1795453200123}", SURVEY_OBJECT, SURVEY_BY_TOPIC},
         {"a", "{\"mode\":\"AUT\",\"ts\":1795453200}", SURVEY_OBJECT, SURVEY_BY_TOPIC},
+        {"a", "{\"value\":1,\"min\":0,\"max\":2}", SURVEY_OBJECT, SURVEY_BY_TOPIC},
+        {"a", "{\"x\":1,\"y\":0,\"v\":2}", SURVEY_OBJECT, SURVEY_BY_VALUES},
         {"a", "{\"a\":1,\"b\":2}", SURVEY_OBJECT, SURVEY_BY_VALUES},
         {"a", "{\"p\":[1,2],\"q\":{\"x\":1}}", SURVEY_OBJECT, SURVEY_BY_PLACES},
         {"a", "{\"tag\":\"A1\",\"value\":1}", SURVEY_LIST, SURVEY_BY_NAME},

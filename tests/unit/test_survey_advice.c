@@ -327,6 +327,54 @@ static void test_whole_samples(void **state)
                 "sample\"]},\"input\":{\"time_unit\":\"ms\"}}");
 }
 
+/* The level that differs names the robot, whatever another looks like. */
+static void test_samples_of_two_forms(void **state)
+{
+    for (int i = 0; i < 20; i++) {
+        send(false, 100 * i, "robot1/left/sample", "[%d,2]", i);
+        send(false, 100 * i, "robot1/right/sample", "[%d,2]", i);
+        send(false, 100 * i, "robot1/up/sample", "{\"values\":[%d,2]}", i);
+        send(false, 100 * i, "robot1/down/sample", "{\"values\":[%d,2]}", i);
+        send(false, 100 * i, "nameless!", "[%d,2]", i);
+    }
+    advise(2000);
+    expect_json(plant.advice.configuration,
+                "{\"topics\":{\"samples\":[\"robot1/{robot}/sample\"]}}");
+    expect_finding(SURVEY_WARNING, "samples on nameless!: no level names the robot");
+}
+
+/* A tag of free text gets no table, and the mode is looked for by its name first. */
+static void test_words(void **state)
+{
+    for (int i = 0; i < 40; i++) {
+        send(false, 100 * i, "c/k1/note", "text %d", i);
+        send(false, 100 * i, "c/k1/switch", i % 2 ? "auto" : "off");
+        send(false, 100 * i, "c/k1/OpMode", "T%d", 1 + i / 20);
+        send(false, 100 * i, "c/k1/a", "%d", i);
+    }
+    advise(4000);
+    expect_finding(SURVEY_HINT, "more than 16 different words");
+    expect_finding(SURVEY_HINT, "OpMode tells the mode (t1)");
+    expect_json(plant.advice.assembler,
+                "{\"sources\":[{\"topic\":\"c/{robot}/{channel}\"}],\"tick\":{\"period_s\":0.1},"
+                "\"channels\":{\"mode\":{\"tag\":\"OpMode\",\"table\":{\"T1\":\"t1\",\"T2\":"
+                "\"t2\"},\"max_age_s\":\"hold\"},\"switch\":{\"table\":{\"off\":0,\"auto\":1}}}}");
+}
+
+/* What comes slowly, but evenly, holds for as long as it needs. */
+static void test_ages(void **state)
+{
+    for (int i = 0; i < 600; i++) {
+        send(false, 100 * i, "c/k1/a", "%d", i);
+        if (i % 50 == 0)
+            send(false, 100 * i, "c/k1/temp", "%g", 40 + sin(i));
+    }
+    advise(60000);
+    expect_json(plant.advice.assembler,
+                "{\"sources\":[{\"topic\":\"c/{robot}/{channel}\"}],\"tick\":{\"period_s\":0.1},"
+                "\"channels\":{\"temp\":{\"max_age_s\":20}}}");
+}
+
 /* ---- findings */
 
 static void test_nothing_came(void **state)
@@ -496,14 +544,25 @@ static void test_a_file_is_tried(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ADVICE_TEST(test_a_tag_a_topic),   ADVICE_TEST(test_bare_values_at_depths),
-        ADVICE_TEST(test_telegraf),        ADVICE_TEST(test_whole_seconds_are_no_times_of_samples),
-        ADVICE_TEST(test_pubsub),          ADVICE_TEST(test_named_values),
-        ADVICE_TEST(test_places),          ADVICE_TEST(test_whole_samples),
-        ADVICE_TEST(test_nothing_came),    ADVICE_TEST(test_what_is_wrong_with_the_stream),
-        ADVICE_TEST(test_only_retained),   ADVICE_TEST(test_names_are_cleaned),
-        ADVICE_TEST(test_a_model),         ADVICE_TEST(test_a_count),
-        ADVICE_TEST(test_units),           ADVICE_TEST(test_a_file_for_a_model),
+        ADVICE_TEST(test_a_tag_a_topic),
+        ADVICE_TEST(test_bare_values_at_depths),
+        ADVICE_TEST(test_telegraf),
+        ADVICE_TEST(test_whole_seconds_are_no_times_of_samples),
+        ADVICE_TEST(test_pubsub),
+        ADVICE_TEST(test_named_values),
+        ADVICE_TEST(test_places),
+        ADVICE_TEST(test_whole_samples),
+        ADVICE_TEST(test_samples_of_two_forms),
+        ADVICE_TEST(test_words),
+        ADVICE_TEST(test_ages),
+        ADVICE_TEST(test_nothing_came),
+        ADVICE_TEST(test_what_is_wrong_with_the_stream),
+        ADVICE_TEST(test_only_retained),
+        ADVICE_TEST(test_names_are_cleaned),
+        ADVICE_TEST(test_a_model),
+        ADVICE_TEST(test_a_count),
+        ADVICE_TEST(test_units),
+        ADVICE_TEST(test_a_file_for_a_model),
         ADVICE_TEST(test_a_file_is_tried),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
