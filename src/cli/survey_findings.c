@@ -1,6 +1,7 @@
 #include "cli/survey_findings.h"
 
 #include "base/json.h"
+#include "base/utf8.h"
 #include "cli/terminal.h"
 
 #include <stdarg.h>
@@ -8,12 +9,25 @@
 #include <string.h>
 
 #define LIST_SHOWN 4
-#define LIST_NAME_BYTES 40
+#define LIST_NAME_BYTES 60
 
 const char *survey_severity_name(enum survey_severity severity)
 {
     static const char *const names[SURVEY_SEVERITIES] = {"error", "warning", "hint"};
     return names[severity];
+}
+
+/* Names may have been cut within a character. */
+static void clean(char *text)
+{
+    terminal_clean(text);
+    for (size_t length = strlen(text), step; length > 0; text += step, length -= step) {
+        step = utf8_sequence(text, length);
+        if (step == 0) {
+            *text = '?';
+            step = 1;
+        }
+    }
 }
 
 void survey_finding_add(struct survey_findings *findings, enum survey_severity severity,
@@ -30,7 +44,7 @@ void survey_finding_add(struct survey_findings *findings, enum survey_severity s
     va_end(args);
     if (length >= (int)sizeof finding->text)
         finding->text[json_utf8_head(finding->text, sizeof finding->text - 1)] = '\0';
-    terminal_clean(finding->text);
+    clean(finding->text);
 }
 
 void survey_findings_sort(struct survey_findings *findings)

@@ -32,7 +32,7 @@ void survey_findings_sort(struct survey_findings *findings);
 
 /* A list of names as it stands in a sentence: "a, b, c and 4 more". */
 struct survey_list {
-    char text[160];
+    char text[280];
     size_t count;
 };
 void survey_list_add(struct survey_list *list, const char *name);

@@ -115,28 +115,37 @@ static void find_counts(const struct survey_question *question, struct survey_ad
 static void find_names(const struct survey_question *question, struct survey_advice *advice)
 {
     const struct model *model = question->model;
-    struct survey_list missing = {.count = 0};
+    struct survey_list missing = {.count = 0}, renamed = {.count = 0}, mapped = {.count = 0};
     for (size_t c = 0; c < model->channels; c++) {
         const char *name = model->channel[c].name;
         size_t tag = advice->tag_of[c];
+        char pair[100];
         if (tag == SIZE_MAX) {
             survey_list_add(&missing, name);
             continue;
         }
         const struct survey_tag *found = &advice->sources.tags[tag];
-        bool sample = survey_source_is_sample(&advice->sources.items[found->source]);
         if (unnamed(found) || !strcmp(found->name, name))
             continue;
-        survey_finding_add(&advice->findings, sample ? SURVEY_ERROR : SURVEY_HINT,
-                           sample ? "channel %s is missing, but %s comes: rename it in what sends"
-                                  : "channel %s is probably %s: the file says so; check it",
-                           name, found->name);
+        snprintf(pair, sizeof pair, "%.40s as %.40s", name, found->name);
+        bool sample = survey_source_is_sample(&advice->sources.items[found->source]);
+        survey_list_add(sample ? &renamed : &mapped, pair);
     }
     if (missing.count > 0)
         survey_finding_add(&advice->findings, SURVEY_ERROR,
                            "%zu of the model's %zu channels do not come: %s: send them, or train a "
                            "model without them",
                            missing.count, model->channels, survey_list_end(&missing));
+    if (renamed.count > 0)
+        survey_finding_add(&advice->findings, SURVEY_ERROR,
+                           "%zu of the model's channels come under another name: %s: rename them "
+                           "in what sends",
+                           renamed.count, survey_list_end(&renamed));
+    if (mapped.count > 0)
+        survey_finding_add(&advice->findings, SURVEY_HINT,
+                           "%zu of the model's channels probably come under another name: %s: the "
+                           "file says so; check it",
+                           mapped.count, survey_list_end(&mapped));
 }
 
 static void find_extra(const struct survey_question *question, struct survey_advice *advice)

@@ -447,7 +447,7 @@ static void test_a_model(void **state)
              "{\"channels\":{\"a\":%g,\"B\":%g,\"other\":%d}}", 57 * sin(i), cos(i), i);
     advise(10000);
     expect_finding(SURVEY_ERROR, "1 of the model's 3 channels do not come: c");
-    expect_finding(SURVEY_ERROR, "channel b is missing, but B comes");
+    expect_finding(SURVEY_ERROR, "1 of the model's channels come under another name: b as B");
     expect_finding(SURVEY_HINT, "1 signals are no channels of the model, and ignored: other");
     expect_finding(SURVEY_WARNING, "5 samples a second, the model was made for 10");
 }
@@ -500,7 +500,7 @@ static void test_a_file_for_a_model(void **state)
     plant.model = tiny_model_new(&tiny);
     play_other_names();
     advise(5000);
-    expect_finding(SURVEY_HINT, "channel a is probably A");
+    expect_finding(SURVEY_HINT, "probably come under another name: a as A, b as B");
     expect_json(plant.advice.assembler,
                 "{\"sources\":[{\"topic\":\"c/{robot}/{channel}\"}],\"channels\":{\"a\":{\"tag\":"
                 "\"A\"},\"b\":{\"tag\":\"B\"}}}");
