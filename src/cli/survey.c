@@ -315,6 +315,8 @@ void survey_take(struct survey *survey, const struct survey_message *message)
     struct delivery delivery = {survey, message, (size_t)(topic - survey->topics), false};
     if (message->payload || message->size == 0)
         read_message(&delivery, topic);
+    else if (topic->form == SURVEY_EMPTY)
+        topic->form = SURVEY_LARGE;
 }
 
 /* ---- what follows */

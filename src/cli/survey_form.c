@@ -28,6 +28,7 @@ static const struct {
     [SURVEY_BROKEN] = {"broken_json", "broken JSON"},
     [SURVEY_TEXT] = {"text", "text"},
     [SURVEY_OTHER] = {"other", "binary, unknown"},
+    [SURVEY_LARGE] = {"too_large", "over 64 KiB"},
 };
 
 const char *survey_form_name(enum survey_form form)

@@ -31,6 +31,7 @@ enum survey_form {
     SURVEY_BROKEN, /* begins as JSON */
     SURVEY_TEXT,
     SURVEY_OTHER,
+    SURVEY_LARGE, /* so large that it was not seen */
     SURVEY_FORMS
 };
 const char *survey_form_name(enum survey_form form);  /* "sample_values", for JSON */

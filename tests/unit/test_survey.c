@@ -311,6 +311,9 @@ static void test_large_messages(void **state)
     const struct survey_message message = {.topic = "b", .size = 70000};
     survey_take(&survey, &message); /* of which only the size is known */
     assert_int_equal(survey.topics[1].large, 1);
+    assert_int_equal(survey.topics[1].form, SURVEY_LARGE);
+    take("b", "5", 2);
+    assert_int_equal(survey.topics[1].form, SURVEY_BARE);
 }
 
 static void test_what_armwatchd_sends_is_left_out(void **state)
