@@ -85,6 +85,11 @@ bool survey_recipe_same(const struct survey_recipe *a, const struct survey_recip
 enum survey_unit survey_time_unit(const char *key, const cJSON *item, int64_t wall_ns,
                                   int64_t *ret_time_ns);
 
+/* pointer + "/key"; false if it is too long. Both may be the same memory. */
+bool survey_place_extend(const char *pointer, const char *key, char ret_pointer[SURVEY_PLACE_MAX]);
+/* NULL if nothing is there, or no place is given. */
+const cJSON *survey_place_get(const cJSON *tree, const struct survey_place *place);
+
 /* name: "" where the topic names the value; time: NULL if there is none. */
 typedef void survey_found(void *user, const char *name, const struct tag *tag, const cJSON *time);
 /* Gives the values of a document, at most SURVEY_LEAVES_MAX. Returns how many there were. */

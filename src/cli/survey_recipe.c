@@ -14,8 +14,7 @@
 
 /* ---- places */
 
-/* pointer + "/key"; false if it is too long. */
-static bool extend(const char *pointer, const char *key, char ret_pointer[SURVEY_PLACE_MAX])
+bool survey_place_extend(const char *pointer, const char *key, char ret_pointer[SURVEY_PLACE_MAX])
 {
     size_t used = strlen(pointer);
     char text[SURVEY_PLACE_MAX];
@@ -41,7 +40,7 @@ static void put(struct survey_place *place, const char *pointer)
     snprintf(place->at, sizeof place->at, "%s", pointer);
 }
 
-static const cJSON *get(const cJSON *tree, const struct survey_place *place)
+const cJSON *survey_place_get(const cJSON *tree, const struct survey_place *place)
 {
     return place->there ? json_pointer_get(tree, place->at) : NULL;
 }
@@ -99,10 +98,10 @@ static bool find_named(struct finder *finder, const cJSON *element)
             name = item;
     }
     char pointer[SURVEY_PLACE_MAX];
-    if (!name || !value || !extend("", name->string, pointer))
+    if (!name || !value || !survey_place_extend("", name->string, pointer))
         return false;
     put(&finder->recipe->name, pointer);
-    if (!extend("", value->string, pointer))
+    if (!survey_place_extend("", value->string, pointer))
         return false;
     put(&finder->recipe->value, pointer);
     finder->recipe->way = SURVEY_BY_NAME;
@@ -121,7 +120,7 @@ static bool find_valued(struct finder *finder, const cJSON *object, const char *
             value = member_like(item, survey_word_is_value);
         all = all && value && is_scalar(cJSON_GetObjectItemCaseSensitive(item, value->string));
     }
-    if (all && extend("", value->string, place)) {
+    if (all && survey_place_extend("", value->string, place)) {
         put(&finder->recipe->values, pointer);
         put(&finder->recipe->value, place);
         finder->recipe->way = SURVEY_BY_VALUES;
@@ -130,7 +129,8 @@ static bool find_valued(struct finder *finder, const cJSON *object, const char *
     cJSON_ArrayForEach(item, object)
     {
         if (depth < DEPTH_MAX && cJSON_IsObject(object) && cJSON_IsObject(item) &&
-            extend(pointer, item->string, place) && find_valued(finder, item, place, depth + 1))
+            survey_place_extend(pointer, item->string, place) &&
+            find_valued(finder, item, place, depth + 1))
             return true;
     }
     return false;
@@ -159,7 +159,7 @@ static void count_object(const struct finder *finder, const cJSON *object, const
         words += cJSON_IsString(item) && !is_time(finder, item);
         nested = nested || !is_scalar(item);
         if (!is_scalar(item) && depth < DEPTH_MAX &&
-            extend(pointer, item->string ? item->string : "0", place))
+            survey_place_extend(pointer, item->string ? item->string : "0", place))
             count_object(finder, item, place, depth + 1, count);
     }
     count->numbers += numbers;
@@ -190,7 +190,7 @@ static bool find_single(struct finder *finder, const struct count *count)
             value = item;
     }
     char place[SURVEY_PLACE_MAX];
-    if (!value || !extend(count->pointer, value->string, place))
+    if (!value || !survey_place_extend(count->pointer, value->string, place))
         return false;
     put(&finder->recipe->value, place);
     finder->recipe->way = SURVEY_BY_TOPIC;
@@ -228,7 +228,8 @@ static bool find_list(struct finder *finder, const cJSON *tree, const char *poin
     cJSON_ArrayForEach(item, tree)
     {
         if (depth < DEPTH_MAX && cJSON_IsObject(tree) && !is_scalar(item) &&
-            extend(pointer, item->string, place) && find_list(finder, item, place, depth + 1))
+            survey_place_extend(pointer, item->string, place) &&
+            find_list(finder, item, place, depth + 1))
             return true;
     }
     return false;
@@ -241,10 +242,10 @@ static const cJSON *first_of(const struct survey_recipe *recipe, const cJSON *do
 {
     const cJSON *element = document;
     if (recipe->each.there)
-        element = get(document, &recipe->each)->child;
+        element = survey_place_get(document, &recipe->each)->child;
     *ret_tag = NULL;
     if (recipe->values.there && recipe->value.there)
-        *ret_tag = get(element, &recipe->values)->child;
+        *ret_tag = survey_place_get(element, &recipe->values)->child;
     return element;
 }
 
@@ -259,7 +260,7 @@ static bool find_time_in(struct finder *finder, const cJSON *object, const char 
     cJSON_ArrayForEach(item, object)
     {
         enum survey_unit unit = survey_time_unit(item->string, item, finder->wall_ns, &time_ns);
-        if (unit && extend(pointer, item->string, place)) {
+        if (unit && survey_place_extend(pointer, item->string, place)) {
             put(&finder->recipe->time, place);
             finder->recipe->unit = unit;
             return true;
@@ -267,7 +268,7 @@ static bool find_time_in(struct finder *finder, const cJSON *object, const char 
     }
     cJSON_ArrayForEach(item, object)
     {
-        if (depth < DEPTH_MAX && extend(pointer, item->string, place) &&
+        if (depth < DEPTH_MAX && survey_place_extend(pointer, item->string, place) &&
             find_time_in(finder, item, place, depth + 1))
             return true;
     }
@@ -287,7 +288,7 @@ static bool find_quality_in(struct finder *finder, const cJSON *object)
 {
     const cJSON *item = cJSON_IsObject(object) ? member_like(object, survey_word_is_quality) : NULL;
     char place[SURVEY_PLACE_MAX];
-    if (!item || !is_good(item) || !extend("", item->string, place))
+    if (!item || !is_good(item) || !survey_place_extend("", item->string, place))
         return false;
     if (!cJSON_PrintPreallocated((cJSON *)item, finder->recipe->good,
                                  (int)sizeof finder->recipe->good, false))
@@ -307,12 +308,13 @@ static bool find_robot_in(struct finder *finder, const cJSON *object, const char
         bool named = cJSON_IsString(item) && name_valid(item->valuestring) && item->string;
         bool fits = named && (finder->robot ? !strcmp(item->valuestring, finder->robot)
                                             : survey_word_is_robot(item->string));
-        if (fits && extend(pointer, item->string, place)) {
+        if (fits && survey_place_extend(pointer, item->string, place)) {
             put(&finder->recipe->robot, place);
             return true;
         }
         if (cJSON_IsObject(item) && item->string && depth < DEPTH_MAX &&
-            extend(pointer, item->string, place) && find_robot_in(finder, item, place, depth + 1))
+            survey_place_extend(pointer, item->string, place) &&
+            find_robot_in(finder, item, place, depth + 1))
             return true;
     }
     return false;
@@ -361,118 +363,4 @@ bool survey_recipe_same(const struct survey_recipe *a, const struct survey_recip
            same_place(&a->name, &b->name) && same_place(&a->value, &b->value) &&
            same_place(&a->values, &b->values) && same_place(&a->time, &b->time) &&
            same_place(&a->quality, &b->quality) && same_place(&a->robot, &b->robot);
-}
-
-/* ---- reading */
-
-struct reading {
-    const struct survey_recipe *recipe;
-    const cJSON *document;
-    survey_found *found;
-    void *user;
-    size_t count;
-};
-
-static void give(struct reading *reading, const char *name, const cJSON *value, const cJSON *time)
-{
-    struct tag tag = {.type = TAG_NULL};
-    if (cJSON_IsNumber(value))
-        tag = (struct tag){.type = TAG_NUMBER, .number = value->valuedouble};
-    else if (cJSON_IsBool(value))
-        tag = (struct tag){.type = TAG_BOOL, .number = cJSON_IsTrue(value)};
-    else if (cJSON_IsString(value))
-        tag = (struct tag){.type = TAG_TEXT, .text = value->valuestring};
-    if (is_scalar(value) && ++reading->count <= SURVEY_LEAVES_MAX)
-        reading->found(reading->user, name, &tag, time);
-}
-
-static const cJSON *time_of(const struct reading *reading, const cJSON *tag, const cJSON *element)
-{
-    const struct survey_place *place = &reading->recipe->time;
-    const cJSON *time = tag ? get(tag, place) : NULL;
-    time = time ? time : get(element, place);
-    return time ? time : get(reading->document, place);
-}
-
-static void read_leaves(struct reading *reading, const cJSON *tree, const char *pointer)
-{
-    const cJSON *item, *time = time_of(reading, NULL, tree);
-    char place[SURVEY_PLACE_MAX], number[24];
-    size_t index = 0;
-    cJSON_ArrayForEach(item, tree)
-    {
-        snprintf(number, sizeof number, "%zu", index++);
-        if (!extend(pointer, item->string ? item->string : number, place))
-            continue;
-        if (!is_scalar(item))
-            read_leaves(reading, item, place);
-        else if (item != time && (is_number(item) || survey_word_is_mode(item->string)) &&
-                 !survey_word_is_order(item->string))
-            give(reading, place, item, time);
-    }
-}
-
-static void read_values(struct reading *reading, const cJSON *element)
-{
-    const cJSON *values = get(element, &reading->recipe->values), *item;
-    cJSON_ArrayForEach(item, values)
-    {
-        const cJSON *time = time_of(reading, reading->recipe->value.there ? item : NULL, element);
-        if (!item->string || item == time)
-            continue;
-        if (reading->recipe->value.there)
-            give(reading, item->string, get(item, &reading->recipe->value), time);
-        else
-            give(reading, item->string, item, time);
-    }
-}
-
-static void read_sample(struct reading *reading, const cJSON *document)
-{
-    const cJSON *time = time_of(reading, NULL, document), *item, *list = document;
-    char number[24];
-    size_t index = 0;
-    if (cJSON_IsObject(document)) {
-        list = cJSON_GetObjectItemCaseSensitive(document, "channels");
-        list = list ? list : cJSON_GetObjectItemCaseSensitive(document, "values");
-    }
-    cJSON_ArrayForEach(item, list)
-    {
-        snprintf(number, sizeof number, "values[%zu]", index++);
-        give(reading, item->string ? item->string : number, item, time);
-    }
-    item = cJSON_GetObjectItemCaseSensitive(document, "mode");
-    if (cJSON_IsString(item))
-        give(reading, "mode", item, time);
-}
-
-static void read_element(struct reading *reading, const cJSON *element)
-{
-    const struct survey_recipe *recipe = reading->recipe;
-    const cJSON *name = get(element, &recipe->name);
-    if (recipe->way == SURVEY_BY_VALUES)
-        read_values(reading, element);
-    else if (cJSON_IsString(name))
-        give(reading, name->valuestring, get(element, &recipe->value),
-             time_of(reading, NULL, element));
-}
-
-size_t survey_recipe_read(const struct survey_recipe *recipe, const cJSON *tree,
-                          survey_found *found, void *user)
-{
-    struct reading reading = {recipe, tree, found, user, 0};
-    const cJSON *item;
-    if (recipe->way == SURVEY_WHOLE) {
-        read_sample(&reading, tree);
-    } else if (recipe->way == SURVEY_BY_TOPIC) {
-        item = recipe->value.there ? get(tree, &recipe->value) : tree;
-        give(&reading, "", item, time_of(&reading, NULL, tree));
-    } else if (recipe->way == SURVEY_BY_PLACES) {
-        read_leaves(&reading, tree, "");
-    } else if (recipe->each.there) {
-        cJSON_ArrayForEach(item, get(tree, &recipe->each)) read_element(&reading, item);
-    } else if (recipe->way != SURVEY_UNREADABLE) {
-        read_element(&reading, tree);
-    }
-    return reading.count;
 }

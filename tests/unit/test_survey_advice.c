@@ -368,11 +368,24 @@ static void test_ages(void **state)
         send(false, 100 * i, "c/k1/a", "%d", i);
         if (i % 50 == 0)
             send(false, 100 * i, "c/k1/temp", "%g", 40 + sin(i));
+        if (i % 200 < 4)
+            send(false, 100 * i, "c/k1/count", "%d", i);
     }
     advise(60000);
     expect_json(plant.advice.assembler,
                 "{\"sources\":[{\"topic\":\"c/{robot}/{channel}\"}],\"tick\":{\"period_s\":0.1},"
-                "\"channels\":{\"temp\":{\"max_age_s\":20}}}");
+                "\"channels\":{\"temp\":{\"max_age_s\":20},\"count\":{\"max_age_s\":\"hold\"}}}");
+}
+
+/* A pause of the network makes no tag one that tells changes only. */
+static void test_a_pause(void **state)
+{
+    for (int i = 0; i < 200; i++)
+        send(false, 100 * i + (i > 100) * 4000, "c/k1/a", "%g", sin(i));
+    advise(30000);
+    expect_finding(SURVEY_HINT, "a gap of 6.1 s");
+    expect_json(plant.advice.assembler,
+                "{\"sources\":[{\"topic\":\"c/{robot}/{channel}\"}],\"tick\":{\"period_s\":0.1}}");
 }
 
 /* ---- findings */
@@ -555,6 +568,7 @@ int main(void)
         ADVICE_TEST(test_samples_of_two_forms),
         ADVICE_TEST(test_words),
         ADVICE_TEST(test_ages),
+        ADVICE_TEST(test_a_pause),
         ADVICE_TEST(test_nothing_came),
         ADVICE_TEST(test_what_is_wrong_with_the_stream),
         ADVICE_TEST(test_only_retained),
