@@ -1,9 +1,20 @@
 #include "cli/survey_trial.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const struct conditions no_gate;
+
+static void on_metric(void *user, const struct source_tag *tag);
+static void on_lost(void *user, uint64_t node, const char *robot);
+static void on_rebirth(void *user, const char *topic, const void *payload, size_t size);
+
+static const struct source_sparkplug_handlers sparkplug_handlers = {
+    .on_tag = on_metric, .on_lost = on_lost, .on_rebirth = on_rebirth};
 
 int survey_trial_init(struct survey_trial *trial, struct source_map *map, const struct model *model,
                       int64_t learn_ns)
@@ -11,7 +22,8 @@ int survey_trial_init(struct survey_trial *trial, struct source_map *map, const 
     *trial = (struct survey_trial){.map = map, .model = model, .learn_ns = learn_ns};
     trial->tags = calloc(TRIAL_TAGS_MAX, sizeof *trial->tags);
     trial->begun = model;
-    return trial->tags ? 0 : -ENOMEM;
+    int r = source_sparkplug_new(map, &sparkplug_handlers, trial, &trial->sparkplug, NULL);
+    return r < 0 || trial->tags ? r : -ENOMEM;
 }
 
 void survey_trial_deinit(struct survey_trial *trial)
@@ -23,6 +35,7 @@ void survey_trial_deinit(struct survey_trial *trial)
     for (size_t t = 0; t < trial->tag_count; t++)
         free(trial->tags[t].name);
     free(trial->tags);
+    source_sparkplug_free(trial->sparkplug);
     *trial = (struct survey_trial){.map = NULL};
 }
 
@@ -37,7 +50,8 @@ static void make_sample(struct survey_trial *trial, struct trial_robot *robot)
         trial->failed = true;
         return;
     }
-    enum sample_refusal refusal = assembler_sample(robot->assembler, &sample, values, &diag);
+    enum sample_refusal refusal =
+        assembler_sample(robot->assembler, &no_gate, &sample, values, &diag);
     robot->samples += refusal == SAMPLE_ACCEPTED;
     robot->refused[refusal]++;
     if (refusal)
@@ -113,7 +127,7 @@ static void learn_layout(struct survey_trial *trial, size_t robot)
     }
     double period_s = rules->period_s > 0 ? rules->period_s : 0.1;
     if (count > 0)
-        trial->robots[robot].layout = assembler_layout_new(rules, names, count, period_s);
+        trial->robots[robot].layout = assembler_layout_new(rules, &no_gate, names, count, period_s);
     trial->robots[robot].channels = count;
     trial->failed = trial->failed || !names || (count > 0 && !trial->robots[robot].layout);
     free(names);
@@ -125,7 +139,7 @@ static bool has_assembler(struct survey_trial *trial, struct trial_robot *robot)
     if (!trial->begun || robot->assembler)
         return robot->assembler;
     if (trial->model) {
-        robot->layout = assembler_layout_of(&trial->map->rules, trial->model);
+        robot->layout = assembler_layout_of(&trial->map->rules, &no_gate, trial->model);
         robot->channels = trial->model->channels;
     } else {
         learn_layout(trial, (size_t)(robot - trial->robots));
@@ -178,15 +192,9 @@ static struct trial_tag *find_tag(struct survey_trial *trial, size_t robot, cons
     return tag->name ? tag : NULL;
 }
 
-struct delivery {
-    struct survey_trial *trial;
-    const struct survey_message *message;
-};
-
 static void on_tag(void *user, const struct source_tag *tag)
 {
-    struct delivery *delivery = user;
-    struct survey_trial *trial = delivery->trial;
+    struct survey_trial *trial = user;
     struct trial_robot *robot = find_robot(trial, tag->robot);
     struct trial_tag *known =
         robot ? find_tag(trial, (size_t)(robot - trial->robots), tag->name) : NULL;
@@ -199,8 +207,8 @@ static void on_tag(void *user, const struct source_tag *tag)
     if (tag->tag.type == TAG_TEXT)
         snprintf(known->text, sizeof known->text, "%.*s",
                  json_utf8_head(tag->tag.text, SURVEY_WORD_BYTES), tag->tag.text);
-    known->time_ns = tag->has_time ? tag->time_ns : delivery->message->wall_ns;
-    known->old = delivery->message->retained;
+    known->time_ns = tag->has_time ? tag->time_ns : trial->message->wall_ns;
+    known->old = trial->message->retained;
     if (has_assembler(trial, robot))
         put(trial, known, tag->tag);
 }
@@ -213,27 +221,70 @@ static void end_message(struct survey_trial *trial)
     }
 }
 
+static void note_refused(struct survey_trial *trial, enum source_refusal refusal,
+                         const struct diag *diag)
+{
+    if (trial->refused[refusal]++ == 0)
+        snprintf(trial->refused_text[refusal], sizeof trial->refused_text[refusal], "%.60s: %.*s",
+                 trial->message->topic, json_utf8_head(diag->text, 120), diag->text);
+}
+
+/* ---- Sparkplug ---- */
+
+static void on_metric(void *user, const struct source_tag *tag)
+{
+    on_tag(user, tag);
+}
+
+/* Whose node it is does not matter for a minute. */
+static void on_lost(void *user, uint64_t node, const char *robot)
+{
+    struct survey_trial *trial = user;
+    for (size_t r = 0; r < trial->robot_count; r++) {
+        if (trial->robots[r].assembler && !strcmp(trial->robots[r].name, robot))
+            assembler_forget(trial->robots[r].assembler);
+    }
+}
+
+/* Who looks asks for nothing. */
+static void on_rebirth(void *user, const char *topic, const void *payload, size_t size)
+{
+}
+
+static void take_sparkplug(struct survey_trial *trial, const struct source_message *text)
+{
+    const struct source_clock clock = {.now_ns = trial->message->now_ns,
+                                       .wall_ms = trial->message->wall_ns / CLOCK_NS_PER_MS};
+    const char *reason = NULL;
+    struct diag diag = DIAG_INIT;
+    if (trial->sparkplug && !trial->message->retained &&
+        source_sparkplug_read(trial->sparkplug, text, &clock, &reason, &diag) && reason)
+        note_refused(trial, SOURCE_MALFORMED, &diag);
+}
+
 void survey_trial_take(struct survey_trial *trial, const struct survey_message *message)
 {
     if (!message->payload && message->size > 0)
         return;
     if (message->now_ns - trial->begin_ns > trial->learn_ns)
         begin(trial);
+    const struct source_message text = {message->topic, message->payload, message->size};
+    trial->message = message;
+    take_sparkplug(trial, &text);
     for (size_t s = 0; s < trial->map->count; s++) {
         const struct source *source = &trial->map->sources[s];
-        const struct source_message text = {message->topic, message->payload, message->size};
-        struct delivery delivery = {trial, message};
         struct source_match match;
         struct diag diag = DIAG_INIT;
         if (!source_topic_match(source->topic, message->topic, &match))
             continue;
         trial->messages[s]++;
-        enum source_refusal refusal = source_read(source, &match, &text, on_tag, &delivery, &diag);
-        if (refusal && trial->refused[refusal]++ == 0)
-            snprintf(trial->refused_text[refusal], sizeof trial->refused_text[refusal],
-                     "%.60s: %.*s", message->topic, json_utf8_head(diag.text, 120), diag.text);
-        end_message(trial);
+        if (source->format != SOURCE_JSON)
+            continue;
+        enum source_refusal refusal = source_read(source, &match, &text, on_tag, trial, &diag);
+        if (refusal)
+            note_refused(trial, refusal, &diag);
     }
+    end_message(trial);
 }
 
 void survey_trial_end(struct survey_trial *trial)

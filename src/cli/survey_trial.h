@@ -15,6 +15,7 @@
 #include "pipeline/assembler.h"
 #include "source/source_map.h"
 #include "source/source_read.h"
+#include "source/source_sparkplug.h"
 
 #define TRIAL_ROBOTS_MAX 64
 #define TRIAL_TAGS_MAX 4096 /* of all robots */
@@ -40,9 +41,11 @@ struct trial_tag {
 };
 
 struct survey_trial {
-    struct source_map *map;    /* borrowed */
-    const struct model *model; /* borrowed, or NULL */
-    bool begun;                /* the layouts are known */
+    struct source_map *map;               /* borrowed */
+    const struct model *model;            /* borrowed, or NULL */
+    struct source_sparkplug *sparkplug;   /* NULL: no source is of it */
+    const struct survey_message *message; /* that is being taken */
+    bool begun;                           /* the layouts are known */
     int64_t begin_ns, learn_ns;
     struct trial_robot robots[TRIAL_ROBOTS_MAX];
     size_t robot_count;

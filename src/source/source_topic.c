@@ -14,7 +14,7 @@ enum level { LITERAL, ANY, REST, ROBOT, CHANNEL, CHANNEL_REST };
 
 static bool level_is(const char *level, size_t length, const char *text)
 {
-    return strlen(text) == length && !strncmp(level, text, length);
+    return strlen(text) == length && !memcmp(level, text, length);
 }
 
 static enum level read_level(const char *level, size_t length)
