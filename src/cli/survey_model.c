@@ -215,12 +215,15 @@ static struct magnitude magnitude_in_health(const struct model *model, size_t ch
     return health;
 }
 
-/* How many times what the model knows; NAN if that cannot be said. */
+/* How many times what the model knows; NAN if that cannot be said. The number of a program's step
+ * has no unit, and a minute shows few of them. */
 static double factor_of(const struct model *model, size_t channel,
                         const struct survey_signal *signal)
 {
     struct magnitude health = magnitude_in_health(model, channel);
     double most = fmax(fabs(signal->min), fabs(signal->max));
+    if (channel == model->derivation.step_channel && model->derivation.steps > 0)
+        return (double)NAN;
     if (signal->numbers < LEAST_VALUES || survey_signal_flat(signal) || most <= 0 ||
         health.most <= 0)
         return (double)NAN;
