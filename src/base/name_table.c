@@ -1,5 +1,6 @@
 #include "base/name_table.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,19 +11,24 @@ struct name_table {
 };
 
 /* FNV-1a. */
-static size_t hash_name(const char *name)
+static size_t hash_name(const char *name, size_t length)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211);
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)name[i]) * UINT64_C(1099511628211);
     return (size_t)hash;
 }
 
-/* The slot of a name, or the free slot where it would go. */
-static uint32_t *find_slot(const struct name_table *table, const char *name)
+static bool is_name(const char *known, const char *name, size_t length)
 {
-    size_t at = hash_name(name) & (table->slot_count - 1);
-    while (table->slots[at] && strcmp(table->names[table->slots[at] - 1], name) != 0)
+    return !strncmp(known, name, length) && !known[length];
+}
+
+/* The slot of a name, or the free slot where it would go. */
+static uint32_t *find_slot(const struct name_table *table, const char *name, size_t length)
+{
+    size_t at = hash_name(name, length) & (table->slot_count - 1);
+    while (table->slots[at] && !is_name(table->names[table->slots[at] - 1], name, length))
         at = (at + 1) & (table->slot_count - 1);
     return &table->slots[at];
 }
@@ -42,7 +48,7 @@ struct name_table *name_table_new(const char *const *names, size_t count)
         return NULL;
     }
     for (size_t i = 0; i < count; i++) {
-        uint32_t *slot = find_slot(table, names[i]);
+        uint32_t *slot = find_slot(table, names[i], strlen(names[i]));
         if (!*slot)
             *slot = (uint32_t)i + 1;
     }
@@ -59,6 +65,11 @@ void name_table_free(struct name_table *table)
 
 size_t name_table_find(const struct name_table *table, const char *name)
 {
-    uint32_t slot = *find_slot(table, name);
+    return name_table_find_part(table, name, strlen(name));
+}
+
+size_t name_table_find_part(const struct name_table *table, const char *name, size_t length)
+{
+    uint32_t slot = *find_slot(table, name, length);
     return slot ? slot - 1 : NAME_TABLE_NONE;
 }

@@ -19,5 +19,7 @@ void name_table_free(struct name_table *table);
 
 /* NAME_TABLE_NONE if it is not there. */
 size_t name_table_find(const struct name_table *table, const char *name);
+/* The same for a name that is not terminated, and has no 0 in it. */
+size_t name_table_find_part(const struct name_table *table, const char *name, size_t length);
 
 #endif

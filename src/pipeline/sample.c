@@ -1,14 +1,16 @@
 /*
- * The JSON forms are read through the strict tree of base/json.h: 86 values cost some 10 us, which
- * is the largest part of a sample's way, and still a hundredth of what a cell needs. Channels by
- * name are found through a hash table of the model's names, because a search through the object per
- * channel would be quadratic.
+ * Plain JSON is read by sample_scan in one pass. What that leaves goes through the strict tree of
+ * base/json.h, some ten times as slow, which also says what is wrong with a sample that is refused.
+ * Channels by name are found through a hash table of the model's names, because a search through
+ * the object per channel would be quadratic.
  */
 #include "pipeline/sample.h"
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/name_table.h"
+#include "pipeline/sample_decoder.h"
+#include "pipeline/sample_scan.h"
 #include "pipeline/sample_time.h"
 
 #include <assert.h>
@@ -16,15 +18,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct sample_decoder {
-    size_t channels;
-    char **names; /* [channels] */
-    struct name_table *table;
-    enum sample_time_unit time_unit;
-    const struct conditions *gate;       /* borrowed; NULL: none */
-    size_t gate_channel[CONDITIONS_MAX]; /* of each condition; `channels`: it is none */
-};
 
 static const char *const refusal_names[SAMPLE_REFUSALS] = {
     [SAMPLE_ACCEPTED] = "accepted",
@@ -110,22 +103,29 @@ static struct tag read_tag(const cJSON *item)
     return (struct tag){.type = TAG_NULL};
 }
 
+void sample_judge_gate(const struct sample_decoder *decoder, const struct tag *signal,
+                       const float *values, struct sample *sample)
+{
+    for (size_t i = 0; decoder->gate && i < decoder->gate->count; i++) {
+        size_t channel = decoder->gate_channel[i];
+        struct tag tag = signal[i];
+        if (!strcmp(decoder->gate->item[i].name, GATE_MODE))
+            tag = (struct tag){*sample->mode ? TAG_TEXT : TAG_NULL, .text = sample->mode};
+        else if (channel < decoder->channels)
+            tag = (struct tag){.type = TAG_NUMBER, .number = (double)values[channel]};
+        sample->gate.value[i] = gate_judge(decoder->gate, i, &tag);
+    }
+}
+
 /* signals: the object that names them, or NULL. */
 static void judge_gate(const struct sample_decoder *decoder, const cJSON *signals,
                        const float *values, struct sample *sample)
 {
-    for (size_t i = 0; decoder->gate && i < decoder->gate->count; i++) {
-        const char *name = decoder->gate->item[i].name;
-        size_t channel = decoder->gate_channel[i];
-        struct tag tag;
-        if (!strcmp(name, GATE_MODE))
-            tag = (struct tag){*sample->mode ? TAG_TEXT : TAG_NULL, .text = sample->mode};
-        else if (channel < decoder->channels)
-            tag = (struct tag){.type = TAG_NUMBER, .number = (double)values[channel]};
-        else
-            tag = read_tag(cJSON_GetObjectItemCaseSensitive(signals, name));
-        sample->gate.value[i] = gate_judge(decoder->gate, i, &tag);
-    }
+    struct tag signal[CONDITIONS_MAX];
+    for (size_t i = 0; decoder->gate && i < decoder->gate->count; i++)
+        signal[i] =
+            read_tag(cJSON_GetObjectItemCaseSensitive(signals, decoder->gate->item[i].name));
+    sample_judge_gate(decoder, signal, values, sample);
 }
 
 static enum sample_refusal store_value(const cJSON *item, const char *name, float *ret_value,
@@ -230,11 +230,12 @@ static enum sample_refusal read_object(const struct sample_decoder *decoder, con
     return SAMPLE_NO_VALUES;
 }
 
-static enum sample_refusal decode_json(const struct sample_decoder *decoder, const char *text,
+enum sample_refusal sample_decode_tree(const struct sample_decoder *decoder, const char *text,
                                        size_t size, struct sample *ret_sample, float *ret_values,
                                        struct diag *diag)
 {
     bool overflow;
+    *ret_sample = (struct sample){0};
     cJSON *tree = json_parse_numbers(text, size, &overflow, diag);
     if (!tree)
         return overflow ? SAMPLE_NONFINITE : SAMPLE_MALFORMED;
@@ -331,7 +332,9 @@ enum sample_refusal sample_decode(const struct sample_decoder *decoder, const vo
     }
     if (*(const unsigned char *)payload == SAMPLE_BINARY_MAGIC)
         return decode_binary(decoder, payload, size, ret_sample, ret_values, diag);
-    return decode_json(decoder, payload, size, ret_sample, ret_values, diag);
+    if (sample_scan(decoder, payload, size, ret_sample, ret_values))
+        return SAMPLE_ACCEPTED;
+    return sample_decode_tree(decoder, payload, size, ret_sample, ret_values, diag);
 }
 
 static bool is_signal(const struct sample_decoder *decoder, const char *name)

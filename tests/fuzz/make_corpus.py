@@ -109,6 +109,25 @@ CONFIG = {
 }
 
 
+SOURCE_MAPS = {
+    "tags": b'{"sources":[{"topic":"{robot}/{channel}","value":"/v","time":"/t","time_unit":"ms","quality":"/q","good":[true]}]}',
+    "each": b'{"sources":[{"topic":"gw","robot":"/r","each":"/m","name":"/n","value":"/v"}],"tick":{"channel":"a"}}',
+    "values": b'{"sources":[{"topic":"x/{robot}/#","values":"/f","value":"/Value"}],"max_age_s":"hold"}',
+    "places": b'{"sources":[{"topic":"y","robot":"k","tags":{"a":"/a~1b","b":"/c/0"}}],"tick":{"period_s":0.1}}',
+    "sparkplug": b'{"sources":[{"topic":"spBv1.0/g/+/n/{robot}","format":"sparkplug"}]}',
+    "rules": b'{"sources":[{"topic":"{robot}/{channel}/#"}],"channels":{"a":{"tag":"b","scale":2,"offset":-1,'
+             b'"max_age_s":"hold","missing":0,"table":{"on":1,"off":false}},"mode":{"table":{"A":"auto"}}}}',
+}
+
+SOURCE_MESSAGES = {
+    "bare": b't/k/a\t1.5\nt/k/b\tx\nt/k/c\ttrue\nt/k/mode\tauto\nt/k/s\ton\nt/k/a\t\nt/o/a\tNaN\n',
+    "value": b'v/k/a\t{"v":1,"t":1763917200123,"q":true}\nv/k/b\t{"v":2,"t":1763917200223}\n'
+             b'v/k/c\t{"v":3,"t":1763917200323}\nv/k/a/x\t{"v":[],"q":0}\n',
+    "each": b'e\t{"r":"k","m":[{"n":"a","v":1,"t":"2026-11-23T17:00:00Z"},{"n":"b","v":null}]}\n',
+    "object": b'o/k\t{"a":1,"b":"x","c":2,"t":5}\no/k\t{"a":1,"b":"x","c":2,"t":5.95}\no/k\t{"a":1,"t":900}\n',
+    "places": b'p\t{"a":[1],"b/":2}\np\t{"a":{}}\np\t{}\n',
+}
+
 def config_with(section, values):
     changed = json.loads(json.dumps(CONFIG))
     if isinstance(values, dict):
@@ -480,7 +499,8 @@ def main():
         models = make_models(armwatch, pathlib.Path(directory))
     seeds = {
         "config": CONFIGS, "control": CONTROLS, "csv": CSVS, "episode": EPISODES, "json": JSON_TEXTS, "model": models, "npy": NPYS,
-        "safetensors": SAFETENSORS, "sample_binary": BINARY_SAMPLES, "sample_json": SAMPLES, "sparkplug": SPARKPLUGS,
+        "safetensors": SAFETENSORS, "sample_binary": BINARY_SAMPLES, "sample_json": SAMPLES, "sample_scan": SAMPLES, "source_map": SOURCE_MAPS,
+        "source_message": SOURCE_MESSAGES, "sparkplug": SPARKPLUGS,
         "topic": TOPICS, "url": URLS,
     }
     for target, inputs in seeds.items():

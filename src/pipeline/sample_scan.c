@@ -1,0 +1,387 @@
+/*
+ * Numbers: up to 19 digits and a power of ten of at most 22 either way make the nearest double by
+ * one multiplication or division, because both operands are exact then (Clinger, "How to read
+ * floating point numbers accurately", 1990); all others are read by strtod. So the result is the
+ * one that the tree has.
+ *
+ * Most sources name their channels in the same order each time: the name behind the last one is
+ * looked at before the table.
+ */
+#include "pipeline/sample_scan.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "pipeline/sample_decoder.h"
+#include "pipeline/sample_time.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHANNELS_MAX 4096 /* of which it can be seen that none came twice */
+#define NUMBER_MAX 64     /* bytes of a number that strtod has to read */
+#define UNKNOWN_MAX 16    /* names that are no channels */
+#define EXACT_DIGITS 19
+#define EXACT_POWER 22
+#define EXACT_INTEGER (UINT64_C(1) << 53)
+
+struct cursor {
+    const char *at, *end;
+};
+
+struct slice {
+    const char *text;
+    size_t length;
+};
+
+/* ---- tokens */
+
+static void skip_space(struct cursor *cursor)
+{
+    while (cursor->at < cursor->end && (*cursor->at == ' ' || *cursor->at == '\n' ||
+                                        *cursor->at == '\r' || *cursor->at == '\t'))
+        cursor->at++;
+}
+
+/* The next byte behind blanks is this one. */
+static bool take(struct cursor *cursor, char byte)
+{
+    skip_space(cursor);
+    bool there = cursor->at < cursor->end && *cursor->at == byte;
+    cursor->at += there;
+    return there;
+}
+
+static size_t take_digits(struct cursor *cursor, uint64_t *mantissa, size_t *digits)
+{
+    const char *from = cursor->at;
+    for (; cursor->at < cursor->end && *cursor->at >= '0' && *cursor->at <= '9'; cursor->at++) {
+        if (*digits < EXACT_DIGITS)
+            *mantissa = *mantissa * 10 + (uint64_t)(*cursor->at - '0');
+        *digits += *mantissa > 0 || *digits > 0; /* leading zeros are none */
+    }
+    return (size_t)(cursor->at - from);
+}
+
+static bool take_exponent(struct cursor *cursor, int *ret_exponent)
+{
+    bool negative = false;
+    int value = 0;
+    if (cursor->at < cursor->end && (*cursor->at == '+' || *cursor->at == '-'))
+        negative = *cursor->at++ == '-';
+    const char *from = cursor->at;
+    for (; cursor->at < cursor->end && *cursor->at >= '0' && *cursor->at <= '9'; cursor->at++)
+        value = value < 10000 ? value * 10 + (*cursor->at - '0') : value;
+    *ret_exponent = negative ? -value : value;
+    return cursor->at > from;
+}
+
+static bool read_by_library(const char *from, const char *end, double *ret_value)
+{
+    char text[NUMBER_MAX + 1], *stop;
+    size_t length = (size_t)(end - from);
+    if (length > NUMBER_MAX)
+        return false;
+    memcpy(text, from, length);
+    text[length] = '\0';
+    *ret_value = strtod(text, &stop);
+    return !*stop;
+}
+
+/* By the grammar of JSON. */
+static bool take_number(struct cursor *cursor, double *ret_value)
+{
+    static const double power[EXACT_POWER + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                                  1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                                  1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    uint64_t mantissa = 0;
+    size_t digits = 0, fraction = 0;
+    int exponent = 0;
+    skip_space(cursor);
+    const char *from = cursor->at;
+    bool negative = cursor->at < cursor->end && *cursor->at == '-';
+    cursor->at += negative;
+    const char *whole = cursor->at;
+    size_t count = take_digits(cursor, &mantissa, &digits);
+    if (count == 0 || (count > 1 && *whole == '0'))
+        return false;
+    if (cursor->at < cursor->end && *cursor->at == '.') {
+        cursor->at++;
+        fraction = take_digits(cursor, &mantissa, &digits);
+        if (fraction == 0)
+            return false;
+    }
+    if (cursor->at < cursor->end && (*cursor->at == 'e' || *cursor->at == 'E')) {
+        cursor->at++;
+        if (!take_exponent(cursor, &exponent))
+            return false;
+    }
+    int scale = exponent - (int)(fraction < 10000 ? fraction : 10000);
+    if (digits > EXACT_DIGITS || mantissa > EXACT_INTEGER || scale > EXACT_POWER ||
+        scale < -EXACT_POWER)
+        return read_by_library(from, cursor->at, ret_value);
+    double value = scale < 0 ? (double)mantissa / power[-scale] : (double)mantissa * power[scale];
+    *ret_value = negative ? -value : value;
+    return true;
+}
+
+static bool take_float(struct cursor *cursor, float *ret_value)
+{
+    double value;
+    if (!take_number(cursor, &value))
+        return false;
+    *ret_value = (float)value;
+    return isfinite(*ret_value);
+}
+
+/* Without escapes, printable ASCII. */
+static bool take_string(struct cursor *cursor, struct slice *ret_slice)
+{
+    if (!take(cursor, '"'))
+        return false;
+    ret_slice->text = cursor->at;
+    for (; cursor->at < cursor->end && *cursor->at != '"'; cursor->at++) {
+        unsigned char byte = (unsigned char)*cursor->at;
+        if (byte < 0x20 || byte >= 0x7f || byte == '\\')
+            return false;
+    }
+    ret_slice->length = (size_t)(cursor->at - ret_slice->text);
+    return take(cursor, '"');
+}
+
+static bool take_word(struct cursor *cursor, const char *word)
+{
+    size_t length = strlen(word);
+    skip_space(cursor);
+    bool there = (size_t)(cursor->end - cursor->at) >= length && !memcmp(cursor->at, word, length);
+    cursor->at += there ? length : 0;
+    return there;
+}
+
+static bool slice_is(const struct slice *slice, const char *text)
+{
+    return strlen(text) == slice->length && !memcmp(slice->text, text, slice->length);
+}
+
+/* ---- values */
+
+struct scan {
+    const struct sample_decoder *decoder;
+    struct cursor cursor;
+    struct sample *sample;
+    float *values;
+    struct tag signal[CONDITIONS_MAX];
+    char text[CONDITIONS_MAX][CONDITION_TEXT_MAX + 1]; /* of signals */
+};
+
+static bool take_values(struct scan *scan)
+{
+    struct cursor *cursor = &scan->cursor;
+    size_t count = 0, channels = scan->decoder->channels;
+    if (!take(cursor, '['))
+        return false;
+    do {
+        if (count == channels || !take_float(cursor, &scan->values[count]))
+            return false;
+        count++;
+    } while (take(cursor, ','));
+    return count == channels && take(cursor, ']');
+}
+
+/* Any plain value, for a signal or for nothing. */
+static bool take_tag(struct cursor *cursor, struct tag *ret_tag, struct slice *ret_text)
+{
+    *ret_tag = (struct tag){.type = TAG_NULL};
+    *ret_text = (struct slice){NULL, 0};
+    skip_space(cursor);
+    if (cursor->at == cursor->end)
+        return false;
+    switch (*cursor->at) {
+    case '"':
+        ret_tag->type = TAG_TEXT;
+        return take_string(cursor, ret_text);
+    case 'n':
+        return take_word(cursor, "null");
+    case 't':
+    case 'f':
+        ret_tag->type = TAG_BOOL;
+        ret_tag->number = *cursor->at == 't';
+        return take_word(cursor, *cursor->at == 't' ? "true" : "false");
+    default:
+        ret_tag->type = TAG_NUMBER;
+        /* The tree refuses a number that no double can hold. */
+        return take_number(cursor, &ret_tag->number) && isfinite(ret_tag->number);
+    }
+}
+
+/* A name that is no channel: a signal of the gate, or nothing. */
+static bool take_unknown(struct scan *scan, const struct slice *name)
+{
+    const struct conditions *gate = scan->decoder->gate;
+    struct slice text;
+    struct tag tag;
+    if (!take_tag(&scan->cursor, &tag, &text))
+        return false;
+    for (size_t i = 0; gate && i < gate->count; i++) {
+        if (!slice_is(name, gate->item[i].name))
+            continue;
+        if (text.length > CONDITION_TEXT_MAX)
+            return false;
+        if (tag.type == TAG_TEXT) {
+            memcpy(scan->text[i], text.text, text.length);
+            scan->text[i][text.length] = '\0';
+            tag.text = scan->text[i];
+        }
+        scan->signal[i] = tag;
+    }
+    return true;
+}
+
+/* ---- channels */
+
+struct naming {
+    uint64_t seen[CHANNELS_MAX / 64];
+    size_t next; /* that is expected */
+    struct slice unknown[UNKNOWN_MAX];
+    size_t unknown_count;
+};
+
+static size_t find_channel(const struct sample_decoder *decoder, struct naming *naming,
+                           const struct slice *name)
+{
+    if (naming->next < decoder->channels && slice_is(name, decoder->names[naming->next]))
+        return naming->next;
+    return name_table_find_part(decoder->table, name->text, name->length);
+}
+
+static bool note_unknown(struct naming *naming, const struct slice *name)
+{
+    for (size_t i = 0; i < naming->unknown_count; i++) {
+        const struct slice *one = &naming->unknown[i];
+        if (one->length == name->length && !memcmp(one->text, name->text, name->length))
+            return false;
+    }
+    if (naming->unknown_count == UNKNOWN_MAX)
+        return false;
+    naming->unknown[naming->unknown_count++] = *name;
+    return true;
+}
+
+static bool take_channel(struct scan *scan, struct naming *naming, size_t *found)
+{
+    struct slice name;
+    if (!take_string(&scan->cursor, &name) || !take(&scan->cursor, ':'))
+        return false;
+    size_t channel = find_channel(scan->decoder, naming, &name);
+    if (channel == NAME_TABLE_NONE)
+        return note_unknown(naming, &name) && take_unknown(scan, &name);
+    uint64_t bit = UINT64_C(1) << (channel % 64);
+    if (naming->seen[channel / 64] & bit)
+        return false;
+    naming->seen[channel / 64] |= bit;
+    naming->next = channel + 1;
+    ++*found;
+    return take_float(&scan->cursor, &scan->values[channel]);
+}
+
+static bool take_channels(struct scan *scan)
+{
+    struct naming naming;
+    size_t found = 0;
+    if (scan->decoder->channels > CHANNELS_MAX || !take(&scan->cursor, '{'))
+        return false;
+    memset(naming.seen, 0, (scan->decoder->channels + 63) / 64 * sizeof naming.seen[0]);
+    naming.next = naming.unknown_count = 0;
+    do {
+        if (!take_channel(scan, &naming, &found))
+            return false;
+    } while (take(&scan->cursor, ','));
+    return found == scan->decoder->channels && take(&scan->cursor, '}');
+}
+
+/* ---- the sample */
+
+static bool take_time(struct scan *scan)
+{
+    struct slice text;
+    double value;
+    skip_space(&scan->cursor);
+    scan->sample->has_time = true;
+    if (scan->cursor.at < scan->cursor.end && *scan->cursor.at == '"')
+        return take_string(&scan->cursor, &text) &&
+               clock_parse_rfc3339(text.text, text.length, &scan->sample->time_ns);
+    return take_number(&scan->cursor, &value) &&
+           sample_time_of_number(value, scan->decoder->time_unit, &scan->sample->time_ns, NULL);
+}
+
+static bool take_seq(struct scan *scan)
+{
+    double value;
+    if (!take_number(&scan->cursor, &value) || !(value >= 0) || value > JSON_MAX_INTEGER ||
+        value != floor(value))
+        return false;
+    scan->sample->seq = (uint64_t)value;
+    scan->sample->has_seq = true;
+    return true;
+}
+
+static bool take_mode(struct scan *scan)
+{
+    struct slice text;
+    if (!take_string(&scan->cursor, &text) || text.length >= SAMPLE_MODE_MAX)
+        return false;
+    memcpy(scan->sample->mode, text.text, text.length);
+    scan->sample->mode[text.length] = '\0';
+    return true;
+}
+
+static bool take_object(struct scan *scan)
+{
+    static const struct {
+        const char *name;
+        bool (*take)(struct scan *scan);
+        unsigned bit;
+    } members[] = {{"time", take_time, 1},
+                   {"seq", take_seq, 2},
+                   {"mode", take_mode, 4},
+                   {"values", take_values, 8},
+                   {"channels", take_channels, 8}}; /* one of the two */
+    unsigned seen = 0;
+    if (!take(&scan->cursor, '{'))
+        return false;
+    do {
+        struct slice name;
+        size_t m = 0;
+        if (!take_string(&scan->cursor, &name) || !take(&scan->cursor, ':'))
+            return false;
+        while (m < sizeof members / sizeof members[0] && !slice_is(&name, members[m].name))
+            m++;
+        if (m == sizeof members / sizeof members[0] || seen & members[m].bit ||
+            !members[m].take(scan))
+            return false;
+        seen |= members[m].bit;
+    } while (take(&scan->cursor, ','));
+    return (seen & 8) && take(&scan->cursor, '}');
+}
+
+bool sample_scan(const struct sample_decoder *decoder, const char *text, size_t size,
+                 struct sample *ret_sample, float *ret_values)
+{
+    struct scan scan;
+    scan.decoder = decoder;
+    scan.cursor = (struct cursor){text, text + size};
+    scan.sample = ret_sample;
+    scan.values = ret_values;
+    memset(scan.signal, 0, sizeof scan.signal); /* TAG_NULL */
+    *ret_sample = (struct sample){0};
+    skip_space(&scan.cursor);
+    if (scan.cursor.at == scan.cursor.end)
+        return false;
+    if (*scan.cursor.at == '[' ? !take_values(&scan) : !take_object(&scan))
+        return false;
+    skip_space(&scan.cursor);
+    if (scan.cursor.at != scan.cursor.end)
+        return false;
+    sample_judge_gate(decoder, scan.signal, ret_values, ret_sample);
+    return true;
+}
