@@ -51,9 +51,11 @@ struct sample_decoder *sample_decoder_new(const char *const *names, size_t chann
         return NULL;
     decoder->time_unit = time_unit;
     decoder->names = calloc(channels + 1, sizeof *decoder->names);
-    bool ok = decoder->names;
+    decoder->plain = calloc(channels + 1, sizeof *decoder->plain);
+    bool ok = decoder->names && decoder->plain;
     for (size_t i = 0; ok && i < channels; i++) {
         decoder->names[i] = strdup(names[i]);
+        decoder->plain[i] = sample_plain_length(names[i]);
         ok = decoder->names[i] != NULL;
         decoder->channels += ok;
     }
@@ -74,6 +76,7 @@ void sample_decoder_free(struct sample_decoder *decoder)
     for (size_t i = 0; i < decoder->channels; i++)
         free(decoder->names[i]);
     free(decoder->names);
+    free(decoder->plain);
     free(decoder);
 }
 

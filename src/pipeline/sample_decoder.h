@@ -10,7 +10,8 @@
 
 struct sample_decoder {
     size_t channels;
-    char **names; /* [channels] */
+    char **names;  /* [channels] */
+    size_t *plain; /* [channels] bytes of a name that stands in JSON as it is; 0: of another */
     struct name_table *table;
     enum sample_time_unit time_unit;
     const struct conditions *gate;       /* borrowed; NULL: none */

@@ -36,15 +36,16 @@ struct slice {
 
 /* ---- tokens */
 
-static void skip_space(struct cursor *cursor)
+static inline void skip_space(struct cursor *cursor)
 {
-    while (cursor->at < cursor->end && (*cursor->at == ' ' || *cursor->at == '\n' ||
-                                        *cursor->at == '\r' || *cursor->at == '\t'))
-        cursor->at++;
+    const char *at = cursor->at;
+    while (at < cursor->end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+        at++;
+    cursor->at = at;
 }
 
 /* The next byte behind blanks is this one. */
-static bool take(struct cursor *cursor, char byte)
+static inline bool take(struct cursor *cursor, char byte)
 {
     skip_space(cursor);
     bool there = cursor->at < cursor->end && *cursor->at == byte;
@@ -52,28 +53,31 @@ static bool take(struct cursor *cursor, char byte)
     return there;
 }
 
-static size_t take_digits(struct cursor *cursor, uint64_t *mantissa, size_t *digits)
+/* Returns where they end. Over 19 of them the mantissa is of no meaning. */
+static inline const char *take_digits(const char *at, const char *end, uint64_t *mantissa)
 {
-    const char *from = cursor->at;
-    for (; cursor->at < cursor->end && *cursor->at >= '0' && *cursor->at <= '9'; cursor->at++) {
-        if (*digits < EXACT_DIGITS)
-            *mantissa = *mantissa * 10 + (uint64_t)(*cursor->at - '0');
-        *digits += *mantissa > 0 || *digits > 0; /* leading zeros are none */
+    uint64_t sum = *mantissa;
+    for (; at < end; at++) {
+        unsigned digit = (unsigned char)*at - (unsigned)'0';
+        if (digit > 9)
+            break;
+        sum = sum * 10 + digit;
     }
-    return (size_t)(cursor->at - from);
+    *mantissa = sum;
+    return at;
 }
 
-static bool take_exponent(struct cursor *cursor, int *ret_exponent)
+/* NULL: there is none. */
+static const char *take_exponent(const char *at, const char *end, int *ret_exponent)
 {
-    bool negative = false;
+    bool negative = at < end && *at == '-';
     int value = 0;
-    if (cursor->at < cursor->end && (*cursor->at == '+' || *cursor->at == '-'))
-        negative = *cursor->at++ == '-';
-    const char *from = cursor->at;
-    for (; cursor->at < cursor->end && *cursor->at >= '0' && *cursor->at <= '9'; cursor->at++)
-        value = value < 10000 ? value * 10 + (*cursor->at - '0') : value;
+    at += at < end && (*at == '+' || *at == '-');
+    const char *from = at;
+    for (; at < end && *at >= '0' && *at <= '9'; at++)
+        value = value < 10000 ? value * 10 + (*at - '0') : value;
     *ret_exponent = negative ? -value : value;
-    return cursor->at > from;
+    return at > from ? at : NULL;
 }
 
 static bool read_by_library(const char *from, const char *end, double *ret_value)
@@ -88,38 +92,43 @@ static bool read_by_library(const char *from, const char *end, double *ret_value
     return !*stop;
 }
 
+/* The double nearest to mantissa * 10^scale, if it can be had exactly. */
+static inline bool is_exact(uint64_t mantissa, ptrdiff_t digits, int scale)
+{
+    return digits <= EXACT_DIGITS && mantissa <= EXACT_INTEGER && scale <= EXACT_POWER &&
+           scale >= -EXACT_POWER;
+}
+
 /* By the grammar of JSON. */
 static bool take_number(struct cursor *cursor, double *ret_value)
 {
     static const double power[EXACT_POWER + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    uint64_t mantissa = 0;
-    size_t digits = 0, fraction = 0;
-    int exponent = 0;
     skip_space(cursor);
-    const char *from = cursor->at;
-    bool negative = cursor->at < cursor->end && *cursor->at == '-';
-    cursor->at += negative;
-    const char *whole = cursor->at;
-    size_t count = take_digits(cursor, &mantissa, &digits);
-    if (count == 0 || (count > 1 && *whole == '0'))
+    const char *const from = cursor->at, *const end = cursor->end;
+    bool negative = from < end && *from == '-';
+    const char *const whole = from + negative;
+    uint64_t mantissa = 0;
+    const char *at = take_digits(whole, end, &mantissa);
+    ptrdiff_t digits = at - whole, fraction = 0;
+    int exponent = 0;
+    if (digits == 0 || (digits > 1 && *whole == '0'))
         return false;
-    if (cursor->at < cursor->end && *cursor->at == '.') {
-        cursor->at++;
-        fraction = take_digits(cursor, &mantissa, &digits);
+    if (at < end && *at == '.') {
+        const char *const point = at;
+        at = take_digits(point + 1, end, &mantissa);
+        fraction = at - point - 1;
+        digits += fraction;
         if (fraction == 0)
             return false;
     }
-    if (cursor->at < cursor->end && (*cursor->at == 'e' || *cursor->at == 'E')) {
-        cursor->at++;
-        if (!take_exponent(cursor, &exponent))
-            return false;
-    }
+    if (at < end && (*at == 'e' || *at == 'E') && !(at = take_exponent(at + 1, end, &exponent)))
+        return false;
+    cursor->at = at;
     int scale = exponent - (int)(fraction < 10000 ? fraction : 10000);
-    if (digits > EXACT_DIGITS || mantissa > EXACT_INTEGER || scale > EXACT_POWER ||
-        scale < -EXACT_POWER)
-        return read_by_library(from, cursor->at, ret_value);
+    if (!is_exact(mantissa, digits, scale))
+        return read_by_library(from, at, ret_value);
     double value = scale < 0 ? (double)mantissa / power[-scale] : (double)mantissa * power[scale];
     *ret_value = negative ? -value : value;
     return true;
@@ -246,12 +255,28 @@ struct naming {
     size_t unknown_count;
 };
 
-static size_t find_channel(const struct sample_decoder *decoder, struct naming *naming,
-                           const struct slice *name)
+size_t sample_plain_length(const char *name)
 {
-    if (naming->next < decoder->channels && slice_is(name, decoder->names[naming->next]))
-        return naming->next;
-    return name_table_find_part(decoder->table, name->text, name->length);
+    size_t length = 0;
+    for (; name[length]; length++) {
+        unsigned char byte = (unsigned char)name[length];
+        if (byte < 0x20 || byte >= 0x7f || byte == '\\' || byte == '"')
+            return 0;
+    }
+    return length;
+}
+
+/* The name that is expected, with its quotation marks. */
+static bool take_next(struct cursor *cursor, const struct sample_decoder *decoder, size_t next)
+{
+    skip_space(cursor);
+    size_t length = next < decoder->channels ? decoder->plain[next] : 0;
+    const char *at = cursor->at;
+    if (length == 0 || (size_t)(cursor->end - at) < length + 2 || *at != '"' ||
+        at[length + 1] != '"' || memcmp(at + 1, decoder->names[next], length) != 0)
+        return false;
+    cursor->at = at + length + 2;
+    return true;
 }
 
 static bool note_unknown(struct naming *naming, const struct slice *name)
@@ -270,9 +295,14 @@ static bool note_unknown(struct naming *naming, const struct slice *name)
 static bool take_channel(struct scan *scan, struct naming *naming, size_t *found)
 {
     struct slice name;
-    if (!take_string(&scan->cursor, &name) || !take(&scan->cursor, ':'))
+    size_t channel = naming->next;
+    if (!take_next(&scan->cursor, scan->decoder, channel)) {
+        if (!take_string(&scan->cursor, &name))
+            return false;
+        channel = name_table_find_part(scan->decoder->table, name.text, name.length);
+    }
+    if (!take(&scan->cursor, ':'))
         return false;
-    size_t channel = find_channel(scan->decoder, naming, &name);
     if (channel == NAME_TABLE_NONE)
         return note_unknown(naming, &name) && take_unknown(scan, &name);
     uint64_t bit = UINT64_C(1) << (channel % 64);

@@ -16,6 +16,9 @@
 bool sample_scan(const struct sample_decoder *decoder, const char *text, size_t size,
                  struct sample *ret_sample, float *ret_values);
 
+/* The length of a name that is printable ASCII without quotes and backslashes; else 0. */
+size_t sample_plain_length(const char *name);
+
 /* The same sample by the tree, and why one is refused: as sample_decode does for JSON. */
 enum sample_refusal sample_decode_tree(const struct sample_decoder *decoder, const char *text,
                                        size_t size, struct sample *ret_sample, float *ret_values,
