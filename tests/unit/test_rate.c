@@ -20,7 +20,7 @@ static double time_until_off(struct rate *rate, double step_s)
         push(rate, step_s);
         s += step_s;
         if (s > 60)
-            return INFINITY;
+            return (double)INFINITY;
     }
     return s;
 }
