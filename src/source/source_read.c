@@ -108,6 +108,11 @@ static void give(struct reading *reading, const char *name, const cJSON *place, 
     struct source_tag tag = {.robot = find_robot(reading), .name = name};
     if (!tag.robot)
         return;
+    if (!*name) {
+        diag_set(&diag, "a tag has no name");
+        refuse(reading, SOURCE_NO_TAG, &diag);
+        return;
+    }
     if (!to_tag(value, &tag.tag)) {
         diag_set(&diag, "tag \"%.80s\" is %s, must be a value", name, json_type_name(value));
         refuse(reading, SOURCE_NO_VALUE, &diag);

@@ -331,6 +331,13 @@ static void test_named_elements(void **state)
     expect(source, "gw", "{\"values\":[]}", "");
 }
 
+static void test_a_tag_without_a_name(void **state)
+{
+    static const char source[] = "{\"topic\":\"o/{robot}\",\"values\":\"\"}";
+    expect_refusal(source, "o/k", "{\"a\":1,\"\":2}", SOURCE_NO_TAG, "a tag has no name");
+    assert_string_equal(heard, "k.a=1");
+}
+
 /* Places of a document of the plant's own. */
 static void test_tags_at_places(void **state)
 {
@@ -434,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_values_in_elements),
         cmocka_unit_test(test_telegraf),
         cmocka_unit_test(test_named_elements),
+        cmocka_unit_test(test_a_tag_without_a_name),
         cmocka_unit_test(test_tags_at_places),
         cmocka_unit_test(test_a_thousand_wrong_maps),
         cmocka_unit_test(test_a_thousand_wrong_payloads),
