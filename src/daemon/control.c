@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/name.h"
 #include "daemon/commissioning_command.h"
-#include "daemon/maintenance.h"
+#include "daemon/maintenance_command.h"
 #include "daemon/message.h"
 #include "mqtt/topic.h"
 #include "pipeline/alert_json.h"
@@ -351,74 +351,22 @@ static void run_rollback(struct control *control, struct control_request *reques
     start_swap(control, request, arguments, true);
 }
 
-/* A text for people: it stands in states, and in the log. */
-static int read_reason(const cJSON *arguments, const char **ret_reason, struct diag *diag)
-{
-    *ret_reason = "";
-    int r = json_get_string(arguments, "reason", false, SUSPENSION_REASON_MAX, ret_reason, diag);
-    for (const char *c = *ret_reason; r == 0 && *c; c++) {
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            r = diag_set(diag, "reason: must be one line of text");
-    }
-    return r;
-}
-
-static void answer_maintenance(struct control *control, const struct control_request *request,
-                               const struct maintenance_request *asked, int64_t now_ns)
-{
-    const struct suspension *suspension =
-        suspensions_find(&control->fleet->suspensions, asked->robot, now_ns);
-    cJSON *tree = cJSON_CreateObject();
-    if (*asked->robot)
-        cJSON_AddStringToObject(tree, "robot", asked->robot);
-    if (suspension) {
-        char until[CLOCK_RFC3339_MAX];
-        clock_format_rfc3339(maintenance_wall_ns(suspension->until_ns), until);
-        cJSON_AddStringToObject(tree, "until", until);
-        cJSON_AddStringToObject(tree, "reason", suspension->reason);
-    }
-    answer(control, request, true, tree);
-}
-
 static void run_maintenance(struct control *control, struct control_request *request,
-                            const cJSON *arguments, bool suspend)
+                            const cJSON *arguments)
 {
     char who[SWAP_WHO_MAX];
     struct diag diag = DIAG_INIT;
-    struct maintenance_request asked = {.robot = "", .reason = "", .who = who};
-    if (!get_name(control, request, arguments, "robot", &asked.robot))
-        return;
-    if (suspend && (json_get_integer(arguments, "minutes", true, 1, SUSPENSION_MINUTES_MAX,
-                                     &asked.minutes, &diag) < 0 ||
-                    read_reason(arguments, &asked.reason, &diag) < 0)) {
-        refuse(control, request, "invalid_argument", diag.text);
-        return;
-    }
-    if (!maintenance_knows(control->fleet, asked.robot)) {
-        refuse(control, request, "unknown_robot", "no such robot");
-        return;
-    }
+    cJSON *tree = cJSON_CreateObject();
     name_sender(request, who);
-    int64_t now_ns = clock_monotonic_ns();
-    int r = suspend ? maintenance_suspend(control->fleet, control->publisher, &asked, now_ns)
-                    : maintenance_resume(control->fleet, control->publisher, &asked, now_ns);
-    if (r < 0)
-        refuse(control, request, "failed",
-               r == -ENOSPC ? "too many suspensions at once" : "out of memory");
-    else
-        answer_maintenance(control, request, &asked, now_ns);
-}
-
-static void run_suspend(struct control *control, struct control_request *request,
-                        const cJSON *arguments)
-{
-    run_maintenance(control, request, arguments, true);
-}
-
-static void run_resume(struct control *control, struct control_request *request,
-                       const cJSON *arguments)
-{
-    run_maintenance(control, request, arguments, false);
+    const struct maintenance_order order = {control->fleet, control->publisher, request->command,
+                                            arguments, who};
+    const char *code = maintenance_command(&order, tree, &diag);
+    if (!code) {
+        answer(control, request, true, tree);
+        return;
+    }
+    cJSON_Delete(tree);
+    refuse(control, request, code, diag.text);
 }
 
 static void run_commissioning(struct control *control, struct control_request *request,
@@ -445,9 +393,9 @@ static const struct {
     const char *name;
     void (*run)(struct control *control, struct control_request *request, const cJSON *arguments);
 } commands[] = {
-    {"status", run_status},     {"reload", run_reload},        {"rollback", run_rollback},
-    {"suspend", run_suspend},   {"resume", run_resume},        {"commission", run_commission},
-    {"arm", run_commissioning}, {"disarm", run_commissioning},
+    {"status", run_status},       {"reload", run_reload},        {"rollback", run_rollback},
+    {"suspend", run_maintenance}, {"resume", run_maintenance},   {"commission", run_commission},
+    {"arm", run_commissioning},   {"disarm", run_commissioning},
 };
 
 #define COMMANDS_TEXT "known are status, reload, rollback, suspend, resume, commission, arm, disarm"
