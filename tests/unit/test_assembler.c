@@ -20,7 +20,7 @@ static const struct conditions no_gate;
 
 static struct bench open_bench(const char *text)
 {
-    struct bench bench;
+    struct bench bench = {.assembler = NULL};
     struct diag diag = DIAG_INIT;
     cJSON *tree = json_parse(text, strlen(text), &diag);
     if (!tree || assembler_rules_parse(tree, &bench.rules, &diag) < 0)
@@ -225,7 +225,7 @@ static void test_words_and_units(void **state)
     static const char *const wrong[] = {"AUT", "", "0x10", "nan", "inf", "1.2.3", "12 A", "--1"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_int_equal(put_text(&bench, "b", wrong[i], 400), ASSEMBLER_NOT_A_NUMBER);
-    assert_int_equal(put(&bench, "b", NAN, 400), ASSEMBLER_NONFINITE);
+    assert_int_equal(put(&bench, "b", (double)NAN, 400), ASSEMBLER_NONFINITE);
     assert_int_equal(put(&bench, "b", 1e300, 400), ASSEMBLER_NONFINITE);
     assert_int_equal(put(&bench, "c", 1, 400), ASSEMBLER_UNKNOWN);
     end(&bench);
