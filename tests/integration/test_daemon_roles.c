@@ -1,7 +1,7 @@
 /* The broker's configuration and ACL that are shipped, at a real broker: who may do what. */
 #include "cell.h"
+#include "shipped.h"
 
-#include "base/file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,35 +20,6 @@ enum { ROBOT, VIEWER, OPERATOR, DAEMON }; /* peers */
 
 static const char *const users[] = {"kuka1", "viewer", "operator", "armwatch"};
 
-static char *read_text(const char *name)
-{
-    char path[512];
-    void *text;
-    size_t size;
-    snprintf(path, sizeof path, "%s/%s", MOSQUITTO_DIR, name);
-    if (file_read(path, 1 << 16, &text, &size, NULL) < 0)
-        fail_msg("%s is not there", path);
-    return text;
-}
-
-/* The text with every `from` replaced, which must be there; the old text is freed. */
-static char *replace(char *text, const char *from, const char *to)
-{
-    char *result = NULL;
-    size_t size;
-    FILE *out = open_memstream(&result, &size);
-    assert_non_null(out);
-    const char *rest = text, *at = strstr(text, from);
-    if (!at)
-        fail_msg("\"%s\" is not in the broker's configuration", from);
-    for (; at; rest = at + strlen(from), at = strstr(rest, from))
-        fprintf(out, "%.*s%s", (int)(at - rest), rest, to);
-    fputs(rest, out);
-    fclose(out);
-    free(text);
-    return result;
-}
-
 /* What the administrator has to adapt: the port, and where the files are. */
 static void start_shipped_broker(struct harness *harness)
 {
@@ -64,15 +35,15 @@ static void start_shipped_broker(struct harness *harness)
         print_message("skipped: there is no mosquitto_passwd\n");
         skip();
     }
-    char *acl = read_text("armwatch.acl"), *conf = read_text("armwatch.conf");
+    char *acl = shipped_read("armwatch.acl"), *conf = shipped_read("armwatch.conf");
     broker_write(broker, "armwatch.acl", acl);
     free(acl);
     snprintf(listener, sizeof listener, "listener %s 127.0.0.1",
              strrchr(broker_tls_url(broker), ':') + 1);
     snprintf(directory, sizeof directory, "%s/", broker_directory(broker));
-    conf = replace(conf, "listener 8883", listener);
-    conf = replace(conf, "/etc/mosquitto/certs/", directory);
-    conf = replace(conf, "/etc/mosquitto/", directory);
+    conf = shipped_replace(conf, "listener 8883", listener);
+    conf = shipped_replace(conf, "/etc/mosquitto/certs/", directory);
+    conf = shipped_replace(conf, "/etc/mosquitto/", directory);
     /* Debian's mosquitto.conf, which includes the shipped one, says this as well. */
     size_t size = strlen(conf) + 200;
     char *lines = malloc(size);

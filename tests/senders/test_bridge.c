@@ -4,8 +4,8 @@
  * too.
  */
 #include "cell.h"
+#include "shipped.h"
 
-#include "base/file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,35 +36,6 @@ struct site {
 
 /* ---- the shipped files, adapted as an administrator has to */
 
-static char *read_text(const char *name)
-{
-    char path[512];
-    void *text;
-    size_t size;
-    snprintf(path, sizeof path, "%s/%s", MOSQUITTO_DIR, name);
-    if (file_read(path, 1 << 16, &text, &size, NULL) < 0)
-        fail_msg("%s is not there", path);
-    return text;
-}
-
-/* Replaces every `from`, which must be there; the old text is freed. */
-static char *replace(char *text, const char *from, const char *to)
-{
-    char *result = NULL;
-    size_t size;
-    FILE *out = open_memstream(&result, &size);
-    assert_non_null(out);
-    const char *rest = text, *at = strstr(text, from);
-    if (!at)
-        fail_msg("\"%s\" is not in the shipped file", from);
-    for (; at; rest = at + strlen(from), at = strstr(rest, from))
-        fprintf(out, "%.*s%s", (int)(at - rest), rest, to);
-    fputs(rest, out);
-    fclose(out);
-    free(text);
-    return result;
-}
-
 static const char *tls_port(const struct site *site)
 {
     return strrchr(broker_tls_url(site->cell->harness->broker), ':') + 1;
@@ -92,13 +63,13 @@ static void start_plant(struct site *site)
         print_message("skipped: openssl or mosquitto_passwd does not work here\n");
         skip();
     }
-    char *acl = read_text("armwatch.acl"), *more = read_text("bridge.acl");
+    char *acl = shipped_read("armwatch.acl"), *more = shipped_read("bridge.acl");
     char *both = print("%s\n%s", acl, more), *listener = print("listener %s", tls_port(site));
     char *directory = print("%s/", broker_directory(broker));
     broker_write(broker, "armwatch.acl", both);
-    char *conf = replace(read_text("armwatch.conf"), "listener 8883", listener);
-    conf = replace(conf, "/etc/mosquitto/certs/", directory);
-    conf = replace(conf, "/etc/mosquitto/", directory);
+    char *conf = shipped_replace(shipped_read("armwatch.conf"), "listener 8883", listener);
+    conf = shipped_replace(conf, "/etc/mosquitto/certs/", directory);
+    conf = shipped_replace(conf, "/etc/mosquitto/", directory);
     char *lines = print("persistence_location %s\n%s", directory, conf);
     broker_start(broker, &(struct broker_options){.lines = lines});
     char *const texts[] = {acl, more, both, listener, directory, conf, lines};
@@ -111,9 +82,10 @@ static void start_cell_broker(struct site *site)
     struct broker *broker = site->cell_broker = broker_new();
     char *address = print("address 127.0.0.1:%s", tls_port(site));
     char *ca = print("%s/ca.crt", broker_directory(site->cell->harness->broker));
-    char *lines = replace(read_text("bridge.conf"), "address plant-broker:8883", address);
-    lines = replace(lines, "/etc/mosquitto/certs/ca.crt", ca);
-    lines = replace(lines, "change-me", "secret-cell7");
+    char *lines =
+        shipped_replace(shipped_read("bridge.conf"), "address plant-broker:8883", address);
+    lines = shipped_replace(lines, "/etc/mosquitto/certs/ca.crt", ca);
+    lines = shipped_replace(lines, "change-me", "secret-cell7");
     broker_start(broker, &(struct broker_options){.lines = lines});
     free(address);
     free(ca);
