@@ -6,6 +6,7 @@
 #include "cell.h"
 #include "shipped.h"
 
+#include "base/file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
