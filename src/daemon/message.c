@@ -1,6 +1,7 @@
 #include "daemon/message.h"
 
 #include "base/clock.h"
+#include "daemon/commissioning.h"
 #include "daemon/commissioning_json.h"
 #include "daemon/maintenance.h"
 #include "daemon/silence_text.h"
@@ -62,7 +63,10 @@ static void format_anomaly(const struct robot *robot, enum alert_transition tran
                            char ret_text[TEXT_MAX])
 {
     const struct alert_episode *episode = &robot->alert.episode;
-    if (transition == ALERT_CLEARED && episode->ended_ns < episode->started_ns) {
+    if (transition == ALERT_CLEARED && commissioning_learns(robot)) {
+        snprintf(ret_text, TEXT_MAX, "%s is commissioned: its thresholds are learnt anew",
+                 robot->name);
+    } else if (transition == ALERT_CLEARED && episode->ended_ns < episode->started_ns) {
         /* the source's clock was set back: there is no duration to tell */
         snprintf(ret_text, TEXT_MAX, "%s moves as usual again", robot->name);
     } else if (transition == ALERT_CLEARED) {

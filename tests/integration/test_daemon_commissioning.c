@@ -205,6 +205,9 @@ static void test_an_alarm_that_is_the_cell_itself(void **state)
     cJSON_Delete(cell_command(cell, "\"command\":\"commission\",\"robot\":\"kuka1\""));
     cell_run(cell, &robot, 700, GROSS);
     cell_wait(cell, cell_count_alerts(cell, ALERT, "cleared") == 1, 3000);
+    cJSON *cleared = cell_last_json(cell, ALERT);
+    assert_non_null(strstr(json_text(cleared, "data.text"), "its thresholds are learnt anew"));
+    cJSON_Delete(cleared);
     cell_run(cell, &robot, 600, GROSS);
     cJSON_Delete(cell_command(cell, "\"command\":\"arm\",\"robot\":\"kuka1\""));
     cell_run(cell, &robot, 100, GROSS);
