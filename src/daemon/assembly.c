@@ -129,7 +129,8 @@ static void on_tag(void *user, const struct source_tag *tag)
                                               tag->has_time ? tag->time_ns : delivery->wall_ns,
                                           .old = delivery->retained};
     robot->assembler_dated = tag->has_time;
-    robot->sparkplug_node = tag->node;
+    if (tag->node != 0)
+        robot->sparkplug_node = tag->node;
     if (!delivery->retained)
         make_samples(delivery, robot, input.time_ns);
     enum assembler_refusal refusal = assembler_put(robot->assembler, &input, &diag);

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Samples that one message may make, whatever its time: they are made at once. */
+#define CATCH_UP_MAX 1000
+
 static int64_t age_ns(double s)
 {
     return isinf(s) ? INT64_MAX : (int64_t)(s * (double)CLOCK_NS_PER_S);
@@ -117,6 +120,8 @@ struct assembler_layout *assembler_layout_new(const struct assembler_rules *rule
     }
     layout->period_ns = age_ns(rules->period_s > 0 ? rules->period_s : period_s);
     int64_t age = isinf(rules->max_age_s) ? 0 : age_ns(rules->max_age_s);
+    int64_t most = CATCH_UP_MAX * layout->period_ns;
+    age = age < most ? age : most;
     layout->patience_ns = age > CLOCK_NS_PER_S ? age : CLOCK_NS_PER_S;
     return layout;
 }

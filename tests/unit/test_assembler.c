@@ -320,6 +320,22 @@ static void test_times_jump_forward(void **state)
     end(&bench);
 }
 
+/* However long a value may be held: one message makes no day's samples. */
+static void test_a_bounded_number_of_samples_at_once(void **state)
+{
+    struct bench bench = open_bench("{\"max_age_s\":86400}");
+    begin(&bench);
+    due(&bench, 1);
+    put_all(&bench, 1, 1);
+    size_t samples = 0;
+    while (due(&bench, 99950))
+        samples++;
+    assert_int_equal(samples, 999);
+    assert_false(due(&bench, 99950 + 100050));
+    assert_int_equal(assembler_restarts(bench.assembler), 1);
+    end(&bench);
+}
+
 static void test_times_jump_back(void **state)
 {
     struct bench bench = open_bench("{\"channels\":{\"b\":{\"max_age_s\":\"hold\"}}}");
@@ -524,6 +540,7 @@ int main(void)
         cmocka_unit_test(test_one_tag_makes_two_channels),
         cmocka_unit_test(test_late_and_repeated_tags),
         cmocka_unit_test(test_times_jump_forward),
+        cmocka_unit_test(test_a_bounded_number_of_samples_at_once),
         cmocka_unit_test(test_times_jump_back),
         cmocka_unit_test(test_the_clock_of_arrivals_is_set),
         cmocka_unit_test(test_old_tags_fill_what_holds),
