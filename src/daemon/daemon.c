@@ -23,6 +23,8 @@
 #include "daemon/scorer.h"
 #include "daemon/service.h"
 #include "daemon/silence.h"
+#include "nn/blas.h"
+#include "nn/dense_stream.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -597,6 +599,8 @@ int daemon_run(struct config *config, struct diag *diag)
         daemon->watchdog_ns = notify_watchdog_interval_ns();
         log_info("armwatchd %s: instance %s, %zu models, broker %s", ARMWATCH_VERSION,
                  config->instance, daemon->fleet.assignments.count, config->mqtt.url);
+        log_info("inference: OpenBLAS (%s, %d thread), a single window %s", blas_core_name(),
+                 blas_threads(), dense_stream_suits() ? "by AVX2" : "as well");
         notify_ready("running");
     }
     uv_run(&daemon->loop, UV_RUN_DEFAULT);

@@ -2,7 +2,6 @@
 #include "cell.h"
 #include "shipped.h"
 
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
