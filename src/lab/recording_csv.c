@@ -64,16 +64,22 @@ static int out_of_memory(const struct table *table, struct diag *diag)
 }
 
 /* In place. */
+/* Blanks around it, and quotes in pairs, as a table is read: control characters became blanks since
+ * then, and may have stood before quotes. */
 static void trim(char *text)
 {
-    char *start = text;
-    while (isspace((unsigned char)*start))
-        start++;
-    size_t length = strlen(start);
-    while (length > 0 && isspace((unsigned char)start[length - 1]))
-        length--;
-    memmove(text, start, length);
-    text[length] = '\0';
+    char *start = text, *end = text + strlen(text);
+    for (bool again = true; again;) {
+        while (isspace((unsigned char)*start))
+            start++;
+        while (end > start && isspace((unsigned char)end[-1]))
+            end--;
+        again = end - start >= 2 && *start == '"' && end[-1] == '"';
+        start += again;
+        end -= again;
+    }
+    memmove(text, start, (size_t)(end - start));
+    text[end - start] = '\0';
 }
 
 /* The time column by name, else by position from 1; without an option, the usual names. */
