@@ -94,6 +94,13 @@ static void copy_name(char *to, size_t max, const char *name, size_t length)
     to[length] = '\0';
 }
 
+static void copy_robot(struct source_match *match, const char *name, size_t length)
+{
+    copy_name(match->robot, NAME_MAX_LENGTH, name, length);
+    if (!name_valid(match->robot))
+        *match->robot = '\0';
+}
+
 bool source_topic_match(const char *pattern, const char *topic, struct source_match *ret_match)
 {
     *ret_match = (struct source_match){.robot = ""};
@@ -109,7 +116,7 @@ bool source_topic_match(const char *pattern, const char *topic, struct source_ma
         if (level == LITERAL && (given != length || strncmp(pattern, topic, length) != 0))
             return false;
         if (level == ROBOT)
-            copy_name(ret_match->robot, NAME_MAX_LENGTH, topic, given);
+            copy_robot(ret_match, topic, given);
         if (level == CHANNEL)
             copy_name(ret_match->channel, SOURCE_CHANNEL_MAX, topic, given);
         pattern += length;
@@ -119,8 +126,6 @@ bool source_topic_match(const char *pattern, const char *topic, struct source_ma
         pattern++;
         topic++;
     }
-    if (!name_valid(ret_match->robot))
-        *ret_match->robot = '\0';
     /* "a/#" fits "a" as well, as in MQTT. */
     return *pattern == *topic || (!*topic && !strcmp(pattern, "/#"));
 }

@@ -20,6 +20,8 @@ static void test_topics(void **state)
         {"cell7/{robot}/{channel}", "cell7/+/+", "cell7/kuka 1/A1", "", "A1"},
         {"{robot}/{channel}/#", "+/#", "k/axis/1/speed", "k", "axis/1/speed"},
         {"{robot}/{channel}/#", "+/#", "k", NULL, ""},
+        {"{robot}/{channel}/#", "+/#", "k 1/axis/1", "", "axis/1"},
+        {"{robot}/#", "+/#", "k.1/axis", "", ""},
         {"a/+/{channel}", "a/+/+", "a/anything/x", "", "x"},
         {"a/#", "a/#", "a/b/c", "", ""},
         {"a/#", "a/#", "a", "", ""},
