@@ -17,7 +17,7 @@ if [ "${1:-}" = detectors ]; then
     exec python3 tests/bench/detectors.py "$build_dir/src/daemon/armwatchd" "$build_dir/src/cli/armwatch" "$@"
 fi
 [ $# -eq 0 ] || usage_error "bench: no option \"$1\""
-ensure_packages
+ensure_packages python3-paho-mqtt python3-numpy
 ensure_build # no options
 if [ "$(meson introspect "$build_dir" --benchmarks)" = "[]" ]; then
     echo "run: there are no benchmarks yet" >&2
