@@ -273,6 +273,23 @@ static void write_le(unsigned char *bytes, int size, uint64_t value)
         bytes[i] = (unsigned char)(value >> (8 * i));
 }
 
+/* Returns the first that is not finite, or count. */
+static size_t read_floats(const unsigned char *bytes, size_t count, float *ret_values)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(ret_values, bytes, count * sizeof *ret_values);
+#else
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = (uint32_t)read_le(bytes + 4 * i, 4);
+        memcpy(&ret_values[i], &bits, sizeof bits);
+    }
+#endif
+    size_t bad = 0;
+    while (bad < count && isfinite(ret_values[bad]))
+        bad++;
+    return bad;
+}
+
 static enum sample_refusal decode_binary(const struct sample_decoder *decoder,
                                          const unsigned char *bytes, size_t size,
                                          struct sample *ret_sample, float *ret_values,
@@ -306,13 +323,10 @@ static enum sample_refusal decode_binary(const struct sample_decoder *decoder,
         diag_set(diag, "binary sample: seq is over 2^53");
         return SAMPLE_BAD_SEQ;
     }
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits = (uint32_t)read_le(bytes + SAMPLE_BINARY_HEADER + 4 * i, 4);
-        memcpy(&ret_values[i], &bits, sizeof bits);
-        if (!isfinite(ret_values[i])) {
-            diag_set(diag, "channel \"%s\" is not finite", decoder->names[i]);
-            return SAMPLE_NONFINITE;
-        }
+    size_t bad = read_floats(bytes + SAMPLE_BINARY_HEADER, count, ret_values);
+    if (bad < count) {
+        diag_set(diag, "channel \"%s\" is not finite", decoder->names[bad]);
+        return SAMPLE_NONFINITE;
     }
     *ret_sample =
         (struct sample){.time_ns = (int64_t)time, .seq = seq, .has_time = true, .has_seq = true};
