@@ -196,15 +196,16 @@ static struct source_clock clocks(const struct assembly *assembly, int64_t now_n
 /* Births are never retained; what is was meant for others. */
 static bool read_sparkplug(struct assembly *assembly, const struct mqtt_message *message)
 {
+    if (!assembly->sparkplug || message->retained)
+        return false;
     struct delivery delivery = begin(assembly, message);
     const struct source_message text = {message->topic, message->payload, message->size};
     const struct source_clock clock = clocks(assembly, delivery.now_ns);
     const char *reason;
     struct diag diag = DIAG_INIT;
-    if (!assembly->sparkplug || message->retained)
-        return false;
     assembly->delivery = &delivery;
     bool taken = source_sparkplug_read(assembly->sparkplug, &text, &clock, &reason, &diag);
+    assembly->delivery = NULL;
     end_robot(&delivery);
     if (taken && reason && log_is_due(++assembly->refused_sparkplug))
         log_warning("message on %.100s refused (%s, %llu so far): %s", message->topic, reason,
@@ -225,9 +226,10 @@ void assembly_missed(struct assembly *assembly)
 
 void assembly_tick(struct assembly *assembly, int64_t now_ns)
 {
+    if (!assembly->sparkplug)
+        return;
     const struct source_clock clock = clocks(assembly, now_ns);
-    if (assembly->sparkplug)
-        source_sparkplug_tick(assembly->sparkplug, &clock);
+    source_sparkplug_tick(assembly->sparkplug, &clock);
 }
 
 /* ---- all of it */
