@@ -15,6 +15,7 @@
 #include "model/calibration.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -390,12 +391,21 @@ static void on_interrupt(void *user)
 
 /* ---- the end */
 
+static void tell_refused_tags(const struct recorder *recorder)
+{
+    const struct record_sources *sources = &recorder->sources;
+    if (sources->refused > 0)
+        cli_note(recorder->cli, "%" PRIu64 " tags or messages refused; the first: %s",
+                 sources->refused, sources->refused_text);
+}
+
 static int finish(struct recorder *recorder, int code)
 {
     record_board_clear(&recorder->board);
     flush_all(recorder, 0);
     record_series_close(&recorder->series);
     record_stats_update(&recorder->stats);
+    tell_refused_tags(recorder);
     struct record_view view = view_of(recorder);
     if (recorder->intake.rows == 0) {
         if (code != CLI_DONE && code != CLI_FAILED)

@@ -105,7 +105,6 @@ static void put(struct record_sources *sources, const struct source_tag *tag, bo
     while (!old && assembler_due(sources->assembler, input.time_ns))
         make_sample(sources);
     enum assembler_refusal refusal = assembler_put(sources->assembler, &input, &diag);
-    sources->refused_tags[refusal]++;
     if (refusal != ASSEMBLER_TAKEN && refusal != ASSEMBLER_UNKNOWN)
         note_refused(sources, diag.text);
 }
@@ -123,7 +122,6 @@ static void take_tag(struct record_sources *sources, const struct source_tag *ta
         strcpy(sources->other, tag->robot);
         return;
     }
-    sources->tags++;
     if (sources->first_ns == 0)
         sources->first_ns = sources->now_ns;
     if (!sources->assembler && sources->now_ns - sources->first_ns < sources->discover_ns)

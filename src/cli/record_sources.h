@@ -32,8 +32,8 @@ struct record_sources {
         size_t count;
     } found;
     int64_t first_ns, now_ns, wall_ns; /* of the first tag, and of the message; monotonic, wall */
-    uint64_t tags, refused, refused_tags[ASSEMBLER_REFUSALS];
-    char refused_text[DIAG_TEXT_MAX]; /* of the first message or tag that was refused */
+    uint64_t refused;                  /* tags, and messages of which something was */
+    char refused_text[DIAG_TEXT_MAX];  /* of the first */
     int result;
 };
 

@@ -332,6 +332,7 @@ static void test_tags_are_recorded(void **state)
     }
     command_wait_for(&bench->first, bench->loop, "3 channels from the topics of tags.json",
                      LIMIT_MS);
+    publish_tag(peer, "t/arm1/a", "\"AUT\"", 12); /* told of in the end */
     for (int row = 12; row < 34; row++) {
         char value[32];
         snprintf(value, sizeof value, "%d.5", row);
@@ -340,6 +341,8 @@ static void test_tags_are_recorded(void **state)
         publish_tag(peer, "t/arm2/a", "7", row);
     }
     expect_exit(&bench->first, bench->loop, 0);
+    expect_in(command_err(&bench->first), "1 tags or messages refused; the first: channel \"a\": "
+                                          "\"AUT\" is no number");
     struct recording *got = load(bench, "got.npy", "columns.npy");
     assert_int_equal(got->rows, 20);
     assert_int_equal(got->channels, 3);
