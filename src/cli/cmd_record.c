@@ -356,6 +356,7 @@ static void on_tick(uv_timer_t *timer)
     struct recorder *recorder = timer->data;
     int64_t now_ns = clock_monotonic_ns(), elapsed_ns = now_ns - recorder->start_ns;
     warn_of_silence(recorder, now_ns);
+    record_sources_tick(&recorder->sources, now_ns, clock_realtime_ns());
     if (now_ns - recorder->flushed_ns >= RECORD_FLUSH_S * CLOCK_NS_PER_S)
         flush_all(recorder, 0);
     show(recorder, now_ns);

@@ -203,6 +203,13 @@ bool record_sources_message(struct record_sources *sources, const struct mqtt_me
     return fits;
 }
 
+void record_sources_tick(struct record_sources *sources, int64_t now_ns, int64_t wall_ns)
+{
+    const struct source_clock clock = {.now_ns = now_ns, .wall_ms = wall_ns / CLOCK_NS_PER_MS};
+    if (sources->sparkplug)
+        source_sparkplug_tick(sources->sparkplug, &clock);
+}
+
 void record_sources_missed(struct record_sources *sources)
 {
     if (sources->sparkplug)

@@ -52,6 +52,9 @@ int record_sources_begin(struct record_sources *sources, double period_s, int64_
 bool record_sources_message(struct record_sources *sources, const struct mqtt_message *message,
                             int64_t now_ns, int64_t wall_ns, int *ret_result);
 
+/* Now and then: asks nodes for births that are due, as the daemon does. */
+void record_sources_tick(struct record_sources *sources, int64_t now_ns, int64_t wall_ns);
+
 /* The connection is there again. */
 void record_sources_missed(struct record_sources *sources);
 
