@@ -139,6 +139,8 @@ static int check_sparkplug(const struct source *source, int ways, struct diag *d
     size_t levels = 1;
     for (const char *at = source->topic; *at; at++)
         levels += *at == '/';
+    if (!ARMWATCH_SPARKPLUG)
+        return diag_set(diag, "format: this build reads no Sparkplug");
     if (ways > 0 || source->each || source->value || source->time || source->quality)
         return diag_set(diag, "a Sparkplug payload names its tags itself: no {channel}, each, "
                               "name, value, values, tags, time, quality");

@@ -2,8 +2,8 @@
  * source_sparkplug: the sources of a map that are Sparkplug B, from their messages to tags.
  *
  * What edge nodes have told at their births is kept here, so the messages of the nodes themselves
- * are read as well where the robots are devices. Built without Sparkplug, source_sparkplug_new says
- * so. Thread: one.
+ * are read as well where the robots are devices. Built without Sparkplug, no map has such a source.
+ * Thread: one.
  */
 #ifndef ARMWATCH_SOURCE_SOURCE_SPARKPLUG_H
 #define ARMWATCH_SOURCE_SOURCE_SPARKPLUG_H
@@ -24,8 +24,7 @@ struct source_sparkplug_handlers {
     void (*on_rebirth)(void *user, const char *topic, const void *payload, size_t size);
 };
 
-/* *ret_sparkplug is NULL where the map has no such source. All is borrowed. Errors: -ENOMEM;
- * -ENOTSUP with the reason in diag. */
+/* *ret_sparkplug is NULL where the map has no such source. All is borrowed. Errors: -ENOMEM. */
 int source_sparkplug_new(const struct source_map *map,
                          const struct source_sparkplug_handlers *handlers, void *user,
                          struct source_sparkplug **ret_sparkplug, struct diag *diag);
