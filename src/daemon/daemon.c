@@ -197,6 +197,7 @@ static void on_drained(void *user)
         return;
     fleet_post_if_dirty(&daemon->fleet);
     scorer_wake(daemon->scorer);
+    scorer_collect(daemon->scorer);
 }
 
 static void on_ack(void *user, uint64_t token, int reason)

@@ -78,6 +78,13 @@ static size_t shortest_span(const struct model *model)
     return shortest;
 }
 
+/* Its result changes a message: a score that is due, a state that is not known yet, an episode. */
+static bool is_waited_for(const struct intake *intake, const struct robot *robot, int64_t now_ns)
+{
+    return publisher_score_is_due(intake->publisher, robot, now_ns) || !robot->scored ||
+           robot->score >= SCORER_PROMPT_RATIO || robot_has_open_episode(robot);
+}
+
 static void send_window(struct intake *intake, struct robot *robot, const struct sample *sample,
                         int64_t now_ns)
 {
@@ -95,7 +102,8 @@ static void send_window(struct intake *intake, struct robot *robot, const struct
                                          .time_ns = sample->time_ns,
                                          .seq = sample->has_seq ? sample->seq : robot->arrivals,
                                          .epoch = robot->epoch,
-                                         .received_ns = now_ns};
+                                         .received_ns = now_ns,
+                                         .prompt = is_waited_for(intake, robot, now_ns)};
     if (robot->pending < SCORER_PENDING_PER_ROBOT && scorer_push(intake->fleet->scorer, &window)) {
         robot->pending++;
         robot->counters.windows++;

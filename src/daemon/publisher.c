@@ -97,23 +97,22 @@ static void robot_topic(const struct publisher *publisher, const struct robot *r
              leaf);
 }
 
-static bool score_is_due(const struct publisher *publisher, struct robot *robot, int64_t now_ns)
+bool publisher_score_is_due(const struct publisher *publisher, const struct robot *robot,
+                            int64_t now_ns)
 {
     double rate_hz = publisher->config->scores.rate_hz;
     if (rate_hz <= 0)
         return rate_hz < 0;
-    if ((double)(now_ns - robot->last_score_message_ns) * rate_hz < (double)CLOCK_NS_PER_S)
-        return false;
-    robot->last_score_message_ns = now_ns;
-    return true;
+    return (double)(now_ns - robot->last_score_message_ns) * rate_hz >= (double)CLOCK_NS_PER_S;
 }
 
 void publisher_score(struct publisher *publisher, struct robot *robot, const struct score *score,
                      int64_t now_ns)
 {
     if (!publisher->client || !mqtt_client_online(publisher->client) ||
-        !score_is_due(publisher, robot, now_ns))
+        !publisher_score_is_due(publisher, robot, now_ns))
         return;
+    robot->last_score_message_ns = now_ns;
     double thresholds[MODEL_DETECTORS_MAX];
     for (size_t d = 0; d < robot->alert.detectors; d++)
         thresholds[d] = robot->alert.trigger[d].threshold;

@@ -35,7 +35,10 @@ struct publisher {
 int publisher_init(struct publisher *publisher, const struct config *config);
 void publisher_deinit(struct publisher *publisher);
 
-/* A score, if the robot's share of score messages allows one now. now_ns: monotonic. */
+/* Whether the robot's share of score messages allows one now. now_ns: monotonic. */
+bool publisher_score_is_due(const struct publisher *publisher, const struct robot *robot,
+                            int64_t now_ns);
+/* A score, if one is due. */
 void publisher_score(struct publisher *publisher, struct robot *robot, const struct score *score,
                      int64_t now_ns);
 

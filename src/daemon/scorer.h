@@ -39,7 +39,11 @@ struct scorer_window {
     uint64_t seq;
     uint64_t epoch; /* grows when the robot's history starts anew; comes back with the result */
     int64_t received_ns; /* monotonic arrival of its sample */
+    bool prompt;         /* the result is waited for */
 };
+
+/* From this share of a threshold on a score is waited for, whoever has asked. */
+#define SCORER_PROMPT_RATIO 0.5
 
 struct scorer_result {
     size_t robot;
@@ -48,6 +52,7 @@ struct scorer_result {
     bool scored; /* false: the window was dropped, because the robot was in no adopted set or its
                     model in the set makes other rows */
     int64_t received_ns;
+    int64_t scored_ns; /* monotonic */
     struct score score;
 };
 
@@ -70,9 +75,15 @@ void scorer_stop(struct scorer *scorer, void (*on_stopped)(void *user), void *us
 /* Hands a set over: taken. A set that was not adopted yet is replaced by it. */
 void scorer_post(struct scorer *scorer, struct scoring_set *set);
 
-/* Queues a window. False if there is no room: it was not taken. Call scorer_wake after a burst. */
+/* Queues a window. False if there is no room: it was not taken. Call scorer_wake after a burst: the
+ * scorer is woken then, or, where bursts come fast and nothing is prompt, after 2 ms at most. */
 bool scorer_push(struct scorer *scorer, const struct scorer_window *window);
 void scorer_wake(struct scorer *scorer);
+
+/* Takes what has been scored: calls handlers. Results that nobody waits for (neither prompt, nor
+ * near a threshold, nor without a finite score) do not wake the loop: they come with this, or
+ * within 100 ms. */
+void scorer_collect(struct scorer *scorer);
 
 /* Seconds since the scorer last made progress while there was work for it; 0 if it is idle. */
 double scorer_stalled_s(const struct scorer *scorer);

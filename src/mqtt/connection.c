@@ -46,6 +46,7 @@ struct mqtt_connection {
     bool reached; /* somebody has taken the connection */
     bool lost;
     int fd;
+    int mask;             /* what it is polled for; 0: not yet */
     uint64_t deadline_ms; /* for CONNACK */
     unsigned handshake_rounds;
     char reason[MQTT_REASON_MAX];
@@ -123,12 +124,18 @@ static void connection_fail_library(struct mqtt_connection *c, int rc, int error
 static void on_poll(uv_poll_t *poll, int status, int events);
 static void on_tick(uv_timer_t *timer);
 
+/* uv_poll_start takes the descriptor out of epoll and puts it back: two system calls, also where
+ * nothing changes. */
 static void connection_update_mask(struct mqtt_connection *c)
 {
     SSL *ssl = connection_handshake_ssl(c);
     bool write = ssl ? c->handshake_rounds == 0 || SSL_want_write(ssl)
                      : mosquitto_want_write(c->session->mosq);
-    int r = uv_poll_start(&c->poll, UV_READABLE | (write ? UV_WRITABLE : 0), on_poll);
+    int mask = UV_READABLE | (write ? UV_WRITABLE : 0);
+    if (mask == c->mask)
+        return;
+    c->mask = mask;
+    int r = uv_poll_start(&c->poll, mask, on_poll);
     if (r < 0)
         connection_fail(c, uv_strerror(r));
 }
@@ -325,6 +332,7 @@ static void after_connect(uv_work_t *work, int status)
     } else {
         c->poll.data = c;
         c->polling = true;
+        c->mask = 0;
         c->handles++;
         connection_settle(c, 0, 0);
     }

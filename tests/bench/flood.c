@@ -5,7 +5,9 @@
  *     --robots R        robot r0, r1, ... in turn, each with consecutive rows (default 1)
  *     --warm-up N       samples sent before the measured ones, at the same rate (default 0)
  *     --rate HZ         of all robots together; 0: as fast as the broker takes them (default)
- *     --window N        closed loop: at most N samples without an answer (0: none are waited for)
+ *     --window N        closed loop: at most N samples without an answer (0: none are waited for);
+ *                       one more after each 2 ms of silence, since answers that are limited in
+ *                       their rate may leave the newest samples without
  *     --latency         an answer to each sample is expected, and timed
  *     --format json|binary
  *     --pid PID         the consumer: its time on a processor, all threads
@@ -31,6 +33,8 @@
 #define PERIOD_NS (S_NS / SIMULATOR_RATE_HZ)
 #define PATIENCE_NS (2 * S_NS)    /* for the last answers */
 #define SETTLE_NS (S_NS * 3 / 10) /* for the last samples, where none are answered */
+#define SILENCE_NS (S_NS / 500)
+#define PROBES_MAX 100
 #define ROBOTS_MAX 1000
 #define TEXT_MAX 2048
 
@@ -45,7 +49,7 @@ struct flood {
     int *sizes;
     char topics[ROBOTS_MAX][64];
     unsigned long answered_rows[ROBOTS_MAX]; /* of each robot */
-    unsigned long sent, answered, answers;
+    unsigned long sent, answered, answers, probes;
     int64_t begun_ns, last_answer_ns;
     int64_t *sent_ns;      /* [samples sent], where latency */
     int64_t *latencies_ns; /* of the measured ones */
@@ -132,6 +136,7 @@ static void on_message(struct mosquitto *mosq, void *user, const struct mosquitt
         return;
     f->answered += row + 1 - f->answered_rows[robot];
     f->answered_rows[robot] = row + 1;
+    f->probes = 0;
     unsigned long sample = row * f->robots + robot;
     if (f->latency && sample >= f->warm_up && sample < f->sent)
         f->latencies_ns[f->timed++] = now - f->sent_ns[sample];
@@ -171,7 +176,7 @@ static void serve(struct flood *f, int64_t wait_ns)
 static bool may_send(const struct flood *f, unsigned long until)
 {
     return f->sent < until && !mosquitto_want_write(f->mosq) &&
-           (f->window == 0 || f->sent - f->answered < f->window);
+           (f->window == 0 || f->sent - f->answered < f->window + f->probes);
 }
 
 static void send_until(struct flood *f, unsigned long until)
@@ -196,8 +201,11 @@ static void send_until(struct flood *f, unsigned long until)
             exit(1);
         }
         now = now_ns();
-        int64_t wait = !may_send(f, until) ? S_NS / 10 : due > now ? due - now : 0;
+        int64_t wait = !may_send(f, until) ? SILENCE_NS : due > now ? due - now : 0;
         serve(f, wait);
+        if (f->window > 0 && !may_send(f, until) && f->probes < PROBES_MAX &&
+            now_ns() - now >= SILENCE_NS)
+            f->probes++;
     }
 }
 

@@ -128,7 +128,8 @@ static bool push(size_t robot, uint64_t seq)
 {
     float values[ROWS * CHANNELS];
     fill_window(seq, values);
-    const struct scorer_window window = {.robot = robot,
+    const struct scorer_window window = {.prompt = true,
+                                         .robot = robot,
                                          .rows = ROWS,
                                          .channels = CHANNELS,
                                          .values = values,
@@ -286,7 +287,8 @@ static bool push_shaped(const struct shaped *shaped, uint64_t seq)
             values[row * shaped->width + c] =
                 c < CHANNELS ? plain[row * CHANNELS + c] : shaped->derived;
     }
-    const struct scorer_window window = {.robot = seq % 2,
+    const struct scorer_window window = {.prompt = true,
+                                         .robot = seq % 2,
                                          .rows = ROWS,
                                          .channels = shaped->width,
                                          .values = values,
