@@ -1,7 +1,11 @@
 /*
  * A window's 59,136 weights do not fit into the first cache, so each is read from the second one,
- * once: the sums of 64 outputs are kept in registers while their rows stream by. OpenBLAS'
- * matrix-vector product loads and stores its sums at every row, or every few.
+ * once for up to six windows: while a panel of 16 outputs streams by, the sums of all of them are
+ * kept in registers. OpenBLAS' matrix-vector product loads and stores its sums at every row, or
+ * every few, and its matrix-matrix product copies both matrices first.
+ *
+ * A tile is so many windows and so many panels that sums, weights and a value fill the sixteen
+ * registers: six windows of one panel, or one window of four.
  */
 #include "nn/dense_stream.h"
 
@@ -10,61 +14,120 @@
 #include <string.h>
 
 #define LANES 8
-#define VECTORS (DENSE_BLOCK / LANES)
+#define VECTORS (DENSE_PANEL / LANES)
+#define ROWS_MAX 6
+#define PANELS_MAX 4
 
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 
-/* Eight sums of eight lanes: as many as there are registers for, with room for one value. */
 #if defined(__x86_64__)
-__attribute__((target("avx2,fma"))) static void
-sum_block(size_t inputs, const lanes *weight, const lanes *bias, const float *x, lanes *ret_sums)
+#define TILE_TARGET __attribute__((target("avx2,fma")))
+
+/* rows and panels are constants where this is inlined; the sums are registers then. */
+__attribute__((always_inline)) TILE_TARGET static inline void
+sum_tile(size_t rows, size_t panels, const struct dense_stream *layer, size_t output,
+         const float *x, float *ret_y)
 {
-    lanes a = bias[0], b = bias[1], c = bias[2], d = bias[3];
-    lanes e = bias[4], f = bias[5], g = bias[6], h = bias[7];
-    for (size_t i = 0; i < inputs; i++, weight += VECTORS) {
-        lanes value = {x[i], x[i], x[i], x[i], x[i], x[i], x[i], x[i]};
-        a += value * weight[0];
-        b += value * weight[1];
-        c += value * weight[2];
-        d += value * weight[3];
-        e += value * weight[4];
-        f += value * weight[5];
-        g += value * weight[6];
-        h += value * weight[7];
+    size_t inputs = layer->inputs;
+    const float *weight = layer->weight + output * inputs;
+    lanes sum[ROWS_MAX][PANELS_MAX * VECTORS];
+#pragma GCC unroll 6
+    for (size_t r = 0; r < rows; r++)
+#pragma GCC unroll 8
+        for (size_t v = 0; v < panels * VECTORS; v++)
+            sum[r][v] = *(const lanes *)(layer->bias + output + v * LANES);
+    for (size_t i = 0; i < inputs; i++) {
+        const float *at = weight + i * DENSE_PANEL;
+#pragma GCC unroll 6
+        for (size_t r = 0; r < rows; r++) {
+            float value = x[r * inputs + i];
+#pragma GCC unroll 8
+            for (size_t v = 0; v < panels * VECTORS; v++)
+                sum[r][v] += value * *(const lanes *)(at + v / VECTORS * inputs * DENSE_PANEL +
+                                                      v % VECTORS * LANES);
+        }
     }
-    const lanes sums[VECTORS] = {a, b, c, d, e, f, g, h};
-    memcpy(ret_sums, sums, sizeof sums);
+    size_t count = layer->outputs - output;
+    count = count < panels * DENSE_PANEL ? count : panels * DENSE_PANEL;
+#pragma GCC unroll 6
+    for (size_t r = 0; r < rows; r++)
+        memcpy(ret_y + r * layer->outputs + output, sum[r], count * sizeof *ret_y);
 }
+
+#define TILE(rows, panels)                                                                         \
+    TILE_TARGET static void tile_##rows##_##panels(const struct dense_stream *layer,               \
+                                                   size_t output, const float *x, float *ret_y)    \
+    {                                                                                              \
+        sum_tile(rows, panels, layer, output, x, ret_y);                                           \
+    }
+TILE(1, 1)
+TILE(1, 2)
+TILE(1, 3)
+TILE(1, 4)
+TILE(2, 1)
+TILE(2, 2)
+TILE(2, 3)
+TILE(3, 1)
+TILE(3, 2)
+TILE(4, 1)
+TILE(5, 1)
+TILE(6, 1)
+
+static const struct {
+    size_t panels; /* at most */
+    void (*tile[PANELS_MAX])(const struct dense_stream *layer, size_t output, const float *x,
+                             float *ret_y);
+} tiles[ROWS_MAX] = {
+    {4, {tile_1_1, tile_1_2, tile_1_3, tile_1_4}},
+    {3, {tile_2_1, tile_2_2, tile_2_3}},
+    {2, {tile_3_1, tile_3_2}},
+    {1, {tile_4_1}},
+    {1, {tile_5_1}},
+    {1, {tile_6_1}},
+};
 
 bool dense_stream_suits(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
-#else
-static void sum_block(size_t inputs, const lanes *weight, const lanes *bias, const float *x,
-                      lanes *ret_sums)
-{
-}
 
+void dense_stream_forward(const struct dense_stream *layer, size_t count, const float *x,
+                          float *ret_y)
+{
+    size_t panels = (layer->outputs + DENSE_PANEL - 1) / DENSE_PANEL;
+    while (count > 0) {
+        size_t rows = count < ROWS_MAX ? count : ROWS_MAX;
+        for (size_t p = 0; p < panels;) {
+            size_t most = tiles[rows - 1].panels;
+            size_t taken = panels - p < most ? panels - p : most;
+            tiles[rows - 1].tile[taken - 1](layer, p * DENSE_PANEL, x, ret_y);
+            p += taken;
+        }
+        x += rows * layer->inputs;
+        ret_y += rows * layer->outputs;
+        count -= rows;
+    }
+}
+#else
 bool dense_stream_suits(void)
 {
     return false;
 }
+
+void dense_stream_forward(const struct dense_stream *layer, size_t count, const float *x,
+                          float *ret_y)
+{
+}
 #endif
 
-static size_t blocks_of(size_t outputs)
+size_t dense_stream_biases(size_t outputs)
 {
-    return (outputs + DENSE_BLOCK - 1) / DENSE_BLOCK;
+    return (outputs + DENSE_PANEL - 1) / DENSE_PANEL * DENSE_PANEL;
 }
 
 size_t dense_stream_weights(size_t inputs, size_t outputs)
 {
-    return blocks_of(outputs) * inputs * DENSE_BLOCK;
-}
-
-size_t dense_stream_biases(size_t outputs)
-{
-    return blocks_of(outputs) * DENSE_BLOCK;
+    return dense_stream_biases(outputs) * inputs;
 }
 
 void dense_stream_pack(size_t inputs, size_t outputs, const float *weight, const float *bias,
@@ -74,19 +137,8 @@ void dense_stream_pack(size_t inputs, size_t outputs, const float *weight, const
     memset(ret_bias, 0, dense_stream_biases(outputs) * sizeof *ret_bias);
     memcpy(ret_bias, bias, outputs * sizeof *bias);
     for (size_t o = 0; o < outputs; o++) {
-        float *block = ret_weight + o / DENSE_BLOCK * inputs * DENSE_BLOCK;
+        float *panel = ret_weight + o / DENSE_PANEL * inputs * DENSE_PANEL;
         for (size_t i = 0; i < inputs; i++)
-            block[i * DENSE_BLOCK + o % DENSE_BLOCK] = weight[o * inputs + i];
-    }
-}
-
-void dense_stream_forward(const struct dense_stream *layer, const float *x, float *ret_y)
-{
-    for (size_t o = 0; o < layer->outputs; o += DENSE_BLOCK) {
-        lanes sums[VECTORS];
-        size_t count = layer->outputs - o < DENSE_BLOCK ? layer->outputs - o : DENSE_BLOCK;
-        sum_block(layer->inputs, (const lanes *)(layer->weight + o * layer->inputs),
-                  (const lanes *)(layer->bias + o), x, sums);
-        memcpy(ret_y + o, sums, count * sizeof *ret_y);
+            panel[i * DENSE_PANEL + o % DENSE_PANEL] = weight[o * inputs + i];
     }
 }

@@ -1,8 +1,10 @@
 /*
- * dense_stream: one dense layer for one window, at the rate at which weights come from the cache.
+ * dense_stream: one dense layer for one window or several, at the rate at which weights come from
+ * the cache.
  *
- * Weights are packed in blocks of DENSE_BLOCK outputs, so that each block is one stream, and its
- * sums stay in registers. Shape: see mlp.h. Thread: any. Memory: packing is the caller's.
+ * Weights are packed in panels of DENSE_PANEL outputs, so that each is one stream, and its sums
+ * stay in registers. A window's sums are added in one order, whatever it is computed with. Shape:
+ * see mlp.h. Thread: any. Memory: packing is the caller's.
  */
 #ifndef ARMWATCH_NN_DENSE_STREAM_H
 #define ARMWATCH_NN_DENSE_STREAM_H
@@ -10,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define DENSE_BLOCK 64
+#define DENSE_PANEL 16
 
 /* Whether it was compiled for this processor's vectors; else BLAS is faster. */
 bool dense_stream_suits(void);
@@ -28,7 +30,8 @@ struct dense_stream {
     const float *weight, *bias; /* packed */
 };
 
-/* ret_y[outputs] = weight x + bias */
-void dense_stream_forward(const struct dense_stream *layer, const float *x, float *ret_y);
+/* ret_y[count][outputs] = weight x[count][inputs] + bias. Only where it suits. */
+void dense_stream_forward(const struct dense_stream *layer, size_t count, const float *x,
+                          float *ret_y);
 
 #endif

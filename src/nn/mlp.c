@@ -1,8 +1,8 @@
 /*
- * Weights are kept twice. A batch takes BLAS, which wants them [inputs][outputs]: for several
- * windows its matrix-matrix product, for one its matrix-vector product, which then adds whole rows
- * and is four times faster than the former. One window takes the stream of dense_stream.h where the
- * processor suits that. Two scratch matrices take turns; the last layer writes to the caller's.
+ * Two kernels. The stream of dense_stream.h, where the processor suits it, wants its weights in
+ * panels. Else BLAS, which wants them [inputs][outputs]: for several windows its matrix-matrix
+ * product, for one its matrix-vector product, which then adds whole rows and is four times faster
+ * than the former. Two scratch matrices take turns; the last layer writes to the caller's.
  */
 #include "nn/mlp.h"
 
@@ -16,14 +16,14 @@
 
 struct packed_layer {
     size_t inputs, outputs;
-    float *weight; /* [inputs][outputs] */
+    float *weight; /* for the stream packed, for BLAS [inputs][outputs] */
     float *bias;
-    float *stream_weight, *stream_bias; /* packed; NULL: BLAS is taken */
     enum nn_activation activation;
     float slope;
 };
 
 struct mlp {
+    enum mlp_kernel kernel;
     size_t count;
     size_t max_batch;
     float *scratch[2]; /* [max_batch][widest hidden layer] */
@@ -32,46 +32,62 @@ struct mlp {
 
 static bool pack_stream(struct packed_layer *packed, const struct mlp_layer *layer)
 {
-    packed->stream_weight = vector_new(dense_stream_weights(layer->inputs, layer->outputs));
-    packed->stream_bias = vector_new(dense_stream_biases(layer->outputs));
-    if (!packed->stream_weight || !packed->stream_bias)
+    packed->weight = vector_new(dense_stream_weights(layer->inputs, layer->outputs));
+    packed->bias = vector_new(dense_stream_biases(layer->outputs));
+    if (!packed->weight || !packed->bias)
         return false;
-    dense_stream_pack(layer->inputs, layer->outputs, layer->weight, layer->bias,
-                      packed->stream_weight, packed->stream_bias);
+    dense_stream_pack(layer->inputs, layer->outputs, layer->weight, layer->bias, packed->weight,
+                      packed->bias);
     return true;
 }
 
-static bool pack(struct packed_layer *packed, const struct mlp_layer *layer)
+static bool pack_blas(struct packed_layer *packed, const struct mlp_layer *layer)
 {
-    *packed = (struct packed_layer){
-        .inputs = layer->inputs,
-        .outputs = layer->outputs,
-        .weight = vector_new(layer->inputs * layer->outputs),
-        .bias = vector_new(layer->outputs),
-        .activation = layer->activation,
-        .slope = layer->slope,
-    };
+    packed->weight = vector_new(layer->inputs * layer->outputs);
+    packed->bias = vector_new(layer->outputs);
     if (!packed->weight || !packed->bias)
         return false;
     for (size_t o = 0; o < layer->outputs; o++)
         for (size_t i = 0; i < layer->inputs; i++)
             packed->weight[i * layer->outputs + o] = layer->weight[o * layer->inputs + i];
     vector_copy(layer->outputs, layer->bias, packed->bias);
-    return !dense_stream_suits() || pack_stream(packed, layer);
+    return true;
+}
+
+static bool pack(enum mlp_kernel kernel, struct packed_layer *packed, const struct mlp_layer *layer)
+{
+    *packed = (struct packed_layer){.inputs = layer->inputs,
+                                    .outputs = layer->outputs,
+                                    .activation = layer->activation,
+                                    .slope = layer->slope};
+    return kernel == MLP_STREAM ? pack_stream(packed, layer) : pack_blas(packed, layer);
+}
+
+enum mlp_kernel mlp_best_kernel(void)
+{
+    return dense_stream_suits() ? MLP_STREAM : MLP_BLAS;
 }
 
 struct mlp *mlp_new(const struct mlp_layer *layers, size_t count, size_t max_batch)
 {
+    return mlp_new_with(mlp_best_kernel(), layers, count, max_batch);
+}
+
+struct mlp *mlp_new_with(enum mlp_kernel kernel, const struct mlp_layer *layers, size_t count,
+                         size_t max_batch)
+{
     assert(count > 0 && max_batch > 0);
+    assert(kernel == MLP_BLAS || dense_stream_suits());
     struct mlp *mlp = calloc(1, sizeof *mlp + count * sizeof mlp->layers[0]);
     if (!mlp)
         return NULL;
+    mlp->kernel = kernel;
     mlp->count = count;
     mlp->max_batch = max_batch;
     size_t widest = 0;
     for (size_t i = 0; i < count; i++) {
         assert(i == 0 || layers[i].inputs == layers[i - 1].outputs);
-        if (!pack(&mlp->layers[i], &layers[i]))
+        if (!pack(kernel, &mlp->layers[i], &layers[i]))
             goto fail;
         if (i + 1 < count && layers[i].outputs > widest)
             widest = layers[i].outputs;
@@ -94,8 +110,6 @@ void mlp_free(struct mlp *mlp)
     for (size_t i = 0; i < mlp->count; i++) {
         free(mlp->layers[i].weight);
         free(mlp->layers[i].bias);
-        free(mlp->layers[i].stream_weight);
-        free(mlp->layers[i].stream_bias);
     }
     free(mlp->scratch[0]);
     free(mlp->scratch[1]);
@@ -148,35 +162,38 @@ NN_VECTORISED static void rectify(size_t count, float slope, float *y)
         y[i] = y[i] < 0 ? slope * y[i] : y[i];
 }
 
-/* One window. */
-static void stream(const struct packed_layer *layer, const float *x, float *ret_y)
+static void forward_stream(const struct packed_layer *layer, size_t batch, const float *x,
+                           float *ret_y)
 {
-    const struct dense_stream dense = {layer->inputs, layer->outputs, layer->stream_weight,
-                                       layer->stream_bias};
-    dense_stream_forward(&dense, x, ret_y);
+    const struct dense_stream dense = {layer->inputs, layer->outputs, layer->weight, layer->bias};
+    size_t count = batch * layer->outputs;
+    dense_stream_forward(&dense, batch, x, ret_y);
     if (layer->activation == NN_SIGMOID)
-        vector_sigmoid(layer->outputs, ret_y, ret_y);
+        vector_sigmoid(count, ret_y, ret_y);
     else if (layer->activation != NN_LINEAR)
-        rectify(layer->outputs, layer->activation == NN_RELU ? 0 : layer->slope, ret_y);
+        rectify(count, layer->activation == NN_RELU ? 0 : layer->slope, ret_y);
+}
+
+static void forward_blas(const struct packed_layer *layer, size_t batch, const float *x,
+                         float *ret_y)
+{
+    if (batch == 1)
+        blas_vector_matrix(layer->inputs, layer->outputs, x, layer->weight, ret_y);
+    else
+        blas_multiply((struct blas_size){batch, layer->outputs, layer->inputs}, x, layer->weight,
+                      false, ret_y);
+    finish(layer, batch, ret_y);
 }
 
 void mlp_forward(struct mlp *mlp, size_t batch, const float *input, float *ret_output)
 {
     assert(batch > 0 && batch <= mlp->max_batch);
     for (size_t i = 0; i < mlp->count; i++) {
-        const struct packed_layer *layer = &mlp->layers[i];
         float *output = i + 1 == mlp->count ? ret_output : mlp->scratch[i & 1];
-        if (batch == 1 && layer->stream_weight) {
-            stream(layer, input, output);
-            input = output;
-            continue;
-        }
-        if (batch == 1)
-            blas_vector_matrix(layer->inputs, layer->outputs, input, layer->weight, output);
+        if (mlp->kernel == MLP_STREAM)
+            forward_stream(&mlp->layers[i], batch, input, output);
         else
-            blas_multiply((struct blas_size){batch, layer->outputs, layer->inputs}, input,
-                          layer->weight, false, output);
-        finish(layer, batch, output);
+            forward_blas(&mlp->layers[i], batch, input, output);
         input = output;
     }
 }

@@ -23,15 +23,22 @@ struct mlp_layer {
 
 struct mlp;
 
+/* The stream keeps sums in registers, and a window's result does not depend on its batch; it needs
+ * a processor that dense_stream_suits. With BLAS one window takes the matrix-vector product,
+ * several the matrix-matrix product, which differ in the last digits, as the two kernels do. */
+enum mlp_kernel { MLP_BLAS, MLP_STREAM };
+enum mlp_kernel mlp_best_kernel(void);
+
 /* Borrowed layers, each with the inputs of the layer before as outputs. Returns NULL when memory is
- * out. */
+ * out. Without a kernel named: the best one for this processor. */
 struct mlp *mlp_new(const struct mlp_layer *layers, size_t count, size_t max_batch);
+struct mlp *mlp_new_with(enum mlp_kernel kernel, const struct mlp_layer *layers, size_t count,
+                         size_t max_batch);
 void mlp_free(struct mlp *mlp);
 size_t mlp_inputs(const struct mlp *mlp);
 size_t mlp_outputs(const struct mlp *mlp);
 
-/* 1 <= batch <= max_batch. One window takes the matrix-vector path, several the matrix-matrix path:
- * the two differ in the last digits, so comparisons need a tolerance. */
+/* 1 <= batch <= max_batch. */
 void mlp_forward(struct mlp *mlp, size_t batch, const float *input, float *ret_output);
 
 /* Folds a BatchNorm that follows a dense layer into that layer, in place (evaluation mode: running

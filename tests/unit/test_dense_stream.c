@@ -5,35 +5,37 @@
 
 #include <math.h>
 
-/* Against sums in double, for sizes around the borders of a block. */
-static void check(size_t inputs, size_t outputs, struct rng *rng)
+/* Against sums in double, for sizes around the borders of a panel and of a tile. */
+static void check(size_t count, size_t inputs, size_t outputs, struct rng *rng)
 {
     float *weight = vector_new(inputs * outputs), *bias = vector_new(outputs),
-          *x = vector_new(inputs), *y = vector_new(outputs + 1);
+          *x = vector_new(count * inputs), *y = vector_new(count * outputs + 1);
     float *packed = vector_new(dense_stream_weights(inputs, outputs)),
           *packed_bias = vector_new(dense_stream_biases(outputs));
     for (size_t i = 0; i < inputs * outputs; i++)
         weight[i] = (float)rng_normal(rng);
-    for (size_t i = 0; i < inputs; i++)
+    for (size_t i = 0; i < count * inputs; i++)
         x[i] = (float)rng_normal(rng);
     for (size_t o = 0; o < outputs; o++)
         bias[o] = (float)rng_normal(rng);
-    y[outputs] = 12345;
+    y[count * outputs] = 12345;
     dense_stream_pack(inputs, outputs, weight, bias, packed, packed_bias);
     const struct dense_stream layer = {inputs, outputs, packed, packed_bias};
-    dense_stream_forward(&layer, x, y);
-    for (size_t o = 0; o < outputs; o++) {
+    dense_stream_forward(&layer, count, x, y);
+    for (size_t n = 0; n < count * outputs; n++) {
+        size_t o = n % outputs;
+        const float *row = x + n / outputs * inputs;
         double sum = (double)bias[o], size = fabs((double)bias[o]);
         for (size_t i = 0; i < inputs; i++) {
-            double product = (double)weight[o * inputs + i] * (double)x[i];
+            double product = (double)weight[o * inputs + i] * (double)row[i];
             sum += product;
             size += fabs(product);
         }
-        if (fabs((double)y[o] - sum) > 1e-6 * size)
-            fail_msg("%zu x %zu, output %zu: %g instead of %g", inputs, outputs, o, (double)y[o],
-                     sum);
+        if (fabs((double)y[n] - sum) > 1e-6 * size)
+            fail_msg("%zu windows, %zu x %zu, output %zu: %g instead of %g", count, inputs, outputs,
+                     n, (double)y[n], sum);
     }
-    assert_true(y[outputs] == 12345); /* nothing behind the end */
+    assert_true(y[count * outputs] == 12345); /* nothing behind the end */
     free(weight);
     free(bias);
     free(x);
@@ -52,13 +54,13 @@ static void skip_if_unsuited(void)
 
 static void test_sizes(void **state)
 {
-    static const size_t sizes[] = {1, 2, 31, 63, 64, 65, 127, 128, 129, 430};
+    static const size_t sizes[] = {1, 2, 15, 16, 17, 31, 48, 64, 65, 129, 430};
     struct rng rng;
     rng_init(&rng, 3);
     skip_if_unsuited();
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         for (size_t o = 0; o < sizeof sizes / sizeof sizes[0]; o++)
-            check(sizes[i], sizes[o], &rng);
+            check(1 + (i * 11 + o) % 14, sizes[i], sizes[o], &rng);
     }
 }
 
@@ -74,7 +76,7 @@ static void test_what_is_not_finite_stays(void **state)
     const struct dense_stream layer = {3, 2, packed, packed_bias};
     for (size_t b = 0; b < 3; b++) {
         const float x[3] = {1, bad[b], 1};
-        dense_stream_forward(&layer, x, y);
+        dense_stream_forward(&layer, 1, x, y);
         assert_true(isnan(y[0]) && isnan(y[1]));
     }
     free(packed);

@@ -63,7 +63,7 @@ static void assert_close(double got, double expected, double tolerance)
 #define INPUTS 37
 #define HIDDEN 19
 #define NARROW 7
-#define BATCH 5
+#define BATCH 15
 
 struct fixture {
     float w1[HIDDEN * INPUTS], b1[HIDDEN];
@@ -91,11 +91,11 @@ static void make(struct fixture *f)
     f->layers[3] = (struct mlp_layer){HIDDEN, INPUTS, f->w4, f->b4, NN_SIGMOID, 0};
 }
 
-static void forward_equals_definition(void **state)
+static void check_forward(enum mlp_kernel kernel, size_t batch)
 {
     struct fixture f;
     make(&f);
-    struct mlp *mlp = mlp_new(f.layers, 4, BATCH);
+    struct mlp *mlp = mlp_new_with(kernel, f.layers, 4, BATCH);
     assert_non_null(mlp);
     assert_int_equal(mlp_inputs(mlp), INPUTS);
     assert_int_equal(mlp_outputs(mlp), INPUTS);
@@ -103,8 +103,8 @@ static void forward_equals_definition(void **state)
     rng_init(&rng, 8);
     float input[BATCH * INPUTS], output[BATCH * INPUTS], single[INPUTS];
     fill(&rng, COUNT(input), input);
-    mlp_forward(mlp, BATCH, input, output);
-    for (size_t b = 0; b < BATCH; b++) {
+    mlp_forward(mlp, batch, input, output);
+    for (size_t b = 0; b < batch; b++) {
         double expected[INPUTS];
         reference(f.layers, 4, input + b * INPUTS, expected);
         mlp_forward(mlp, 1, input + b * INPUTS, single);
@@ -112,8 +112,19 @@ static void forward_equals_definition(void **state)
             assert_close((double)output[b * INPUTS + i], expected[i], 2e-5);
             assert_close((double)single[i], expected[i], 2e-5);
         }
+        /* what a window comes to does not depend on its batch */
+        if (kernel == MLP_STREAM)
+            assert_memory_equal(single, output + b * INPUTS, sizeof single);
     }
     mlp_free(mlp);
+}
+
+static void forward_equals_definition(void **state)
+{
+    for (size_t batch = 1; batch <= BATCH; batch++) {
+        check_forward(MLP_BLAS, batch);
+        check_forward(mlp_best_kernel(), batch);
+    }
 }
 
 static void one_layer_needs_no_scratch(void **state)
