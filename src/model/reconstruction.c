@@ -6,6 +6,7 @@
 #include "model/reconstruction.h"
 
 #include "model/features_file.h"
+#include "nn/vector.h"
 
 #include <errno.h>
 #include <math.h>
@@ -82,22 +83,47 @@ void reconstruction_input(struct reconstruction *reconstruction, const struct de
                    detector->spacing * detector->channels, ret_input);
 }
 
-/* Written so that it vectorises: both branches of Smooth-L1 as one expression. */
-static float element_error(const struct reconstruction *reconstruction, float difference)
+/* Written so that it vectorises: both branches of Smooth-L1 as one expression, and no branch for
+ * the square, which is the case of a bound that nothing reaches, times two. */
+struct error_curve {
+    float bound, halved; /* half of the square below it, straight on above; what is the half */
+};
+
+static struct error_curve curve_of(const struct reconstruction *reconstruction)
 {
-    if (!reconstruction->smooth_l1)
-        return difference * difference;
-    float magnitude = fabsf(difference), beta = reconstruction->beta;
-    float inner = magnitude < beta ? magnitude : beta;
-    return inner * inner * 0.5F / beta + (magnitude - inner);
+    return reconstruction->smooth_l1
+               ? (struct error_curve){reconstruction->beta, 0.5F / reconstruction->beta}
+               : (struct error_curve){INFINITY, 1};
+}
+
+static inline float element_error(struct error_curve curve, float difference)
+{
+    float magnitude = fabsf(difference);
+    float inner = magnitude < curve.bound ? magnitude : curve.bound;
+    return inner * inner * curve.halved + (magnitude - inner);
+}
+
+#define LANES 16
+
+NN_VECTORISED static double sum_errors(struct error_curve curve, size_t count,
+                                       const float *restrict input, const float *restrict output)
+{
+    double lanes[LANES] = {0}, sum = 0;
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            lanes[j] += (double)element_error(curve, output[i + j] - input[i + j]);
+    for (size_t j = 0; i + j < count; j++)
+        lanes[j] += (double)element_error(curve, output[i + j] - input[i + j]);
+    for (size_t j = 0; j < LANES; j++)
+        sum += lanes[j];
+    return sum;
 }
 
 double reconstruction_error(const struct reconstruction *reconstruction, const float *input,
                             const float *output, size_t count)
 {
-    double sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += (double)element_error(reconstruction, output[i] - input[i]);
+    double sum = sum_errors(curve_of(reconstruction), count, input, output);
     return isnan(sum) ? (double)INFINITY : sum / (double)count;
 }
 
@@ -119,6 +145,7 @@ static double channel_errors(struct reconstruction *reconstruction, size_t windo
 {
     const struct features *features = &reconstruction->features;
     size_t width = features_width(features);
+    struct error_curve curve = curve_of(reconstruction);
     double total = 0;
     for (size_t c = 0; c < features->channels; c++)
         reconstruction->error[c] = 0;
@@ -126,8 +153,7 @@ static double channel_errors(struct reconstruction *reconstruction, size_t windo
         features_residual(features, input, weigh(reconstruction, input, output),
                           reconstruction->residual);
         for (size_t c = 0; c < features->channels; c++) {
-            double error =
-                (double)element_error(reconstruction, (float)reconstruction->residual[c]);
+            double error = (double)element_error(curve, (float)reconstruction->residual[c]);
             reconstruction->error[c] += error;
             total += error;
         }
