@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "config/keys.h"
+#include "config/listen.h"
 #include "config/topic_template.h"
 #include "config/value.h"
 #include "mqtt/topic.h"
@@ -134,8 +135,14 @@ static int check_whole(struct config *config, struct diag *diag)
                         config->topics.root);
     for (size_t i = 0; r == 0 && i < config->topics.samples.count; i++)
         r = topic_template_check(config->topics.samples.item[i], diag);
-    if (r < 0)
+    if (r < 0) {
         diag_prefix(diag, "topics.samples");
+        return r;
+    }
+    struct listen_address listen;
+    r = listen_parse(config->http.listen, &listen, diag);
+    if (r < 0)
+        diag_prefix(diag, "http.listen");
     return r;
 }
 

@@ -64,6 +64,8 @@ struct config {
     } scores;
     struct {
         char *listen;
+        struct config_list hosts;
+        int64_t connections;
     } http;
     char *state_directory;
     struct {

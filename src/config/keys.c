@@ -80,7 +80,16 @@ const struct config_key config_keys[] = {
     {"scores.rate_hz", CONFIG_NUMBER, AT(scores.rate_hz), "2", -1, 1000, NULL,
      "score messages a second and robot at most; 0: none; -1: every window", true},
     {"http.listen", CONFIG_TEXT, AT(http.listen), "\"127.0.0.1:9464\"", 0, 0, NULL,
-     "reserved for metrics and the page", false},
+     "where metrics and the page are served: `127.0.0.1:PORT`, `[::1]:PORT`, another address of "
+     "this "
+     "host, or `off`; port 0: a free one",
+     false},
+    {"http.hosts", CONFIG_LIST, AT(http.hosts), "[]", 0, 0, NULL,
+     "names under which browsers may ask for it, beside `localhost` and the address itself; needed "
+     "behind a proxy that passes the name on",
+     false},
+    {"http.connections", CONFIG_INTEGER, AT(http.connections), "128", 4, 512, NULL,
+     "connections at once; more wait", false},
     {"state_directory", CONFIG_TEXT, AT(state_directory), "\"/var/lib/armwatch\"", 0, 0, NULL,
      "what must survive a restart; relative to the configuration's directory", false},
     {"log.level", CONFIG_CHOICE, AT(log.level), "\"info\"", 0, 0, "error|warning|info|debug",
