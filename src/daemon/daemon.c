@@ -12,6 +12,7 @@
 #include "daemon/context.h"
 #include "daemon/control.h"
 #include "daemon/fleet.h"
+#include "daemon/http.h"
 #include "daemon/intake.h"
 #include "daemon/maintenance.h"
 #include "daemon/message.h"
@@ -54,6 +55,7 @@ struct daemon {
     struct service service;
     struct silence silence;
     struct recovery recovery;
+    struct http *http; /* NULL: off, or closed */
     uv_signal_t on_term, on_int, on_hup;
     uv_timer_t tick, farewell, stop_guard;
     enum phase phase;
@@ -99,6 +101,17 @@ static void replace_outdated_state(struct daemon *daemon, const char *saved, boo
 
 /* ---- results ---- */
 
+/* For metrics and the page. */
+static void note_score(struct daemon *daemon, struct robot *robot,
+                       const struct scorer_result *result, int64_t now_ns)
+{
+    latency_push(&daemon->service.latency, now_ns - result->received_ns);
+    score_ring_push(&robot->scores, robot->score, now_ns);
+    for (size_t d = 0; d < result->score.detectors; d++)
+        robot->detector_score[d] =
+            result->score.detector[d].evaluated ? result->score.detector[d].score : -1;
+}
+
 static void on_result(void *user, const struct scorer_result *result)
 {
     struct daemon *daemon = user;
@@ -124,6 +137,7 @@ static void on_result(void *user, const struct scorer_result *result)
     }
     robot->counters.scored++;
     robot->score = ratio;
+    note_score(daemon, robot, result, now_ns);
     robot->scored |= result->epoch == robot->epoch;
     if (result->epoch != robot->alert_epoch) {
         robot->alert_epoch = result->epoch;
@@ -152,6 +166,7 @@ static void on_online(void *user)
     struct daemon *daemon = user;
     int64_t now_ns = clock_monotonic_ns();
     log_info("broker: connected");
+    daemon->service.connects++;
     daemon->offline_again_ns = 0;
     publisher_tick(&daemon->publisher, true, now_ns);
     if (daemon->phase != PHASE_RUNNING)
@@ -317,6 +332,7 @@ static void on_tick(uv_timer_t *handle)
     silence_tick(&daemon->silence, daemon->config->input.silent_s, now_ns);
     recovery_tick(&daemon->recovery, clock_realtime_ns(), now_ns);
     assembly_tick(&daemon->assembly, now_ns);
+    http_tick(daemon->http, now_ns);
     service_publish(&daemon->service, false, now_ns);
     feed_watchdog(daemon, now_ns);
 }
@@ -424,6 +440,13 @@ static void on_scorer_stopped(void *user)
     uv_timer_start(&daemon->farewell, on_farewell, 0, 10);
 }
 
+static void stop_http(struct daemon *daemon)
+{
+    http_stop(daemon->http);
+    daemon->http = NULL;
+    daemon->service.http = NULL;
+}
+
 static void on_stop_signal(uv_signal_t *handle, int signum)
 {
     struct daemon *daemon = handle->data;
@@ -433,6 +456,7 @@ static void on_stop_signal(uv_signal_t *handle, int signum)
     notify_stopping();
     uv_timer_start(&daemon->stop_guard, on_stop_guard, STOP_MS, 0);
     uv_timer_stop(&daemon->tick);
+    stop_http(daemon);
     daemon->fleet.swap.stopping = true;
     struct scorer *scorer = daemon->scorer;
     daemon->phase = PHASE_FAREWELL;
@@ -488,7 +512,7 @@ static void wire(struct daemon *daemon)
     daemon->service.control = &daemon->control;
     daemon->service.publisher = daemon->control.publisher = &daemon->publisher;
     host_clock_init(&daemon->intake.clock, clock_realtime_ns(), clock_monotonic_ns());
-    daemon->service.since_ns = clock_realtime_ns();
+    daemon->service.since_ns = daemon->service.began_ns = clock_realtime_ns();
     daemon->service.started_ns = clock_monotonic_ns();
 }
 
@@ -546,6 +570,10 @@ static int start(struct daemon *daemon, struct diag *diag)
         return diag_errno(diag, r, "journal");
     start_handles(daemon);
     start_watch(daemon);
+    r = http_start(&daemon->loop, &daemon->service, &daemon->http);
+    if (r < 0)
+        return diag_errno(diag, r, "http");
+    daemon->service.http = daemon->http;
     return start_client(daemon, diag);
 }
 
@@ -564,6 +592,7 @@ static void free_daemon(struct daemon *daemon)
  * opened. */
 static void undo_start(struct daemon *daemon)
 {
+    stop_http(daemon);
     if (daemon->client)
         mqtt_client_stop(daemon->client, NULL, NULL);
     daemon->client = daemon->publisher.client = NULL;

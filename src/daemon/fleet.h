@@ -34,6 +34,7 @@ struct fleet {
     uint64_t generation;
     bool dirty; /* a robot is in no posted set yet */
     struct swap swap;
+    uint64_t swap_results[SWAP_RESULTS]; /* since the start */
     bool reconciling;
     void (*on_state_changed)(void *user); /* the assignments changed: save them */
     void (*on_suspended)(void *user);     /* the suspensions did; may be NULL */

@@ -14,7 +14,9 @@
 #include <string.h>
 
 #define ALERT_ID_DIGITS 32 /* of the hash: 128 bits */
-#define TEXT_MAX ALERT_TEXT_MAX
+#define TEXT_MAX MESSAGE_TEXT_MAX
+
+_Static_assert(TEXT_MAX >= ALERT_TEXT_MAX, "the longest sentence");
 
 char *message_print(cJSON *tree)
 {
@@ -99,8 +101,8 @@ static void add_episode(cJSON *data, const struct alert_episode *episode)
     cJSON_AddNumberToObject(data, "last_seq", (double)episode->last_seq);
 }
 
-static void format_kind(const struct robot *robot, const struct message_alert *alert,
-                        char ret_text[TEXT_MAX])
+void message_sentence(const struct robot *robot, const struct message_alert *alert,
+                      char ret_text[TEXT_MAX])
 {
     switch (alert->kind) {
     case ALERT_SENSOR_FAULT:
@@ -120,7 +122,7 @@ static cJSON *alert_data(const struct robot *robot, const struct message_alert *
 {
     const struct alert_episode *episode = robot_episode(robot, alert->kind);
     char text[TEXT_MAX];
-    format_kind(robot, alert, text);
+    message_sentence(robot, alert, text);
     cJSON *data = cJSON_CreateObject();
     cJSON_AddStringToObject(data, "alert_id", robot->alerts[alert->kind].id);
     cJSON_AddStringToObject(data, "robot", robot->name);
@@ -164,6 +166,22 @@ char *message_alert(const struct robot *robot, const struct message_alert *alert
     cJSON_AddStringToObject(root, "datacontenttype", "application/json");
     json_attach(root, "data", alert_data(robot, alert));
     return message_print(root);
+}
+
+char *message_episode(const struct robot *robot, const struct message_alert *alert,
+                      const char *statement)
+{
+    json_memory_failed(); /* of what was before */
+    cJSON *data = alert_data(robot, alert);
+    bool cleared = alert->transition == ALERT_CLEARED;
+    cJSON *text = cJSON_DetachItemFromObjectCaseSensitive(data, "text");
+    if (cleared && text)
+        cJSON_AddStringToObject(data, "cleared_text", text->valuestring);
+    cJSON_AddStringToObject(data, "text", statement ? statement : text ? text->valuestring : "");
+    cJSON_Delete(text);
+    cJSON_DeleteItemFromObjectCaseSensitive(data, "state");
+    cJSON_AddStringToObject(data, "state", cleared ? "cleared" : "raised");
+    return message_print(data);
 }
 
 /* What is not as it must be for the robot to be judged. */
@@ -229,7 +247,7 @@ static void add_open_alerts(cJSON *root, const struct robot *robot)
     }
 }
 
-static cJSON *state_tree(struct robot *robot, int64_t now_ns)
+cJSON *message_state_tree(struct robot *robot, int64_t now_ns)
 {
     unsigned states = robot_states(robot, now_ns);
     cJSON *root = cJSON_CreateObject();
@@ -259,14 +277,27 @@ static cJSON *state_tree(struct robot *robot, int64_t now_ns)
 
 char *message_state(struct robot *robot, int64_t now_ns)
 {
-    return message_print(state_tree(robot, now_ns));
+    return message_print(message_state_tree(robot, now_ns));
+}
+
+cJSON *message_rejected_tree(const struct robot *robot)
+{
+    const uint64_t *counts = robot->counters.rejected;
+    cJSON *rejected = cJSON_CreateObject();
+    for (int r = SAMPLE_ACCEPTED + 1; r < SAMPLE_REFUSALS; r++) {
+        if (counts[r] > 0)
+            cJSON_AddNumberToObject(rejected, sample_refusal_name((enum sample_refusal)r),
+                                    (double)counts[r]);
+    }
+    return rejected;
 }
 
 /* What every sample came to: received = rejected + retained + gated + duplicates + late + those
  * that became a row; a row that completed a window is in windows or in overload, one with readings
  * that stand still in faulty or in stopped. */
-static cJSON *counters_tree(const struct robot_counters *counters)
+static cJSON *counters_tree(const struct robot *robot)
 {
+    const struct robot_counters *counters = &robot->counters;
     const struct {
         const char *name;
         uint64_t value;
@@ -281,12 +312,7 @@ static cJSON *counters_tree(const struct robot_counters *counters)
     cJSON *root = cJSON_CreateObject();
     for (size_t i = 0; i < sizeof single / sizeof single[0]; i++)
         cJSON_AddNumberToObject(root, single[i].name, (double)single[i].value);
-    cJSON *rejected = cJSON_AddObjectToObject(root, "rejected");
-    for (int r = SAMPLE_ACCEPTED + 1; r < SAMPLE_REFUSALS; r++) {
-        if (counters->rejected[r] > 0)
-            cJSON_AddNumberToObject(rejected, sample_refusal_name((enum sample_refusal)r),
-                                    (double)counters->rejected[r]);
-    }
+    json_attach(root, "rejected", message_rejected_tree(robot));
     return root;
 }
 
@@ -308,12 +334,12 @@ static cJSON *tags_tree(const struct robot *robot)
 
 char *message_robot(struct robot *robot, int64_t now_ns)
 {
-    cJSON *root = state_tree(robot, now_ns);
+    cJSON *root = message_state_tree(robot, now_ns);
     if (robot->rate.period_s > 0)
         alert_json_number(root, "period_s", robot->rate.period_s);
     else
         cJSON_AddNullToObject(root, "period_s");
-    json_attach(root, "counters", counters_tree(&robot->counters));
+    json_attach(root, "counters", counters_tree(robot));
     if (robot->assembler)
         json_attach(root, "tags", tags_tree(robot));
     return message_print(root);

@@ -24,10 +24,22 @@ struct message_alert {
 /* A structured CloudEvent 1.0 about the robot's episode of a kind. */
 char *message_alert(const struct robot *robot, const struct message_alert *alert);
 
+/* The same for the page: the alert's data, with `statement` in the place of the sentence where it
+ * is not NULL. */
+char *message_episode(const struct robot *robot, const struct message_alert *alert,
+                      const char *statement);
+/* The sentence about an episode. */
+#define MESSAGE_TEXT_MAX 512
+void message_sentence(const struct robot *robot, const struct message_alert *alert,
+                      char ret_text[MESSAGE_TEXT_MAX]);
+
 /* The retained state of a robot. now_ns: monotonic. */
 char *message_state(struct robot *robot, int64_t now_ns);
 /* The same with the robot's counters, for the reply to `status`. */
 char *message_robot(struct robot *robot, int64_t now_ns);
+/* Parts of them, as trees that the caller deletes. */
+cJSON *message_state_tree(struct robot *robot, int64_t now_ns);
+cJSON *message_rejected_tree(const struct robot *robot);
 
 /* Of an episode: hash of instance, robot, kind, start and first sequence number: the same wherever
  * it is computed. */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/commissioning_json.h"
+#include "daemon/episode_log.h"
 #include "daemon/episode_text.h"
 #include "daemon/message.h"
 
@@ -24,7 +25,10 @@ static void on_gone(void *user, int64_t number)
 
 int publisher_init(struct publisher *publisher, const struct config *config)
 {
-    *publisher = (struct publisher){.config = config, .outbox = outbox_new(on_gone, publisher)};
+    const char *listen = config->http.listen;
+    *publisher = (struct publisher){.config = config,
+                                    .outbox = outbox_new(on_gone, publisher),
+                                    .keeps_episodes = listen && strcmp(listen, "off") != 0};
     const char *root = config->topics.root, *instance = config->instance;
     if (!publisher->outbox || asprintf(&publisher->source, "armwatch/service/%s", instance) < 0 ||
         asprintf(&publisher->status_topic, "%s/service/%s/status", root, instance) < 0 ||
@@ -134,6 +138,7 @@ static void new_episode(struct publisher *publisher, struct robot *robot, enum a
     const struct alert_episode *episode = robot_episode(robot, kind);
     alert->messages = 0;
     robot->counters.alerts++;
+    robot->counters.raised[kind][episode->severity]++;
     publisher->alerts++;
     if (message_alert_id(publisher->config->instance, robot->name, alert_kind_name(kind), episode,
                          alert->id) < 0)
@@ -172,6 +177,25 @@ static void owe_alert(struct publisher *publisher, struct robot *robot, enum ale
                   (unsigned long long)publisher->alerts_put_off);
 }
 
+/* For the page: what is told of an episode that is over is what was wrong. */
+static void log_episode(struct publisher *publisher, struct robot *robot,
+                        const struct message_alert *alert)
+{
+    const char *id = robot->alerts[alert->kind].id;
+    char statement[MESSAGE_TEXT_MAX];
+    bool cleared = alert->transition == ALERT_CLEARED;
+    if (!publisher->keeps_episodes)
+        return;
+    const struct episode_log_entry *entry = episode_log_find(robot->episodes, id);
+    if (!cleared)
+        message_sentence(robot, alert, statement);
+    char *json = message_episode(robot, alert,
+                                 !cleared ? statement
+                                 : entry  ? entry->statement
+                                          : NULL);
+    episode_log_put(&robot->episodes, &publisher->episodes, id, json, cleared ? NULL : statement);
+}
+
 static void send_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
                        enum alert_transition transition, int64_t now_ns)
 {
@@ -197,6 +221,7 @@ static void send_alert(struct publisher *publisher, struct robot *robot, enum al
     put_kept(publisher, &message);
     journal_alert(publisher, robot, kind);
     cJSON_free(text);
+    log_episode(publisher, robot, &alert);
     log_info("%s: %s alert %s %s (score %.3g, peak %.3g)", robot->name, alert_kind_name(kind),
              robot->alerts[kind].id, alert_transition_name(transition),
              robot_episode(robot, kind)->score, robot_episode(robot, kind)->peak_score);

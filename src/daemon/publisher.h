@@ -29,6 +29,8 @@ struct publisher {
     uint64_t alerts;         /* episodes raised */
     uint64_t alerts_put_off; /* messages that were not made at the first try: memory was out */
     uint64_t scores_dropped; /* that a slow link had no room for */
+    bool keeps_episodes;     /* somebody may look at them: each robot has an episode_log */
+    size_t episodes;         /* in all of them */
 };
 
 /* Errors: -ENOMEM. */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "daemon/commissioning.h"
+#include "daemon/episode_log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,7 @@ void robot_free(struct robot *robot)
     if (!robot)
         return;
     assembler_free(robot->assembler);
+    episode_log_free(robot->episodes);
     track_deinit(&robot->track);
     stability_deinit(&robot->stability);
     model_unref(robot->model);
@@ -101,6 +103,8 @@ static void count_windows(struct robot *robot, uint64_t due, uint64_t evaluated,
     }
     robot->coverage[at].expected += due;
     robot->coverage[at].evaluated += evaluated;
+    robot->counters.due += due;
+    robot->counters.evaluated += evaluated;
 }
 
 void robot_count_window(struct robot *robot, bool evaluated, int64_t now_ns)

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/name.h"
 #include "daemon/rate.h"
+#include "daemon/score_ring.h"
 #include "daemon/suspensions.h"
 #include "pipeline/alert.h"
 #include "pipeline/assembler.h"
@@ -24,6 +25,7 @@
 
 struct assignment;
 struct commissioning_record;
+struct episode_log;
 
 /* In the order of precedence: the first that applies is the state. */
 enum robot_state {
@@ -71,7 +73,9 @@ struct robot_counters {
     uint64_t overload; /* found no room */
     uint64_t nonfinite;
     uint64_t faulty, stopped; /* rows that were not judged for readings that stand still */
+    uint64_t due, evaluated;  /* windows, as coverage counts them */
     uint64_t alerts;          /* raised, of all kinds */
+    uint64_t raised[ALERT_KINDS][ALERT_SEVERITIES]; /* by the severity that they began with */
     uint64_t tags[ASSEMBLER_REFUSALS];
 };
 
@@ -132,8 +136,10 @@ struct robot {
         uint64_t since_arrival, copies; /* since last_arrival_ns */
     } due;
     int64_t last_score_message_ns;
-    double score; /* newest ratio; negative: none */
-    struct score last_score;
+    double score;                               /* newest ratio; negative: none */
+    double detector_score[MODEL_DETECTORS_MAX]; /* of the same window; negative: did not judge it */
+    struct score_ring scores;
+    struct episode_log *episodes; /* NULL: no alert yet */
 
     struct robot_alert alerts[ALERT_KINDS]; /* of the open episodes, or the ones before */
 

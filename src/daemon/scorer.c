@@ -497,6 +497,11 @@ void scorer_collect(struct scorer *scorer)
     turn(scorer);
 }
 
+size_t scorer_pending(const struct scorer *scorer)
+{
+    return scorer ? scorer->pending : 0;
+}
+
 double scorer_stalled_s(const struct scorer *scorer)
 {
     return scorer->busy_since_ns ? (double)(clock_monotonic_ns() - scorer->busy_since_ns) / 1e9 : 0;

@@ -85,6 +85,9 @@ void scorer_wake(struct scorer *scorer);
  * within 100 ms. */
 void scorer_collect(struct scorer *scorer);
 
+/* Windows that were pushed and have not come back. */
+size_t scorer_pending(const struct scorer *scorer);
+
 /* Seconds since the scorer last made progress while there was work for it; 0 if it is idle. */
 double scorer_stalled_s(const struct scorer *scorer);
 

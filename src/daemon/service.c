@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/http.h"
 #include "daemon/message.h"
 #include "daemon/notify.h"
 
@@ -24,7 +25,13 @@ static const char *const trouble_names[SERVICE_TROUBLES] = {
     [SERVICE_SUBSCRIPTION] = "subscription",
     [SERVICE_NO_SAMPLES] = "no_samples",
     [SERVICE_CLIENT_ID] = "client_id",
+    [SERVICE_HTTP] = "http",
 };
+
+const char *service_trouble_name(enum service_trouble trouble)
+{
+    return trouble_names[trouble];
+}
 
 /* A broker may accept a subscription and yet deliver nothing: permissions of reading show only by
  * what does not come. */
@@ -46,7 +53,7 @@ static bool lacks_samples(struct service *service, int64_t now_ns)
 }
 
 /* A counter that grew is trouble for the next minute. */
-static unsigned find_troubles(struct service *service, int64_t now_ns)
+unsigned service_troubles(struct service *service, int64_t now_ns)
 {
     const struct outbox *outbox = service->publisher->outbox;
     const struct {
@@ -77,6 +84,7 @@ static unsigned find_troubles(struct service *service, int64_t now_ns)
         (fleet_model_in_doubt(service->fleet) ? 1U << SERVICE_MODEL : 0) |
         (service->silence->together ? 1U << SERVICE_SILENT : 0) |
         (lacks_samples(service, now_ns) ? 1U << SERVICE_NO_SAMPLES : 0) |
+        (http_failing(service->http) ? 1U << SERVICE_HTTP : 0) |
         (stalled ? 1U << SERVICE_SCORER : 0);
     return service->troubles | service->recent | present;
 }
@@ -132,7 +140,7 @@ static void add_counters(cJSON *root, const struct service *service)
 cJSON *service_status(struct service *service, bool offline)
 {
     int64_t now_ns = clock_monotonic_ns();
-    unsigned troubles = offline ? 0 : find_troubles(service, now_ns);
+    unsigned troubles = offline ? 0 : service_troubles(service, now_ns);
     char since[CLOCK_RFC3339_MAX];
     clock_format_rfc3339(service->since_ns, since);
     cJSON *root = cJSON_CreateObject();
@@ -156,6 +164,7 @@ cJSON *service_status(struct service *service, bool offline)
         cJSON_AddNullToObject(root, "model");
     }
     add_counters(root, service);
+    http_add_url(service->http, root);
     cJSON_AddNumberToObject(root, "uptime",
                             (double)((now_ns - service->started_ns) / CLOCK_NS_PER_S));
     return root;
@@ -185,7 +194,7 @@ static void tell_manager(struct service *service, unsigned troubles)
 
 void service_publish(struct service *service, bool always, int64_t now_ns)
 {
-    unsigned troubles = find_troubles(service, now_ns);
+    unsigned troubles = service_troubles(service, now_ns);
     tell_manager(service, troubles);
     bool changed = !service->any_published || troubles != service->published;
     if (!changed && !always && now_ns - service->last_publish_ns < REFRESH_NS)

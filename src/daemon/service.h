@@ -11,6 +11,7 @@
 #include "daemon/control.h"
 #include "daemon/fleet.h"
 #include "daemon/intake.h"
+#include "daemon/latency.h"
 #include "daemon/publisher.h"
 #include "daemon/saved_state.h"
 #include "daemon/silence.h"
@@ -31,8 +32,13 @@ enum service_trouble {
     SERVICE_SUBSCRIPTION, /* the broker refused one: permissions */
     SERVICE_NO_SAMPLES,   /* none has come since the start, though they could be heard */
     SERVICE_CLIENT_ID,    /* another client uses the same id at the broker */
+    SERVICE_HTTP,         /* metrics and page cannot be served: it is tried again */
     SERVICE_TROUBLES
 };
+
+const char *service_trouble_name(enum service_trouble trouble);
+
+struct http;
 
 struct service {
     const struct config *config; /* borrowed, like the rest */
@@ -43,10 +49,14 @@ struct service {
     const struct control *control;
     const struct saved_state *saved;
     const struct silence *silence;
-    int64_t since_ns;   /* wall clock of the present state */
-    int64_t started_ns; /* monotonic */
-    unsigned troubles;  /* bits that stay until somebody clears them: MODEL, SUBSCRIPTION */
-    unsigned published; /* troubles in the status that was published last */
+    const struct http *http; /* NULL: off */
+    struct latency latency;  /* of all robots: from a sample's arrival to its score */
+    uint64_t connects;       /* that the broker was reached */
+    int64_t since_ns;        /* wall clock of the present state */
+    int64_t began_ns;        /* wall clock of the start */
+    int64_t started_ns;      /* monotonic */
+    unsigned troubles;       /* bits that stay until somebody clears them: MODEL, SUBSCRIPTION */
+    unsigned published;      /* troubles in the status that was published last */
     bool any_published;
     int64_t last_publish_ns;
     uint64_t takeovers; /* of the client's session, as of the last time that it came online */
@@ -56,6 +66,9 @@ struct service {
     unsigned recent;
     char line[512]; /* the service manager has been told */
 };
+
+/* What is wrong at present, as bits. now_ns: monotonic. */
+unsigned service_troubles(struct service *service, int64_t now_ns);
 
 /* The status as a tree; `offline` for the last will and the stop. */
 cJSON *service_status(struct service *service, bool offline);

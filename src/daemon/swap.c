@@ -8,6 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const swap_result_names[SWAP_RESULTS] = {"ok",        "model_not_found", "signature",
+                                                     "downgrade", "model_invalid",   "stopping"};
+
+static void count_result(struct fleet *fleet, const char *code)
+{
+    for (size_t i = 0; i < SWAP_RESULTS; i++)
+        fleet->swap_results[i] += !strcmp(*code ? code : "ok", swap_result_names[i]);
+}
+
 /* ---- end ---- */
 
 /* "WHO: reload NAME, robot R", for the log. */
@@ -23,10 +32,11 @@ static void describe(const struct swap *swap, char *ret_text, size_t size)
              *robot ? ", robot " : "", robot);
 }
 
-static void audit(const struct fleet *fleet, const struct swap_outcome *outcome)
+static void audit(struct fleet *fleet, const struct swap_outcome *outcome)
 {
     char what[256], older[64] = "";
     const struct swap *swap = &fleet->swap;
+    count_result(fleet, outcome->code);
     const char *file_sha256 = swap->loaded.origin.file_sha256;
     describe(swap, what, sizeof what);
     if (*outcome->code) {

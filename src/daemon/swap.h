@@ -29,6 +29,10 @@ struct swap_outcome {
     const char *message;
     const struct model *model; /* on success: the one in use now */
 };
+/* "ok", then the codes of failures: how swaps ended is counted by these. */
+#define SWAP_RESULTS 6
+extern const char *const swap_result_names[SWAP_RESULTS];
+
 typedef void swap_done(void *user, const struct swap_outcome *outcome);
 
 /* What an operator asks for. */

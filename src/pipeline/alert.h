@@ -24,7 +24,7 @@ enum alert_kind {
 };
 const char *alert_kind_name(enum alert_kind kind);
 
-enum alert_severity { ALERT_INFO, ALERT_WARNING, ALERT_CRITICAL };
+enum alert_severity { ALERT_INFO, ALERT_WARNING, ALERT_CRITICAL, ALERT_SEVERITIES };
 const char *alert_severity_name(enum alert_severity severity);
 
 enum alert_transition { ALERT_NONE, ALERT_RAISED, ALERT_UPDATED, ALERT_CLEARED };

@@ -60,7 +60,7 @@ step() {
 
 needed_packages=(
     build-essential meson ninja-build pkg-config python3
-    libuv1-dev libmosquitto-dev libcjson-dev libopenblas-serial-dev libssl-dev libsqlite3-dev libcmocka-dev
+    libuv1-dev libmosquitto-dev libcjson-dev libopenblas-serial-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libcmocka-dev
     libprotobuf-c-dev protobuf-c-compiler
     mosquitto openssl
 )

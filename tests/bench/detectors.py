@@ -53,7 +53,7 @@ def start(argv, work):
 def measure(programs, work, url, name, recording):
     daemon, armwatch = programs
     config = {"instance": "bench", "mqtt": {"url": url}, "models": {"directory": f"{work}/models", "default": name},
-              "state_directory": f"{work}/state", "log": {"level": "error"}}
+              "state_directory": f"{work}/state", "http": {"listen": "127.0.0.1:0"}, "log": {"level": "error"}}
     os.makedirs(f"{work}/state", exist_ok=True)
     for file in os.listdir(f"{work}/state"):
         os.unlink(f"{work}/state/{file}")

@@ -50,7 +50,7 @@ class Bench:
     def start_daemon(self, model, answers_hz):
         state = tempfile.mkdtemp(dir=self.work)
         config = {"instance": "bench", "mqtt": {"url": self.url}, "models": {"directory": f"{self.work}/models", "default": model},
-                  "scores": {"rate_hz": answers_hz}, "state_directory": state, "log": {"level": "error"}}
+                  "scores": {"rate_hz": answers_hz}, "state_directory": state, "http": {"listen": "127.0.0.1:0"}, "log": {"level": "error"}}
         with open(f"{self.work}/config.json", "w") as out:
             json.dump(config, out)
         process = start([self.options.armwatchd, "--config", f"{self.work}/config.json"], self.work)

@@ -65,7 +65,7 @@ def main():
         with open(f"{directory}/broker.conf", "w") as f:
             f.write(f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n")
         with open(f"{directory}/armwatchd.json", "w") as f:
-            json.dump({"mqtt": {"url": f"mqtt://127.0.0.1:{port}"}, "state_directory": "state",
+            json.dump({"mqtt": {"url": f"mqtt://127.0.0.1:{port}"}, "state_directory": "state", "http": {"listen": "127.0.0.1:0"},
                        "models": {"directory": "models", "default": "bench"}}, f)
         broker = subprocess.Popen([broker_path, "-c", f"{directory}/broker.conf"],
                                   stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

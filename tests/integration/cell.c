@@ -90,6 +90,7 @@ int cell_setup(void **state)
     cell_configure(cell, "alerts.false_alarms_per_day", text);
     cell_configure(cell, "scores.rate_hz", "-1");
     cell_configure(cell, "state_directory", "\"state\"");
+    cell_configure(cell, "http.listen", "\"127.0.0.1:0\"");
     start_peers(cell);
     return 0;
 }

@@ -235,6 +235,7 @@ static void configure_daemon(struct cell *cell)
     cell_configure(cell, "models.default", "\"cell\"");
     cell_configure(cell, "scores.rate_hz", "-1");
     cell_configure(cell, "state_directory", "\"state\"");
+    cell_configure(cell, "http.listen", "\"127.0.0.1:0\"");
     assert_true(broker_shell(cell->harness->broker, "umask 077; printf secret-armwatch > secret"));
 }
 

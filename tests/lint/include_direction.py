@@ -27,6 +27,7 @@ LAYERS = {
 HOMES = {
     "cjson/cJSON.h": ["base/json.h"],
     "sqlite3.h": ["daemon/journal_file.c"],
+    "microhttpd.h": ["daemon/http_internal.h", "daemon/http_cache.c"],
     "openssl/evp.h": ["base/hash.c", "model/signature.c", "model/signature_key.c"],
     "openssl/err.h": ["model/signature.c", "model/signature_key.c"],
     "openssl/pem.h": ["model/signature_key.c"],

@@ -132,6 +132,7 @@ static void configure_daemon(struct cell *cell)
         {"alerts.reassert_s", print("3600")},
         {"input.assembler_file", print("\"sources.json\"")},
         {"state_directory", print("\"state\"")},
+        {"http.listen", print("\"127.0.0.1:0\"")},
     };
     cell->daemon = daemon_process_new();
     cell->config = cJSON_CreateObject();

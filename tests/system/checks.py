@@ -375,7 +375,8 @@ def check_instances():
     for name, unit in units.items():
         state = STATE / name
         set_credentials(f"armwatch.{name}", password("armwatch"))
-        unit.configure(instance=name, models__directory=f"{state}/models", state_directory=str(state))
+        unit.configure(instance=name, models__directory=f"{state}/models", state_directory=str(state),
+                       http__listen=f"127.0.0.1:{9464 + names.index(name)}")
         (state / "models").mkdir(parents=True, exist_ok=True)
         shutil.copy(MODEL, state / "models")
         unit.systemctl("start")

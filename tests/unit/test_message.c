@@ -10,6 +10,8 @@
 
 static const double thresholds[] = {1, 0.5};
 
+static struct score alerted_score; /* of the newest robot that make_alerted has made */
+
 /* A robot in an episode that three bad windows raised: channel a is far off. */
 static struct robot *make_alerted(struct model *model)
 {
@@ -24,7 +26,7 @@ static struct robot *make_alerted(struct model *model)
                               .seq = 4700 + (uint64_t)i};
         score_windows(model, &request, 1, &score);
         alert_push(&robot->alert, &score, false);
-        robot->last_score = score;
+        alerted_score = score;
     }
     assert_true(robot->alert.episode.open);
     assert_int_equal(message_alert_id("cell7", robot->name, "anomaly", &robot->alert.episode,
@@ -319,7 +321,7 @@ static void test_score(void **state)
 {
     struct model *model = tiny_model_new(&(struct tiny_model){.detectors = 2});
     struct robot *robot = make_alerted(model);
-    struct score score = robot->last_score;
+    struct score score = alerted_score;
     score.detector[1].evaluated = false;
     cJSON *tree = parse_and_free(message_score(robot, &score, thresholds));
     expect_text(tree, "robot", "kuka1");
