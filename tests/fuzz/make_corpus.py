@@ -34,6 +34,21 @@ URLS = {
     "bracket-open": "mqtt://[::1",
 }
 
+HOSTS = {
+    "plain": "127.0.0.1:9464\nlocalhost",
+    "port": "127.0.0.1:9464\nLOCALHOST:8080",
+    "v6": "[::1]:9464\n[::1]:9464",
+    "v6-long": "[0:0:0:0:0:0:0:1]:0\n127.0.0.1",
+    "other": "[2001:db8::5]:1\ncell7.plant:1",
+    "evil": "127.0.0.1:9464\nlocalhost.example.org",
+    "bracket-open": "127.0.0.2:80\n[127.0.0.2",
+    "two-ports": "localhost:80\n127.0.0.1:80:80",
+    "off": "off\nx",
+    "name": "example.org:80\nexample.org",
+    "port-large": "127.0.0.1:65536\n",
+    "zone": "[fe80::1%eth0]:1\n",
+}
+
 TOPICS = {
     "default": "armwatch/robot/{robot}/sample\narmwatch/robot/kuka1/sample",
     "first": "{robot}/sample\nkuka1/sample",
@@ -501,7 +516,7 @@ def main():
         "config": CONFIGS, "control": CONTROLS, "csv": CSVS, "episode": EPISODES, "json": JSON_TEXTS, "model": models, "npy": NPYS,
         "safetensors": SAFETENSORS, "sample_binary": BINARY_SAMPLES, "sample_json": SAMPLES, "sample_scan": SAMPLES, "source_map": SOURCE_MAPS,
         "source_message": SOURCE_MESSAGES, "sparkplug": SPARKPLUGS,
-        "topic": TOPICS, "url": URLS,
+        "topic": TOPICS, "url": URLS, "host": HOSTS,
     }
     for target, inputs in seeds.items():
         (corpus / target).mkdir(parents=True, exist_ok=True)
