@@ -333,6 +333,7 @@ static void on_tick(uv_timer_t *handle)
     recovery_tick(&daemon->recovery, clock_realtime_ns(), now_ns);
     assembly_tick(&daemon->assembly, now_ns);
     http_tick(daemon->http, now_ns);
+    log_tick();
     service_publish(&daemon->service, false, now_ns);
     feed_watchdog(daemon, now_ns);
 }
