@@ -170,8 +170,8 @@ static const struct {
      source_tags_refused},
     {"armwatch_http_connections", EXPOSITION_GAUGE, "HTTP connections that are open.",
      http_connections},
-    {"armwatch_http_busy_seconds_total", EXPOSITION_COUNTER,
-     "Time that the loop has spent on HTTP.", http_busy},
+    {"armwatch_http_cpu_seconds_total", EXPOSITION_COUNTER,
+     "Processor time that the loop has spent on HTTP.", http_busy},
 };
 
 static void print_single(const struct service *service, struct text *out)
