@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -161,9 +162,20 @@ static void note_url(struct http *http, int fd)
     snprintf(http->url, sizeof http->url, v6 ? "http://[%s]:%u/" : "http://%s:%u/", at.host, port);
 }
 
+/* On a failure the library has closed it, or not, by how far it had got; and another thread may
+ * have opened something of the same number since. */
+static void close_own(int fd, const struct stat *own)
+{
+    struct stat now;
+    if (fstat(fd, &now) == 0 && now.st_dev == own->st_dev && now.st_ino == own->st_ino)
+        close(fd);
+}
+
 /* The descriptor is taken. */
 static struct MHD_Daemon *start_server(struct http *http, int fd)
 {
+    struct stat own = {0};
+    fstat(fd, &own);
     unsigned flags = MHD_USE_EPOLL | MHD_USE_PEDANTIC_CHECKS |
                      (http->listen.address.any.sa_family == AF_INET6 ? MHD_USE_IPv6 : 0);
     struct MHD_Daemon *mhd = MHD_start_daemon(
@@ -172,7 +184,7 @@ static struct MHD_Daemon *start_server(struct http *http, int fd)
         HTTP_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_MEMORY, MHD_OPTION_NOTIFY_CONNECTION,
         on_connection, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_END);
     if (!mhd)
-        close(fd);
+        close_own(fd, &own);
     return mhd;
 }
 

@@ -164,7 +164,7 @@ cJSON *service_status(struct service *service, bool offline)
         cJSON_AddNullToObject(root, "model");
     }
     add_counters(root, service);
-    http_add_url(service->http, root);
+    http_add_url(offline ? NULL : service->http, root);
     cJSON_AddNumberToObject(root, "uptime",
                             (double)((now_ns - service->started_ns) / CLOCK_NS_PER_S));
     return root;

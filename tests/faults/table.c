@@ -209,5 +209,13 @@ const struct fault_row fault_rows[] = {
     {64, "a read, write or sync of the journal fails, each once",
      "every alert told, the journal sound", "LD_PRELOAD, over an episode and a start",
      check_journal_writes, 0, NULL, NULL},
+    {65, "the HTTP port is taken", "degraded(http), robots watched, served when it is free",
+     "another socket on the port", NULL, 0, WHOLE "test_daemon_http.c: test_a_busy_port", NULL},
+    {66, "hostile, slow and very many HTTP clients",
+     "refused or closed; others are answered, robots scored",
+     "500 at once, heads without end, letters now and then, answers that nobody takes", NULL, 0,
+     WHOLE "test_daemon_http.c: test_refused_requests, test_oversized_requests, "
+           "test_many_connections, test_slow_connections",
+     NULL},
 };
 const size_t fault_row_count = sizeof fault_rows / sizeof fault_rows[0];
