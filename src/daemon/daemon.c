@@ -105,7 +105,7 @@ static void replace_outdated_state(struct daemon *daemon, const char *saved, boo
 static void note_score(struct daemon *daemon, struct robot *robot,
                        const struct scorer_result *result, int64_t now_ns)
 {
-    latency_push(&daemon->service.latency, now_ns - result->received_ns);
+    latency_push(&daemon->service.latency, result->scored_ns - result->received_ns);
     score_ring_push(&robot->scores, robot->score, now_ns);
     for (size_t d = 0; d < result->score.detectors; d++)
         robot->detector_score[d] =
