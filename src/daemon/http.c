@@ -48,7 +48,8 @@ static void wait_again(struct http *http, int64_t pause_ns)
         uv_timer_start(&http->timer, on_timer, (uint64_t)(pause_ns / CLOCK_NS_PER_MS) + 1, 0);
         return;
     }
-    uv_poll_start(&http->poll, UV_READABLE, on_readable);
+    if (!uv_is_active((const uv_handle_t *)&http->poll)) /* each start is two system calls */
+        uv_poll_start(&http->poll, UV_READABLE, on_readable);
     if (MHD_get_timeout(http->mhd, &wait_ms) == MHD_YES)
         uv_timer_start(&http->timer, on_timer, wait_ms, 0);
     else
@@ -223,6 +224,10 @@ static void try_to_listen(struct http *http)
     http->handles++;
     http->failures = 0;
     log_info("http: %s", http->url);
+    if (!http->listen.loopback)
+        log_warning("http: %s is not the loopback interface: whoever reaches it may read what is "
+                    "served",
+                    http->listen.host);
     wait_again(http, 0);
 }
 

@@ -543,6 +543,51 @@ static void test_slow_connections(void **state)
     cell_stop(cell);
 }
 
+#define GREEDY_PEERS 8
+#define GREEDY_S 1.5
+
+static void swallow(int fd)
+{
+    static char bytes[1 << 16];
+    while (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+        ;
+}
+
+/* Whatever clients ask for, and however often, HTTP gets a fifth of the loop's time. */
+static void test_insatiable_clients(void **state)
+{
+    static const char ask[] = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    struct cell *cell = *state;
+    struct cell_robot robot;
+    int fd[GREEDY_PEERS];
+    cell_start(cell);
+    struct web web = web_of(cell);
+    cell_robot_init(&robot, "kuka1", TOY_ARM_CHANNELS, 906);
+    cell_run(cell, &robot, 10, 0);
+    for (int i = 0; i < GREEDY_PEERS; i++)
+        fd[i] = web_connect(&web);
+    int64_t began_ns = clock_monotonic_ns();
+    double passed_s = 0;
+    while (passed_s < GREEDY_S * TIME_SCALE) {
+        for (int i = 0; i < GREEDY_PEERS; i++) {
+            send(fd[i], ask, sizeof ask - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+            swallow(fd[i]);
+        }
+        passed_s = (double)(clock_monotonic_ns() - began_ns) / 1e9;
+    }
+    cell_run(cell, &robot, 50, 0); /* it is scored meanwhile */
+    for (int i = 0; i < GREEDY_PEERS; i++)
+        close(fd[i]);
+    struct web_answer answer = web_ask(&web, "GET", "/metrics", "");
+    double spent_s = sample_of(answer.body, "armwatch_http_cpu_seconds_total");
+    passed_s = (double)(clock_monotonic_ns() - began_ns) / 1e9;
+    if (spent_s > passed_s * 0.3 + 0.1)
+        fail_msg("HTTP took %.2f s of %.2f s", spent_s, passed_s);
+    assert_true(sample_of(answer.body, "armwatch_http_requests_total{code=\"200\"}") > 10);
+    web_answer_free(&answer);
+    cell_stop(cell);
+}
+
 static int occupy_port(int *ret_port)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -584,6 +629,19 @@ static void test_a_busy_port(void **state)
     struct web web = web_of(cell);
     assert_int_equal(web.port, port);
     cJSON_Delete(web_json(&web, "/api/robot?name=kuka1", 200));
+    cell_stop(cell);
+}
+
+/* Who opens it to others hears of it, and may be asked for by any name. */
+static void test_all_addresses(void **state)
+{
+    struct cell *cell = *state;
+    cell_configure(cell, "http.listen", "\"0.0.0.0:0\"");
+    cell_start(cell);
+    struct web web = web_of(cell);
+    expect_status(&web, "GET / HTTP/1.1\r\nHost: cell7.plant\r\nConnection: close\r\n\r\n",
+                  "HTTP/1.1 200");
+    assert_int_equal(daemon_process_logged(cell->daemon, "is not the loopback interface"), 1);
     cell_stop(cell);
 }
 
@@ -660,7 +718,9 @@ int main(void)
         CELL_TEST(test_pipelining),
         CELL_TEST(test_many_connections),
         CELL_TEST(test_slow_connections),
+        CELL_TEST(test_insatiable_clients),
         CELL_TEST(test_a_busy_port),
+        CELL_TEST(test_all_addresses),
         CELL_TEST(test_ipv6),
         CELL_TEST(test_off),
         CELL_TEST(test_health_without_a_broker),
