@@ -58,7 +58,7 @@ function channelsOf(channels) {
     const heads = ["Channel", "Share", "Observed", ...(expects ? ["Expected", "Bar observed, line expected", "z"] : [])];
     return make("div", {class: "where"}, make("h4", {}, "Channels"),
         make("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Channels of this alert"},
-            make("table", {class: "channels"}, make("thead", {}, make("tr", {}, ...heads.map(head => make("th", {scope: "col"}, head)))),
+            make("table", {class: "channels", "aria-label": "Channels: observed and expected"}, make("thead", {}, make("tr", {}, ...heads.map(head => make("th", {scope: "col"}, head)))),
                 make("tbody", {}, ...channels.slice(0, MOST_CHANNELS).map(channel => channelRow(channel, expects))))));
 }
 
@@ -82,7 +82,7 @@ export function makeEpisode(episode) {
     const parts = {mark: mark("warning"), word: make("b", {class: "severity"}), kind: make("span", {class: "kind"}), started: make("time"),
         lasted: make("span", {class: "lasted"}), figure: make("span", {class: "figures"}), text: make(open ? "h3" : "span", {class: "text"}),
         verdict: make("span", {class: "verdict"}), body: make("div", {class: "evidence"})};
-    const line = [parts.mark, parts.word, parts.kind, make("span", {class: "times"}, parts.started, " ", parts.lasted), parts.figure, parts.verdict];
+    const line = [parts.mark, parts.word, parts.kind, make("span", {class: "times"}, open ? "since " : null, parts.started, parts.lasted), parts.figure, parts.verdict];
     const node = open ? make("article", {class: "episode open"}, make("p", {class: "line"}, ...line), parts.text, parts.body)
         : make("details", {class: "episode"}, make("summary", {}, make("span", {class: "line"}, ...line), parts.text), parts.body);
     return Object.assign(node, {parts});
@@ -96,7 +96,7 @@ export function updateEpisode(node, {episode, nowMs}) {
     say(parts.kind, words.kindOf(episode.kind));
     format.setTime(parts.started, episode.started, nowMs);
     const seconds = cleared ? (format.instant(episode.ended) - format.instant(episode.started)) / 1000 : format.since(episode.started, nowMs);
-    say(parts.lasted, number(seconds) && seconds >= 0 ? "for " + (cleared ? format.span(seconds) : format.duration(seconds)) : "");
+    say(parts.lasted, number(seconds) && seconds >= 0 ? ", for " + (cleared ? format.span(seconds) : format.duration(seconds)) : "");
     tellScores(parts.figure, episode, cleared);
     const told = [episode.acked && "acknowledged", episode.verdict !== null && episode.verdict !== undefined && words.verdictOf(episode.verdict)].filter(Boolean).join(", ");
     say(parts.verdict, told);

@@ -111,7 +111,7 @@ export class Feed {
 
     /** A round counts as a whole: what is shown is of one moment, or of none. */
     take(overview, name, robot) {
-        const gone = robot?.status === 404;
+        const gone = robot?.status === 404 || robot?.status === 400; // 400: nothing that a robot can be called
         this.problem = overview.problem ?? (gone ? null : robot?.problem) ?? null;
         if (this.problem)
             return;
@@ -120,12 +120,12 @@ export class Feed {
             this.problem = "What answers here is not armwatchd";
             return;
         }
-        if (before && before.now === now.now && before.uptime_s === now.uptime_s) {
-            this.problem = "The daemon's time stands still: an old answer is repeated";
-            return;
-        }
         this.overview = now;
         this.details = name === null ? null : gone ? {name, missing: true} : {name, data: robot.data};
-        this.answeredAt = performance.now();
+        // An answer may be kept for a moment, by the daemon or on the way; one that never changes is no sign of life.
+        if (before && before.now === now.now && before.uptime_s === now.uptime_s)
+            this.problem = "The daemon's time stands still: an old answer is repeated";
+        else
+            this.answeredAt = performance.now();
     }
 }

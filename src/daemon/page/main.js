@@ -64,6 +64,8 @@ function updateBanner(node, {title, text}) {
         node.children[2].replaceChildren(quoted(text));
 }
 
+let loadedVersion = null;
+
 function bannersOf({overview: told, fresh, checking, problem, age, toldMs}) {
     const list = [];
     if (!fresh && told) {
@@ -75,8 +77,13 @@ function bannersOf({overview: told, fresh, checking, problem, age, toldMs}) {
         return list;
     if (told.broker && !told.broker.connected)
         list.push({key: "broker", tone: "lost", shape: "stale", title: "No broker",
-            text: "armwatchd has no connection to " + (told.broker.url || "its broker") + ": no samples come, and nothing is judged."});
-    for (const reason of told.reasons ?? []) {
+            text: "armwatchd has no connection to " + (told.broker.url || "its broker") + (told.broker.reason ? " (" + told.broker.reason + ")" : "") +
+                ": no samples come, and nothing is judged."});
+    loadedVersion ??= told.version;
+    if (told.version !== loadedVersion)
+        list.push({key: "version", tone: "aside", shape: "info", title: "armwatchd is version " + told.version + " now.",
+            text: "This page is of " + loadedVersion + ": load it anew."});
+    for (const reason of (told.reasons ?? []).filter(reason => reason !== "broker")) {
         const [what, todo] = words.daemonReason(reason);
         list.push({key: "reason " + reason, tone: "caution", shape: "degraded", title: what, text: todo});
     }

@@ -26,7 +26,7 @@ export function mark(name) {
 }
 
 export function setMark(svg, name) {
-    const known = SHAPES[name] ? name : "info";
+    const known = Object.hasOwn(SHAPES, name) ? name : "info";
     if (svg.dataset.name === known)
         return;
     svg.dataset.name = known;

@@ -7,6 +7,7 @@ import * as words from "./words.js";
 const COLUMNS = [["state", "State"], ["name", "Robot"], ["score", "Score, limit 1"], ["since", "Since"], ["coverage", "Judged, 1 h"],
     ["age", "Last sample"], ["rate", "Rate"], ["model", "Model"]];
 const FEW = 4; // of less, nobody needs a filter
+const WALL_MOST = 80; // more robots never fit on a wall
 const SETTLE_MS = 700; // rows do not change places under a moving pointer
 const byName = new Intl.Collator("en", {numeric: true}).compare;
 
@@ -172,7 +173,8 @@ export class Overview {
         this.showChips(robots);
         const shown = robots.filter(robot => this.isShown(robot));
         shown.sort((a, b) => words.rankOf(a) - words.rankOf(b) || byName(a.robot, b.robot));
-        this.rows.show(shown.map(robot => ({robot, nowMs, wall: this.wall})), performance.now() - this.movedAt > SETTLE_MS);
+        const drawn = this.wall ? shown.slice(0, WALL_MOST) : shown;
+        this.rows.show(drawn.map(robot => ({robot, nowMs, wall: this.wall})), performance.now() - this.movedAt > SETTLE_MS);
         this.tellHidden(robots, shown);
         this.fit(shown);
     }
