@@ -173,6 +173,8 @@ export class Overview {
         this.showChips(robots);
         const shown = robots.filter(robot => this.isShown(robot));
         shown.sort((a, b) => words.rankOf(a) - words.rankOf(b) || byName(a.robot, b.robot));
+        // All well, and room to say so.
+        set(this.body, "data-size", this.wall && shown.length <= 24 && shown.every(robot => words.toneOf(robot) === "ok") ? shown.length <= 8 ? "large" : "medium" : null);
         const drawn = this.wall ? shown.slice(0, WALL_MOST) : shown;
         this.rows.show(drawn.map(robot => ({robot, nowMs, wall: this.wall})), performance.now() - this.movedAt > SETTLE_MS);
         this.tellHidden(robots, shown);
@@ -296,11 +298,14 @@ export function summary(robots, states) {
     if (info)
         parts.push(info + " silent");
     for (const [key, {word}] of Object.entries(states ? words.STATES : {})) {
-        if (key !== "alert" && counts[key])
+        if (key !== "alert" && counts[key] && counts[key] < total)
             parts.push(format.grouped(counts[key]) + " " + (word === "OK" ? word : word.toLowerCase()));
     }
-    if (!states)
+    if (!states && unjudged)
         parts.push(`${format.grouped(total - unjudged)} of ${format.grouped(total)} robots judged`);
+    const least = Math.min(...robots.map(robot => robot.coverage_1h).filter(share => typeof share === "number"));
+    if (!alerts && Number.isFinite(least))
+        parts.push("in the last hour " + (total > 1 ? "each " : "") + "judged for " + (total > 1 ? "at least " : "") + format.percent(least));
     return {headline, detail: parts, tone: worst};
 }
 
