@@ -451,27 +451,32 @@ def test_the_checks_find_what_is_wrong(case):
     case.holds("Content Security Policy" in told, "violations of the policy are heard", told)
 
 
+def run(tab, name, test):
+    """One case, told as cmocka does; whether it failed."""
+    print(f"[ RUN      ] {name}", flush=True)
+    case, began = Case(tab, name), time.monotonic()
+    try:
+        test(case)
+    except Exception as error:  # a case that failed, not the end of all
+        case.findings.append(f"{type(error).__name__}: {error}")
+    case.close()
+    print("\n".join(case.findings + [f"[  {'FAILED' if case.findings else '    OK'}  ] {name}"]), flush=True)
+    if not case.findings:
+        print(f"{time.monotonic() - began:.1f} s")
+    return bool(case.findings)
+
+
 def main():
     path = tabs.browser.find()
     if not path:
         print("skipped: there is no chromium")
         return SKIPPED
-    wanted = sys.argv[1:]
-    failed = 0
+    wanted, failed = sys.argv[1:], 0
     with tabs.Tab(path) as tab:
         tab.call("Accessibility.enable")
         for name, test in list(globals().items()):
-            if not name.startswith("test_") or wanted and name not in wanted:
-                continue
-            print(f"[ RUN      ] {name}", flush=True)
-            case, began = Case(tab, name), time.monotonic()
-            try:
-                test(case)
-            except Exception as error:  # a case more that failed, not the end of all
-                case.findings.append(f"{type(error).__name__}: {error}")
-            case.close()
-            print("\n".join(case.findings + [f"[  {'FAILED' if case.findings else '    OK'}  ] {name}"]), f"({time.monotonic() - began:.1f} s)", flush=True)
-            failed += bool(case.findings)
+            if name.startswith("test_") and (not wanted or name in wanted):
+                failed += run(tab, name, test)
     return 1 if failed else 0
 
 
