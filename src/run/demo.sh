@@ -9,7 +9,7 @@ source src/run/common.sh
 schedule=healthy:25,collision:25,healthy:12,dropout:15,healthy:10,stuck:15,healthy:8,slow:0.75:25,healthy:10
 robot=kuka1 robot_seed=1 session_seed=901
 seconds=75 keep=false
-work='' url='' broker_pid='' daemon_pid='' arm_pid=''
+work='' url='' page='' broker_pid='' daemon_pid='' arm_pid=''
 armwatch=$build_dir/src/cli/armwatch
 armwatchd=$build_dir/src/daemon/armwatchd
 
@@ -75,7 +75,8 @@ start_broker() {
 start_daemon() {
     mkdir "$work/models" "$work/state"
     cp models/kuka-sim.safetensors "$work/models/"
-    sed "s#mqtt://127.0.0.1:1883#$url#" config/demo.json >"$work/armwatchd.json"
+    sed -e "s#mqtt://127.0.0.1:1883#$url#" -e 's#"state_directory"#"http": {"listen": "127.0.0.1:0"},\n  &#' \
+        config/demo.json >"$work/armwatchd.json"
     setsid "$armwatchd" --config "$work/armwatchd.json" >"$work/daemon.log" 2>&1 </dev/null &
     daemon_pid=$!
     for _ in {1..50}; do
@@ -87,6 +88,13 @@ start_daemon() {
     done
     cat "$work/daemon.log" >&2
     fail "the daemon did not start"
+}
+
+# Where the daemon serves its page: it has taken a free port.
+find_page() {
+    page=$("$armwatch" ctl --broker "$url" --instance demo --timeout 5s --json status 2>/dev/null |
+        python3 -c 'import json, sys; print(json.load(sys.stdin).get("http") or "")') || page=''
+    [ -n "$page" ] || page="not served: see $work/daemon.log"
 }
 
 schedule_seconds() {
@@ -132,6 +140,7 @@ tell_how_to_look() {
 Still running (--keep), in $work:
   broker      $url, process $broker_pid
   daemon      instance demo, process $daemon_pid, log $work/daemon.log
+  page        $page
 Look:
   $armwatch watch --broker $url
   $armwatch ctl --broker $url --instance demo status
@@ -153,7 +162,9 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/armwatch-demo.XXXXXX")
 start_broker
 say "  broker      mosquitto, private, $url"
 start_daemon
+find_page
 say "  daemon      armwatchd, model kuka-sim (learnt from simulated sessions)"
+say "  page        $page"
 code=0
 show_arm || code=$?
 say

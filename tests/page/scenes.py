@@ -5,7 +5,7 @@ import random
 import time
 
 MODEL = {"name": "kuka-sim", "version": 3, "sha256": "9990cc8f" * 8, "channels": 86,
-         "detectors": [{"name": "analog", "threshold": 0.7697}, {"name": "step-time", "threshold": 4.05},
+         "detectors": [{"name": "analog", "threshold": 0.7697, "score": 0.2541}, {"name": "step-time", "threshold": 4.05, "score": None},
                        {"name": "cycle-power", "threshold": 18.5}, {"name": "autoencoder", "threshold": 0.01338}],
          "target_false_alarms_per_day": 1, "supported_false_alarms_per_day": 12.4}
 STATES = ["suspended", "stale", "alert", "stopped", "not_evaluated", "degraded", "commissioning", "warming", "ok"]
@@ -89,9 +89,10 @@ def details(robot_told):
                 for a in alerts]
     return {"model": MODEL,
             "drift": {"level": "stable", "psi": 0.04, "between_sessions": 0.12, "detector": "analog", "hours": 23.5, "since": None, "channels": []},
-            "counters": {"samples": 356421, "rejected": {"wrong_count": 3, "out_of_range": 1}, "windows": 355198, "not_evaluated": 1219},
+            "counters": {"samples": 356421, "rejected": {"wrong_count": 3, "out_of_range": 1}, "windows": 355198, "not_evaluated": 1219, "gated": 1200,
+                         "missing": 15, "late": 0},
             "episodes": episodes + [fault(), episode("cleared", alert_id="e9", started=ago(86000), ended=ago(85979), severity="warning",
-                                                     peak_score=1.66, verdict="true", acked=True,
+                                                     peak_score=1.66, verdict="true", cleared_text="kuka1 moves as usual again after 21.1 s", acked=True,
                                                      text="the arm moves 9 % slower than expected in step 6")],
             "scores": scores(peak_s=252 if alerts else 0)}
 

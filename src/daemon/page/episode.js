@@ -31,7 +31,7 @@ function against(observed, expected) {
 function groupsOf(groups) {
     if (!groups.length)
         return null;
-    return make("div", {class: "where"}, make("h4", {}, "Links"),
+    return make("div", {class: "where"}, make("h4", {}, "Where"),
         make("ul", {class: "groups"}, ...groups.slice(0, 12).map(group => {
             const label = group.label || group.name;
             const name = make("span", {class: "link"}, quoted(label));
@@ -71,8 +71,10 @@ function detectorsOf(detectors) {
 
 function bodyOf(episode) {
     const model = episode.model, parts = [groupsOf(list(episode.groups)), channelsOf(list(episode.channels)), detectorsOf(list(episode.detectors))];
+    if (episode.cleared_text)
+        parts.push(make("p", {class: "fine"}, "How it ended: ", quoted(episode.cleared_text), "."));
     if (model?.name)
-        parts.push(make("p", {class: "fine"}, "Judged by model ", quoted(model.name), " version " + model.version + ". Links and channels are where it deviates; the cause may lie elsewhere."));
+        parts.push(make("p", {class: "fine"}, "Judged by model ", quoted(model.name), " version " + model.version + ". It says where the deviation is; the cause may lie elsewhere."));
     return parts.filter(part => part !== null);
 }
 
@@ -104,7 +106,7 @@ export function updateEpisode(node, {episode, nowMs}) {
     const text = (episode.text || words.kindOf(episode.kind));
     if (parts.text.textContent !== text)
         parts.text.replaceChildren(quoted(text));
-    const content = JSON.stringify([episode.groups, episode.channels, episode.detectors, episode.model]);
+    const content = JSON.stringify([episode.groups, episode.channels, episode.detectors, episode.model, episode.cleared_text]);
     if (node.content !== content) {
         node.content = content;
         parts.body.replaceChildren(...bodyOf(episode));

@@ -69,7 +69,8 @@ function model({model: own, robot}) {
     sha.title = String(own.sha256 ?? "");
     const rows = [["Name", make("span", {}, quoted(own.name), " version " + own.version)], ["SHA-256", sha], ["Channels", format.grouped(own.channels)]];
     for (const detector of own.detectors ?? [])
-        rows.push([quoted(detector.name), number(detector.threshold) ? "threshold " + format.measured(detector.threshold) : "no threshold yet"]);
+        rows.push([quoted(detector.name), (number(detector.score) ? format.measured(detector.score) + " of " : "") + (number(detector.threshold) ? format.measured(detector.threshold) : "no threshold yet"),
+            "Its newest score, and the threshold"]);
     return {title: "Model", rows};
 }
 
@@ -77,8 +78,9 @@ function counters({counters: own}) {
     if (!own)
         return null;
     const refused = Object.entries(own.rejected ?? {}).filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
-    const rows = [["Samples", format.grouped(own.samples)], ["Windows scored", format.grouped(own.windows)],
-        ["Not judged", format.grouped(own.not_evaluated)], ["Refused", format.grouped(refused.reduce((sum, [, count]) => sum + count, 0))],
+    const others = ["gated", "stopped", "faulty", "missing", "late", "duplicates", "overload", "gaps", "restarts", "retained"].filter(name => own[name] > 0);
+    const rows = [["Samples", format.grouped(own.samples)], ["Windows scored", format.grouped(own.windows)], ["Not judged", format.grouped(own.not_evaluated)],
+        ...others.map(name => ["– " + words.counterOf(name), format.grouped(own[name])]), ["Refused", format.grouped(refused.reduce((sum, [, count]) => sum + count, 0))],
         ...refused.slice(0, 14).map(([reason, count]) => [quoted("– " + words.counterOf(reason)), format.grouped(count)])];
     return {title: "Since the daemon's start", rows};
 }

@@ -104,6 +104,9 @@ const COUNTERS = {
     missing_channel: "a channel is missing", stale_channel: "a channel is too old", not_a_number: "a value is no number",
     nonfinite: "a value is not finite", bad_time: "bad time", bad_seq: "bad number", bad_mode: "bad mode", bad_binary: "bad binary form",
     out_of_range: "a value that can be no reading",
+    gated: "not in the mode to be judged", duplicates: "repeated", late: "too late", missing: "lost on the way", gaps: "pauses in its time",
+    restarts: "its clock or numbers began anew", overload: "no room to score", faulty: "a sensor stood still", stopped: "all stood still",
+    retained: "kept by the broker: old",
 };
 
 export const counterOf = name => Object.hasOwn(COUNTERS, name) ? COUNTERS[name] : String(name).replaceAll("_", " ");
