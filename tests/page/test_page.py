@@ -73,6 +73,20 @@ def test_all_robots_are_shown_worst_first(case):
     case.quiet()
 
 
+def test_maintenance_is_no_alert(case):
+    served = case.serve(scenes.overview([scenes.robot("kuka1"), scenes.robot("gripper", "suspended", reasons=["alert"], alerts=[scenes.alert()],
+                                                      suspended={"until": scenes.ago(-3600), "reason": "gripper is changed"})]))
+    case.equal(case.tab.text("h1"), "No alerts; 1 robot is not watched now", "headline")
+    row = case.tab.js(ROW % "gripper" + ".innerText")
+    case.holds("Suspended" in row and "gripper is changed" in row and "link 2" in row, "what is open is told all the same", row)
+    case.equal(case.tab.js(ROW % "gripper" + ".dataset.tone"), "aside", "but not loudly")
+    served.scene["overview"]["robots"][1].update(state="stale", suspended=None)
+    case.until("document.querySelector('h1').textContent === '1 robot in alert'", "afterwards it counts, though it is stale")
+    case.equal(case.tab.js(NAMES)[0], "gripper", "and comes first")
+    case.holds("Stale" in case.tab.js(ROW % "gripper" + ".innerText") and "Critical" in case.tab.js(ROW % "gripper" + ".innerText"), "with both said")
+    case.quiet()
+
+
 def test_counts_filter_and_what_it_hides(case):
     case.serve(scenes.cell())
     chips = case.tab.js("[...document.querySelectorAll('.chip')].map(chip => chip.textContent)")
@@ -188,8 +202,11 @@ def test_routes_and_focus(case):
     case.until("location.hash === '#robot/kuka5' && document.activeElement.tagName === 'H1'", "the focus goes to the robot's name")
     case.equal(case.tab.js("document.activeElement.textContent"), "kuka5", "its name")
     case.until("document.querySelector('.robot-body').checkVisibility()", "the robot is shown")
+    case.quiet()
     case.tab.js("history.back()")
     case.until("document.querySelector('#overview').checkVisibility() && document.activeElement.textContent === 'kuka5'", "and back to the link")
+    case.tab.js(ROW % "kuka10" + ".querySelector('.rate').click()")
+    case.until("document.querySelector('#robot h1').textContent === 'kuka10'", "all of a row leads there")
     for hash_, strict in (("#robot/nobody", False), ("#robot/%00%00", True)):
         served.strict = strict
         case.tab.js(f"location.hash = '{hash_}'")

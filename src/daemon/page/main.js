@@ -141,7 +141,7 @@ let heard = null, wasFresh = null;
 
 function announce({overview: told, fresh}) {
     const now = new Map();
-    for (const robot of told.robots) {
+    for (const robot of told.robots.filter(words.worstAlert)) {
         for (const alert of robot.alerts ?? [])
             now.set(alert.alert_id + alert.severity, `${words.severityOf(alert.severity).word}, ${robot.robot}: ${alert.text || words.kindOf(alert.kind)}`);
     }

@@ -131,11 +131,13 @@ export class Overview {
         this.more = make("p", {class: "more"});
         this.tools = make("search", {class: "tools"}, make("label", {for: "filter"}, "Filter"), this.search, this.chips);
         this.empty = make("section", {class: "empty"});
-        root.append(make("div", {class: "headline"}, this.title, this.detail), this.tools, this.hidden, this.table, this.none, this.more, this.empty);
+        this.summary = make("div", {class: "headline"}, this.title, this.detail);
+        root.append(this.summary, this.tools, this.hidden, this.table, this.none, this.more, this.empty);
         this.rows = new Keyed(this.body, item => item.robot.robot, item => makeRow(item.robot), updateRow);
         this.chipNodes = new Keyed(this.chips, item => item.key, item => this.makeChip(item), updateChip);
         this.search.addEventListener("input", () => this.again());
         this.search.addEventListener("keydown", event => event.key === "Escape" && this.clear());
+        this.body.addEventListener("click", event => this.clicked(event));
         this.table.addEventListener("pointermove", () => this.movedAt = performance.now());
     }
 
@@ -147,6 +149,13 @@ export class Overview {
             this.again();
         });
         return chip;
+    }
+
+    /** All of a row leads to its robot; its link is what keyboards and readers use. */
+    clicked(event) {
+        const link = event.target.closest("tr")?.querySelector("a");
+        if (link && !event.target.closest("a") && getSelection().isCollapsed && !this.wall)
+            location.hash = link.hash;
     }
 
     clear() {
@@ -214,7 +223,7 @@ export class Overview {
         const {headline, detail, tone} = summary(robots, this.wall || robots.length < FEW);
         const old = "Last known: " + headline[0].toLowerCase() + headline.slice(1);
         say(this.title, feed.fresh ? headline : old);
-        set(this.title, "data-tone", tone);
+        set(this.summary, "data-tone", tone);
         const spans = detail.map((part, i) => part + (i < detail.length - 1 ? " · " : ""));
         if (this.detail.textContent !== spans.join(""))
             this.detail.replaceChildren(...spans.map(text => make("span", {}, text)));
@@ -275,7 +284,7 @@ export function summary(robots, states) {
         warning += rank === 1;
         info += rank === 4;
     }
-    const alerts = critical + warning, unseen = (counts.stale ?? 0), unjudged = total - (counts.ok ?? 0) - (counts.alert ?? 0) - (counts.degraded ?? 0);
+    const alerts = critical + warning, unseen = (counts.stale ?? 0), unwatched = total - (counts.ok ?? 0) - (counts.alert ?? 0) - (counts.degraded ?? 0);
     const many = (n, one, more) => format.grouped(n) + " " + (n === 1 ? one : more);
     let headline;
     if (total === 0)
@@ -286,10 +295,10 @@ export function summary(robots, states) {
         [headline, worst] = [many(unseen, "robot sends nothing", "robots send nothing"), "lost"];
     else if (counts.degraded)
         [headline, worst] = [many(counts.degraded, "robot needs a look", "robots need a look"), "caution"];
-    else if (unjudged === total)
-        [headline, worst] = [total === 1 ? "The robot is not judged now" : "No robot is judged now", "aside"];
-    else if (unjudged)
-        headline = "No alerts; " + many(unjudged, "robot is not judged", "robots are not judged");
+    else if (unwatched === total)
+        [headline, worst] = [total === 1 ? "The robot is not watched now" : "No robot is watched now", "aside"];
+    else if (unwatched)
+        headline = "No alerts; " + many(unwatched, "robot is not watched now", "robots are not watched now");
     else
         headline = total === 1 ? "The robot moves as usual" : "All " + format.grouped(total) + " robots move as usual";
     const parts = [];
@@ -301,8 +310,8 @@ export function summary(robots, states) {
         if (key !== "alert" && counts[key] && counts[key] < total)
             parts.push(format.grouped(counts[key]) + " " + (word === "OK" ? word : word.toLowerCase()));
     }
-    if (!states && unjudged)
-        parts.push(`${format.grouped(total - unjudged)} of ${format.grouped(total)} robots judged`);
+    if (!states && unwatched)
+        parts.push(`${format.grouped(total - unwatched)} of ${format.grouped(total)} robots watched`);
     const least = Math.min(...robots.map(robot => robot.coverage_1h).filter(share => typeof share === "number"));
     if (!alerts && Number.isFinite(least))
         parts.push("in the last hour " + (total > 1 ? "each " : "") + "judged for " + (total > 1 ? "at least " : "") + format.percent(least));

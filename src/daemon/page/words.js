@@ -121,9 +121,9 @@ export const driftOf = level => Object.hasOwn(LEVELS, level) ? LEVELS[level] : S
 
 const open = robot => Array.isArray(robot.alerts) ? robot.alerts : [];
 
-/** The worst of its open alerts, or null. */
+/** The worst of its open alerts, or null. During maintenance none counts: who suspended it knows. */
 export function worstAlert(robot) {
-    return open(robot).reduce((worst, alert) =>
+    return (robot.state === "suspended" ? [] : open(robot)).reduce((worst, alert) =>
         worst === null || severityOf(alert.severity).rank < severityOf(worst.severity).rank ? alert : worst, null);
 }
 
