@@ -267,6 +267,23 @@ def test_a_computer_that_slept_does_not_trust_what_it_knew(case):
     case.quiet(*EXPECTED_NOISE)
 
 
+def test_a_page_that_nobody_sees_asks_seldom_and_is_doubted_when_seen(case):
+    served = case.serve(scenes.well())
+    hide = "Object.defineProperty(document, 'hidden', {configurable: true, value: %s}); document.dispatchEvent(new Event('visibilitychange'))"
+    case.tab.js(hide % "true")
+    time.sleep(1.2)
+    asked = len(served.asked)
+    time.sleep(4.5)
+    case.holds(len(served.asked) - asked <= 2, "it asks seldom", len(served.asked) - asked)
+    case.holds(case.tab.js(LIVE), "and goes on telling in its title")
+    served.set("hang")
+    time.sleep(3.5)
+    case.holds(case.tab.js(f"{hide % 'false'}; {NOT_LIVE}"), "what is old is doubted as soon as it is seen")
+    served.set("ok")
+    case.until(LIVE, "live after an answer", 8)
+    case.quiet(*EXPECTED_NOISE)
+
+
 def test_the_browsers_clock_is_not_trusted(case):
     served = case.serve(scenes.well())
     served.offset_s = -86400 * 40 + 3600

@@ -86,7 +86,8 @@ export class Feed {
         if (lag - this.lag > SLEPT_MS && !Number.isNaN(this.answeredAt))
             this.doubt();
         this.lag = lag;
-        this.judge();
+        if (!document.hidden) // a hidden page is woken seldom: it learns of its age when it has asked, or when it is seen again
+            this.judge();
     }
 
     judge() {
