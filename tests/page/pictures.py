@@ -11,7 +11,7 @@ import tab as tabs
 # name: scene, what follows the address, width, height, whether it is the whole page that is shown
 VIEWS = {
     "cell": ("cell", "", 1440, 900, True), "robot": ("cell", "#robot/kuka1", 1440, 900, True),
-    "robot-stale": ("cell", "#robot/weld-left", 1440, 900, True), "well": ("well", "", 1440, 900, True),
+    "robot-small": ("cell", "#robot/kuka1", 1100, 700, True), "robot-stale": ("cell", "#robot/weld-left", 1440, 900, True), "well": ("well", "", 1440, 900, True),
     "empty": ("empty", "", 1440, 700, True), "degraded": ("degraded", "", 1440, 700, True),
     "commissioning": ("commissioning", "#robot/new-arm", 1440, 900, True), "fleet": ("fleet", "", 1440, 900, False),
     "hostile": ("hostile", "", 1024, 900, True), "lost": ("cell", "", 1440, 900, True), "lost-robot": ("cell", "#robot/kuka1", 1440, 900, True),

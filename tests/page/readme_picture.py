@@ -23,11 +23,12 @@ def main():
             plant.arm(robot, schedule, session)
         time.sleep(SHOW_S)
         with tabs.Tab(tabs.browser.find()) as tab:
-            for name, tail, width, height, theme in (("page", "#robot/kuka1", 1280, 820, "light"), ("page-dark", "#robot/kuka1", 1280, 820, "dark"),
+            for name, tail, width, height, theme in (("page", "#robot/kuka1", 1280, 940, "light"), ("page-dark", "#robot/kuka1", 1280, 940, "dark"),
                                                      ("overview", "", 1280, 560, "light"), ("wall", "?wall", 1920, 1080, "dark"),
                                                      ("phone", "", 360, 740, "light"), ("kuka3", "#robot/kuka3", 1280, 900, "light")):
                 tab.size(width, height)
                 tab.features(prefers_color_scheme=theme)
+                tab.open("about:blank")
                 tab.open(plant.url + tail)
                 tab.until("document.documentElement.dataset.live === 'yes'")
                 tab.until("!location.hash || document.querySelector('.robot-body').checkVisibility()")

@@ -55,8 +55,8 @@ function channelsOf(channels) {
     if (!channels.length)
         return null;
     const expects = channels.some(channel => number(channel.expected));
-    const heads = ["Channel", "Share", "Observed", ...(expects ? ["Expected", "Bar observed, line expected", "z"] : [])];
-    return make("div", {class: "where"}, make("h4", {}, "Channels"),
+    const heads = ["Channel", "Share", "Observed", ...(expects ? ["Expected", "Compared", "z"] : [])];
+    return make("div", {class: "where"}, make("h4", {}, expects ? "Channels: the bar is observed, the line expected" : "Channels"),
         make("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Channels of this alert"},
             make("table", {class: "channels", "aria-label": "Channels: observed and expected"}, make("thead", {}, make("tr", {}, ...heads.map(head => make("th", {scope: "col"}, head)))),
                 make("tbody", {}, ...channels.slice(0, MOST_CHANNELS).map(channel => channelRow(channel, expects))))));

@@ -31,7 +31,7 @@ function promise({model}) {
     const {target_false_alarms_per_day: target, supported_false_alarms_per_day: supported} = model;
     const notes = [];
     if (number(target) && number(supported) && supported > target * 1.001)
-        notes.push("The healthy data that it was calibrated on support no better than " + perDay(supported) + " at 95 %. The target is an extrapolation.");
+        notes.push("The healthy data that it was calibrated on support no better than " + perDay(supported) + " at 95\u00a0%. The target is an extrapolation.");
     else if (number(target) && !number(supported))
         notes.push("How many false alarms its calibration supports is not known.");
     return {title: "False alarms", rows: [["Target", perDay(target)], ["Supported at 95 %", perDay(supported), "By the hours of healthy data in its calibration"]], notes};
@@ -69,7 +69,7 @@ function model({model: own, robot}) {
     sha.title = String(own.sha256 ?? "");
     const rows = [["Name", make("span", {}, quoted(own.name), " version " + own.version)], ["SHA-256", sha], ["Channels", format.grouped(own.channels)]];
     for (const detector of own.detectors ?? [])
-        rows.push([quoted(detector.name), (number(detector.score) ? format.measured(detector.score) + " of " : "") + (number(detector.threshold) ? format.measured(detector.threshold) : "no threshold yet"),
+        rows.push([quoted(detector.name), (detector.score === undefined ? "" : format.measured(detector.score) + " of ") + (number(detector.threshold) ? format.measured(detector.threshold) : "no threshold yet"),
             "Its newest score, and the threshold"]);
     return {title: "Model", rows};
 }
