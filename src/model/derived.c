@@ -242,8 +242,9 @@ static void follow_step(struct deriver *deriver, int step, bool moving)
     deriver->moving += moving;
 }
 
-static void turn_rotations(const struct derivation *derivation, int step, float *row)
+void derivation_turn(const struct derivation *derivation, float *row)
 {
+    int step = derivation_step(derivation, row);
     size_t index = step >= 0 ? derivation_step_index(derivation, step) : DERIVED_NONE;
     index = index == DERIVED_NONE ? derivation->steps : index;
     for (size_t i = 0; i < derivation->rotations; i++) {
@@ -269,7 +270,7 @@ void deriver_push(struct deriver *deriver, float *row)
     follow_step(deriver, step, moving);
     if (loaded)
         follow_load(deriver, moving, row);
-    turn_rotations(derivation, step, row);
+    derivation_turn(derivation, row);
     bool load_known = deriver->load.steps > 0 && deriver->step_begun;
     for (size_t i = 0; i < derivation->count; i++) {
         float *value = &row[derivation->channels + i];

@@ -101,6 +101,8 @@ int derivation_step(const struct derivation *derivation, const float *row);
 size_t derivation_step_index(const struct derivation *derivation, int step);
 /* Some motion channel is beyond its rest. */
 bool derivation_moving(const struct derivation *derivation, const float *row);
+/* Gives the rotations of a row their signs: what deriver_push does to a sample's own channels. */
+void derivation_turn(const struct derivation *derivation, float *row);
 
 /* What a deriver knows of the load. */
 struct load {
