@@ -202,6 +202,8 @@ int config_parse(const char *path, const char *text, size_t size, struct config 
         r = -EINVAL;
     else if (!config || !(config->path = strdup(path)) || set_defaults(config) < 0)
         r = diag_errno(diag, ENOMEM, "configuration");
+    else if (hash_sha256(&(struct hash_part){text, size}, 1, config->sha256) < 0)
+        r = diag_errno(diag, ENOMEM, "configuration");
     else
         r = read_tree(config, tree, diag);
     cJSON_Delete(tree);

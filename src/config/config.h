@@ -10,6 +10,7 @@
 
 #include "base/condition.h"
 #include "base/diag.h"
+#include "base/hash.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +30,8 @@ struct config_map {
 };
 
 struct config {
-    char *path; /* of the file */
+    char *path;                 /* of the file */
+    char sha256[HASH_HEX_SIZE]; /* of its text */
     char *instance;
     struct {
         char *url, *protocol, *client_id, *username, *password_file;
@@ -62,6 +64,12 @@ struct config {
     struct {
         double rate_hz;
     } scores;
+    struct {
+        bool enabled;
+        double before_s, after_s, memory_mib;
+        double max_mib, max_age_days, keep_free_mib;
+        int64_t max_per_day;
+    } evidence;
     struct {
         char *listen;
         struct config_list hosts;

@@ -11,6 +11,7 @@
 #include "daemon/broker.h"
 #include "daemon/context.h"
 #include "daemon/control.h"
+#include "daemon/evidence.h"
 #include "daemon/fleet.h"
 #include "daemon/http.h"
 #include "daemon/intake.h"
@@ -51,6 +52,7 @@ struct daemon {
     struct publisher publisher;
     struct intake intake;
     struct assembly assembly;
+    struct evidence evidence;
     struct control control;
     struct service service;
     struct silence silence;
@@ -143,6 +145,7 @@ static void on_result(void *user, const struct scorer_result *result)
         robot->alert_epoch = result->epoch;
         alert_restart(&robot->alert);
     }
+    evidence_score(&daemon->evidence, robot, &result->score, ratio);
     enum alert_transition transition = alert_push(&robot->alert, &result->score, muted);
     if (!robot->suspended)
         commissioning_push(&daemon->fleet.commissioning, robot, &result->score);
@@ -299,6 +302,7 @@ static void tick_robot(struct daemon *daemon, struct robot *robot, int64_t now_n
     assert_again(daemon, robot, now_ns);
     if (!robot->suspended)
         publisher_retry(&daemon->publisher, robot, now_ns);
+    evidence_tick_robot(&daemon->evidence, robot, now_ns);
     publisher_state(&daemon->publisher, robot, false, now_ns);
 }
 
@@ -334,6 +338,7 @@ static void on_tick(uv_timer_t *handle)
     assembly_tick(&daemon->assembly, now_ns);
     http_tick(daemon->http, now_ns);
     log_tick();
+    evidence_tick(&daemon->evidence, now_ns);
     service_publish(&daemon->service, false, now_ns);
     feed_watchdog(daemon, now_ns);
 }
@@ -349,6 +354,7 @@ static void apply_config(struct daemon *daemon, struct config *config)
         log_warning("configuration: these keys take effect at the next start: %s", changed);
     daemon->config = config;
     daemon->publisher.config = daemon->intake.config = daemon->service.config = config;
+    daemon->evidence.config = config;
     enum log_level level = LOG_LEVEL_INFO;
     log_level_parse(config->log.level, &level);
     log_set_level(level);
@@ -397,12 +403,18 @@ static void on_client_stopped(void *user)
     model_watch_stop(&daemon->watch);
 }
 
-static void on_journal_stopped(void *user)
+static void on_evidence_stopped(void *user)
 {
     struct daemon *daemon = user;
     struct mqtt_client *client = daemon->client;
     daemon->client = NULL;
     mqtt_client_stop(client, on_client_stopped, daemon);
+}
+
+static void on_journal_stopped(void *user)
+{
+    struct daemon *daemon = user;
+    evidence_stop(&daemon->evidence, on_evidence_stopped, daemon);
 }
 
 /* Looks every 10 ms whether everything was told. */
@@ -433,6 +445,8 @@ static void on_scorer_stopped(void *user)
     daemon->scorer = daemon->fleet.scorer = NULL;
     fleet_abandon_swap(&daemon->fleet);
     commissioning_flush(&daemon->fleet.commissioning);
+    for (size_t i = 0; i < daemon->fleet.count; i++)
+        evidence_finish(&daemon->evidence, daemon->fleet.robot[i]);
     char *text = message_print(service_status(&daemon->service, true));
     if (text)
         publisher_status(&daemon->publisher, text);
@@ -510,6 +524,7 @@ static void wire(struct daemon *daemon)
     daemon->service.intake = &daemon->intake;
     daemon->service.assembly = &daemon->assembly;
     daemon->service.saved = &daemon->saved;
+    daemon->service.evidence = &daemon->evidence;
     daemon->service.control = &daemon->control;
     daemon->service.publisher = daemon->control.publisher = &daemon->publisher;
     host_clock_init(&daemon->intake.clock, clock_realtime_ns(), clock_monotonic_ns());
@@ -561,6 +576,9 @@ static int start(struct daemon *daemon, struct diag *diag)
     if (r < 0)
         return r;
     r = publisher_init(&daemon->publisher, daemon->config);
+    daemon->publisher.evidence = &daemon->evidence;
+    if (r == 0)
+        r = evidence_init(&daemon->evidence, &daemon->loop, daemon->config);
     if (r == 0)
         r = scorer_start(&daemon->loop, &scorer_handlers, daemon, &daemon->scorer);
     if (r < 0)
@@ -581,6 +599,7 @@ static int start(struct daemon *daemon, struct diag *diag)
 static void free_daemon(struct daemon *daemon)
 {
     control_deinit(&daemon->control);
+    evidence_deinit(&daemon->evidence);
     saved_state_deinit(&daemon->saved);
     fleet_deinit(&daemon->fleet);
     assembly_deinit(&daemon->assembly); /* the robots' assemblers were made by its rules */
@@ -617,6 +636,8 @@ int daemon_run(struct config *config, struct diag *diag)
     daemon->config = config;
     notify_open();
     json_watch_memory();
+    /* A disk that stalls holds up to four jobs; a name look-up must not wait for it. */
+    setenv("UV_THREADPOOL_SIZE", "8", 0);
     int r = uv_loop_init(&daemon->loop);
     if (r < 0) {
         free_daemon(daemon);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "config/topic_template.h"
 #include "daemon/context.h"
+#include "daemon/evidence.h"
 #include "daemon/silence.h"
 
 #include <errno.h>
@@ -223,9 +224,11 @@ static void take_sample(struct intake *intake, struct robot *robot, struct sampl
                         int64_t now_ns)
 {
     int64_t time_ns = sample->has_time ? sample->time_ns : host_clock_ns(&intake->clock, now_ns);
+    evidence_take(intake->publisher->evidence, robot);
     if (!context_pass(robot, sample, time_ns, intake->config->input.settle_s)) {
         robot->counters.gated++;
         robot->stopped = false; /* it was not looked at */
+        evidence_gated(intake->publisher->evidence, robot, time_ns);
         hear(intake, robot, now_ns);
         track_break(&robot->track);
         return;
@@ -252,6 +255,7 @@ static void take_sample(struct intake *intake, struct robot *robot, struct sampl
     watch_rate(robot, &arrival, now_ns);
     watch_clock(intake, robot, sample, now_ns);
     hear_row(intake, robot, &arrival, now_ns);
+    evidence_row(intake->publisher->evidence, robot, sample);
     if (judge_standstill(intake, robot, sample, now_ns))
         robot_count_window(robot, false, now_ns);
     else

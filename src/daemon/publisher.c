@@ -5,6 +5,7 @@
 #include "daemon/commissioning_json.h"
 #include "daemon/episode_log.h"
 #include "daemon/episode_text.h"
+#include "daemon/evidence.h"
 #include "daemon/message.h"
 
 #include <errno.h>
@@ -220,6 +221,7 @@ static void send_alert(struct publisher *publisher, struct robot *robot, enum al
                                          .content_type = CLOUDEVENT_TYPE};
     put_kept(publisher, &message);
     journal_alert(publisher, robot, kind);
+    evidence_alert(publisher->evidence, robot, kind, transition, text);
     cJSON_free(text);
     log_episode(publisher, robot, &alert);
     log_info("%s: %s alert %s %s (score %.3g, peak %.3g)", robot->name, alert_kind_name(kind),

@@ -17,12 +17,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct evidence;
+
 struct publisher {
     const struct config *config; /* borrowed */
     struct mqtt_client *client;  /* borrowed; NULL before it is started */
     struct outbox *outbox;
-    struct journal *journal; /* borrowed; NULL: alerts are not kept */
-    char *source;            /* armwatch/service/<instance>, without a configured root */
+    struct journal *journal;   /* borrowed; NULL: alerts are not kept */
+    struct evidence *evidence; /* borrowed; NULL: nor is what they rest on */
+    char *source;              /* armwatch/service/<instance>, without a configured root */
     char *status_topic;
     char *control_topic; /* the daemon's own; replies go to control_topic/reply */
     char *reply_topic;

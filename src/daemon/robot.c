@@ -57,6 +57,7 @@ void robot_free(struct robot *robot)
         return;
     assembler_free(robot->assembler);
     episode_log_free(robot->episodes);
+    evidence_recorder_deinit(&robot->evidence);
     track_deinit(&robot->track);
     stability_deinit(&robot->stability);
     model_unref(robot->model);

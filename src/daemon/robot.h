@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/name.h"
+#include "daemon/evidence_recorder.h"
 #include "daemon/rate.h"
 #include "daemon/score_ring.h"
 #include "daemon/suspensions.h"
@@ -95,6 +96,7 @@ struct robot {
     struct assembler *assembler; /* NULL: no tag has come for it */
     bool assembler_dated;        /* its tags have times of their own */
     uint64_t sparkplug_node;     /* hash of the edge node that they come from; 0: none */
+    struct evidence_recorder evidence;          /* see evidence.h */
     struct commissioning_record *commissioning; /* borrowed; NULL: the model's own calibration */
     struct track track;
     struct alert alert;

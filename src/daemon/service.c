@@ -26,6 +26,7 @@ static const char *const trouble_names[SERVICE_TROUBLES] = {
     [SERVICE_NO_SAMPLES] = "no_samples",
     [SERVICE_CLIENT_ID] = "client_id",
     [SERVICE_HTTP] = "http",
+    [SERVICE_EVIDENCE] = "evidence",
 };
 
 const char *service_trouble_name(enum service_trouble trouble)
@@ -65,6 +66,8 @@ unsigned service_troubles(struct service *service, int64_t now_ns)
         {service->intake->unknown, &service->unknown_seen, SERVICE_ROBOTS},
         {outbox_refused(outbox), &service->refused_seen, SERVICE_REFUSED},
         {outbox_dropped(outbox) + outbox_expired(outbox), &service->dropped_seen, SERVICE_OUTBOX},
+        {service->evidence ? service->evidence->dropped : 0, &service->evidence_seen,
+         SERVICE_EVIDENCE},
     };
     if (now_ns > service->trouble_until_ns)
         service->recent = 0;
@@ -83,6 +86,7 @@ unsigned service_troubles(struct service *service, int64_t now_ns)
                                                                               : 0) |
         (fleet_model_in_doubt(service->fleet) ? 1U << SERVICE_MODEL : 0) |
         (service->silence->together ? 1U << SERVICE_SILENT : 0) |
+        (service->evidence && evidence_failing(service->evidence) ? 1U << SERVICE_EVIDENCE : 0) |
         (lacks_samples(service, now_ns) ? 1U << SERVICE_NO_SAMPLES : 0) |
         (http_failing(service->http) ? 1U << SERVICE_HTTP : 0) |
         (stalled ? 1U << SERVICE_SCORER : 0);
@@ -134,6 +138,8 @@ static void add_counters(cJSON *root, const struct service *service)
     cJSON_AddNumberToObject(root, "scores_dropped", (double)service->publisher->scores_dropped);
     cJSON_AddNumberToObject(root, "clock_jumps", (double)service->intake->clock.jumps);
     add_outbox(root, service->publisher);
+    if (service->evidence)
+        evidence_add_counters(service->evidence, root);
     control_counters(service->control, cJSON_AddObjectToObject(root, "control"));
 }
 

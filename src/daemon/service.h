@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "daemon/assembly.h"
 #include "daemon/control.h"
+#include "daemon/evidence.h"
 #include "daemon/fleet.h"
 #include "daemon/intake.h"
 #include "daemon/latency.h"
@@ -33,6 +34,7 @@ enum service_trouble {
     SERVICE_NO_SAMPLES,   /* none has come since the start, though they could be heard */
     SERVICE_CLIENT_ID,    /* another client uses the same id at the broker */
     SERVICE_HTTP,         /* metrics and page cannot be served: it is tried again */
+    SERVICE_EVIDENCE,     /* what alerts rest on cannot be kept, or not of all */
     SERVICE_TROUBLES
 };
 
@@ -57,11 +59,17 @@ struct service {
     int64_t started_ns;      /* monotonic */
     unsigned troubles;       /* bits that stay until somebody clears them: MODEL, SUBSCRIPTION */
     unsigned published;      /* troubles in the status that was published last */
+    const struct evidence *evidence;
+    int64_t since_ns;   /* wall clock of the present state */
+    int64_t started_ns; /* monotonic */
+    unsigned troubles;  /* bits that stay until somebody clears them: MODEL, SUBSCRIPTION */
+    unsigned published; /* troubles in the status that was published last */
     bool any_published;
     int64_t last_publish_ns;
     uint64_t takeovers; /* of the client's session, as of the last time that it came online */
     bool no_samples;    /* it was said in the log */
-    uint64_t takeovers_seen, unknown_seen, refused_seen, dropped_seen; /* at the last publication */
+    /* at the last publication */
+    uint64_t takeovers_seen, unknown_seen, refused_seen, dropped_seen, evidence_seen;
     int64_t trouble_until_ns; /* counters grew: shown for a minute */
     unsigned recent;
     char line[512]; /* the service manager has been told */
