@@ -10,6 +10,7 @@ extern const struct cli_command command_compare;
 extern const struct cli_command command_ctl;
 extern const struct cli_command command_doctor;
 extern const struct cli_command command_evaluate;
+extern const struct cli_command command_explain;
 extern const struct cli_command command_model_keygen;
 extern const struct cli_command command_model_show;
 extern const struct cli_command command_model_sign;

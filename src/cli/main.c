@@ -24,6 +24,7 @@ static const struct cli_command *const commands[] = {
     &command_model_keygen,
     &command_model_sign,
     &command_watch,
+    &command_explain,
     &command_ctl,
     &command_check_config,
 };

@@ -1,5 +1,5 @@
 /*
- * report: one self-contained HTML page about an evaluation or a comparison.
+ * report: one self-contained HTML page about an evaluation, a comparison or an alert.
  *
  * It is made from the JSON that the commands print, and from nothing else, so a page can be made
  * again from a stored report.json. What the JSON does not have is left out or "not measured".
@@ -21,5 +21,7 @@ int report_evaluation(const cJSON *evaluation, char **ret_html, size_t *ret_size
 /* Of `armwatch compare --json`. */
 int report_comparison(const cJSON *comparison, char **ret_html, size_t *ret_size,
                       struct diag *diag);
+/* Of `armwatch explain --json`. */
+int report_evidence(const cJSON *explained, char **ret_html, size_t *ret_size, struct diag *diag);
 
 #endif
