@@ -167,3 +167,22 @@ int evidence_store_add(struct evidence_store *store, const struct evidence_limit
     evidence_measure(store->directory, pack->alert_id, &time_ns);
     return add_entry(store, pack->alert_id, bytes, time_ns);
 }
+
+/* The pack is larger by it, which may be too much for another. */
+int evidence_store_note(struct evidence_store *store, const struct evidence_limits *limits,
+                        const char *id, const struct evidence_note *note, struct diag *diag)
+{
+    int64_t time_ns;
+    int r = evidence_pack_note(store->directory, id, note->name, note->text, diag);
+    for (size_t i = 0; r == 0 && i < store->count; i++) {
+        struct evidence_entry *entry = &store->entry[i];
+        if (strcmp(entry->id, id) != 0)
+            continue;
+        store->bytes -= entry->bytes;
+        entry->bytes = evidence_measure(store->directory, id, &time_ns);
+        store->bytes += entry->bytes;
+        make_room(store, limits, 0, 0);
+        break;
+    }
+    return r;
+}

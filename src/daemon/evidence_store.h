@@ -21,6 +21,12 @@ struct evidence_limits {
     int64_t oldest_ns;  /* wall clock; what was written before goes */
 };
 
+/* Both are borrowed. */
+struct evidence_note {
+    const char *name; /* of its file */
+    const char *text;
+};
+
 struct evidence_entry {
     char id[HASH_HEX_SIZE];
     int64_t time_ns;
@@ -47,5 +53,8 @@ void evidence_store_prune(struct evidence_store *store, const struct evidence_li
  * bounds; -ENOSPC, also before the disk is full; errnos of writing. */
 int evidence_store_add(struct evidence_store *store, const struct evidence_limits *limits,
                        const struct evidence_pack *pack, struct diag *diag);
+/* Puts a file into a pack that is there. Errors: those of evidence_pack_note. */
+int evidence_store_note(struct evidence_store *store, const struct evidence_limits *limits,
+                        const char *id, const struct evidence_note *note, struct diag *diag);
 
 #endif

@@ -112,8 +112,9 @@ static void write_in_pool(uv_work_t *work)
         evidence->result =
             evidence_store_add(store, &evidence->limits, &item->pack, &evidence->diag);
     else
-        evidence->result =
-            evidence_pack_note(store->directory, item->id, item->name, item->text, &evidence->diag);
+        evidence->result = evidence_store_note(
+            store, &evidence->limits, item->id,
+            &(struct evidence_note){.name = item->name, .text = item->text}, &evidence->diag);
 }
 
 static void note_failure(struct evidence *evidence, int64_t now_ns)
