@@ -25,8 +25,8 @@ static void show_facts(struct page *page, const cJSON *root)
     page_fact(page, "Ended (UTC)", "%s", member_text(root, "ended", "not known"));
     if (isfinite(step))
         page_fact(page, "Program step", "%.0f", step);
-    page_fact(page, "Model", "%s, version %.0f", member_text(model, "name", "?"),
-              member_number(model, "version"));
+    page_fact(page, "Model", "%s, version %s", member_text(model, "name", "?"),
+              number_given(member_number(model, "version")).text);
     if (verdict)
         page_fact(page, "Verdict", "%s %s", member_text(verdict, "verdict", "?"),
                   member_text(verdict, "note", ""));
@@ -139,7 +139,7 @@ static void show_sources(struct page *page, const cJSON *root)
     double unchecked = member_number(rescored, "unchecked");
     page_section(page, "What this is made of");
     page_facts_begin(page);
-    page_fact(page, "Samples", "%.0f%s%s", member_number(root, "rows"),
+    page_fact(page, "Samples", "%s%s%s", number_count(member_number(root, "rows")).text,
               *cut ? "; the end is missing: " : "", cut);
     page_fact(page, "Written by", "%s, %s", member_text(root, "tool", "?"),
               member_text(root, "written", "?"));

@@ -131,7 +131,7 @@ def main():
     with tempfile.TemporaryDirectory() as name, browser.Browser(path) as tab:
         folder = pathlib.Path(name)
         findings += check_that_it_finds(tab, folder)
-        for kind in ("evaluation", "comparison"):
+        for kind in ("evaluation", "comparison", "evidence"):
             page = folder / (kind + ".html")
             page.write_bytes(subprocess.run([render, kind, samples / f"report_{kind}.json"],
                                             check=True, capture_output=True).stdout)
