@@ -205,10 +205,11 @@ static cJSON *describe(const struct evidence_pack *pack)
 
 static void put_pack(FILE *stream, const struct evidence_pack *pack)
 {
+    json_memory_failed(); /* of what was before */
     cJSON *root = describe(pack);
     char *text = cJSON_Print(root);
     cJSON_Delete(root);
-    if (text)
+    if (text && !json_memory_failed()) /* else it lacks something */
         fprintf(stream, "%s\n", text);
     cJSON_free(text);
 }
