@@ -51,6 +51,7 @@ struct service {
     const struct control *control;
     const struct saved_state *saved;
     const struct silence *silence;
+    const struct evidence *evidence;
     const struct http *http; /* NULL: off */
     struct latency latency;  /* of all robots: from a sample's arrival to its score */
     uint64_t connects;       /* that the broker was reached */
@@ -59,11 +60,6 @@ struct service {
     int64_t started_ns;      /* monotonic */
     unsigned troubles;       /* bits that stay until somebody clears them: MODEL, SUBSCRIPTION */
     unsigned published;      /* troubles in the status that was published last */
-    const struct evidence *evidence;
-    int64_t since_ns;   /* wall clock of the present state */
-    int64_t started_ns; /* monotonic */
-    unsigned troubles;  /* bits that stay until somebody clears them: MODEL, SUBSCRIPTION */
-    unsigned published; /* troubles in the status that was published last */
     bool any_published;
     int64_t last_publish_ns;
     uint64_t takeovers; /* of the client's session, as of the last time that it came online */
