@@ -284,7 +284,7 @@ static int load(const char *path, bool whole, struct pack **ret_pack, struct dia
     if (r == 0)
         r = read_note(path, EVIDENCE_VERDICT_FILE, &pack->verdict, diag);
     if (r == 0 && !whole)
-        pack->rows = 0;
+        pack->rows = pack->at = 0;
     if (r == 0 && pack->rows > 0 && (r = read_rows(pack, path, diag)) == -ENOENT)
         r = -EINVAL;
     if (r < 0) {
