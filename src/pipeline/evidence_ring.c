@@ -52,9 +52,11 @@ void evidence_ring_free(struct evidence_ring *ring)
     free(ring);
 }
 
+/* Of a row that is there, or of the next one; a division would take longer than the copy. */
 static size_t place(const struct evidence_ring *ring, uint64_t number)
 {
-    return (size_t)(number % ring->capacity);
+    size_t back = (size_t)(ring->end - number);
+    return ring->place >= back ? ring->place - back : ring->place + ring->capacity - back;
 }
 
 static float *values_at(const struct evidence_ring *ring, uint64_t number)
@@ -81,8 +83,9 @@ void evidence_ring_push(struct evidence_ring *ring, const struct evidence_row *r
         derived[i] = completed ? completed[ring->channels + i] : NAN;
     for (size_t d = 0; d < ring->detectors; d++)
         scores[d] = NAN;
-    ring->row[place(ring, ring->end)] = *row;
+    ring->row[ring->place] = *row;
     ring->end++;
+    ring->place = ring->place + 1 < ring->capacity ? ring->place + 1 : 0;
 }
 
 uint64_t evidence_ring_oldest(const struct evidence_ring *ring)
@@ -99,9 +102,9 @@ bool evidence_ring_score(struct evidence_ring *ring, const struct score *score, 
         const struct evidence_row *row = evidence_ring_row(ring, n);
         if (row->time_ns != score->time_ns || row->seq != score->seq || row->window <= 0)
             continue;
+        float *scores = scores_at(ring, n);
         for (size_t d = 0; d < ring->detectors; d++)
-            scores_at(ring, n)[d] =
-                score->detector[d].evaluated ? (float)score->detector[d].score : NAN;
+            scores[d] = score->detector[d].evaluated ? (float)score->detector[d].score : NAN;
         ring->next = n + 1;
         *ret_row = n;
         return true;

@@ -34,6 +34,7 @@ struct evidence_ring {
     size_t before, after;                /* rows that a pack has around the one that it is about */
     size_t capacity;
     uint64_t end;  /* number of the next row; those from evidence_ring_oldest on are there */
+    size_t place;  /* of the next row in the arrays */
     uint64_t next; /* scores are of rows from here on: they come in order */
     struct evidence_row *row; /* [capacity] */
     float *values;            /* [capacity][channels + derived] */
