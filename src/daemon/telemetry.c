@@ -116,6 +116,26 @@ static double source_tags_refused(const struct service *service)
     return (double)service->assembly->refused_tags;
 }
 
+static double evidence_packs(const struct service *service)
+{
+    return service->evidence ? (double)service->evidence->packs : NOT_KNOWN;
+}
+
+static double evidence_bytes(const struct service *service)
+{
+    return service->evidence ? (double)service->evidence->bytes : NOT_KNOWN;
+}
+
+static double evidence_memory(const struct service *service)
+{
+    return service->evidence ? (double)service->evidence->ring_bytes : NOT_KNOWN;
+}
+
+static double evidence_dropped(const struct service *service)
+{
+    return service->evidence ? (double)service->evidence->dropped : NOT_KNOWN;
+}
+
 static double http_connections(const struct service *service)
 {
     return (double)http_count_connections(service->http);
@@ -168,6 +188,13 @@ static const struct {
     {"armwatch_source_tags_total", EXPOSITION_COUNTER, "Tags in them.", source_tags},
     {"armwatch_source_tags_refused_total", EXPOSITION_COUNTER, "Tags in them that were refused.",
      source_tags_refused},
+    {"armwatch_evidence_packs", EXPOSITION_GAUGE, "Evidence packs of alerts on the disk.",
+     evidence_packs},
+    {"armwatch_evidence_bytes", EXPOSITION_GAUGE, "What they take on the disk.", evidence_bytes},
+    {"armwatch_evidence_memory_bytes", EXPOSITION_GAUGE,
+     "Memory of all robots' newest samples and scores.", evidence_memory},
+    {"armwatch_evidence_dropped_total", EXPOSITION_COUNTER, "Evidence packs that found no room.",
+     evidence_dropped},
     {"armwatch_http_connections", EXPOSITION_GAUGE, "HTTP connections that are open.",
      http_connections},
     {"armwatch_http_cpu_seconds_total", EXPOSITION_COUNTER,
