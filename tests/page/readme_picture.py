@@ -2,6 +2,8 @@
 """The picture in the README, docs/page.png: the real daemon, and simulated arms for ten minutes.
 readme_picture.py DIRECTORY writes it there, and others to choose from; ARMWATCH and ARMWATCHD name the programs."""
 import pathlib
+import shutil
+import subprocess
 import sys
 import time
 
@@ -23,7 +25,7 @@ def main():
             plant.arm(robot, schedule, session)
         time.sleep(SHOW_S)
         with tabs.Tab(tabs.browser.find()) as tab:
-            for name, tail, width, height, theme in (("page", "#robot/kuka1", 1280, 940, "light"), ("page-dark", "#robot/kuka1", 1280, 940, "dark"),
+            for name, tail, width, height, theme in (("page", "#robot/kuka1", 1280, 860, "light"), ("page-dark", "#robot/kuka1", 1280, 860, "dark"),
                                                      ("overview", "", 1280, 560, "light"), ("wall", "?wall", 1920, 1080, "dark"),
                                                      ("phone", "", 360, 740, "light"), ("kuka3", "#robot/kuka3", 1280, 900, "light")):
                 tab.size(width, height)
@@ -32,8 +34,13 @@ def main():
                 tab.open(plant.url + tail)
                 tab.until("document.documentElement.dataset.live === 'yes'")
                 tab.until("!location.hash || document.querySelector('.robot-body').checkVisibility()")
-                time.sleep(1)
+                if name.startswith("page"):
+                    tab.until("Number(document.querySelector('.episode.open') && document.querySelector('.now .score').textContent) > 2", 60)
+                time.sleep(0.3)
                 tab.shot(directory / f"{name}.png", width)
+                if shutil.which("convert"):  # some 60 colours are all that is there, but for the edges of letters
+                    subprocess.run(["convert", directory / f"{name}.png", "-dither", "None", "-colors", "128", "-define", "png:compression-level=9",
+                                    directory / f"{name}.png"], check=True)
     return 0
 
 

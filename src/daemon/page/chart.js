@@ -157,12 +157,13 @@ export class Chart {
 
     inWords() {
         const known = this.values.filter(value => typeof value === "number"), length = this.values.length * this.step / 1000;
-        const over = known.filter(value => value >= 1).length * this.step / 1000;
+        const over = known.filter(value => value >= 1).length;
         const highest = known.length ? Math.max(...known) : NaN;
         const at = this.t0 + this.values.indexOf(highest) * this.step;
         return "The last " + format.duration(length) + ", the highest score of each " + format.bare(this.step / 1000) + "\u00a0s. " +
             (known.length ? "Highest " + format.score(highest) + " at " + format.clock(at) + "; " +
-                (over ? "over the limit in " + format.duration(over) + "; " : "never over the limit; ") : "") +
+                (over ? "over the limit in " + format.grouped(over) + " of " + format.grouped(this.values.length) + " (an alert takes several in a row); "
+                    : "never over the limit; ") : "") +
             (known.length < this.values.length ? "not scored (hatched) in " + format.duration((this.values.length - known.length) * this.step / 1000) + "." : "without a gap.");
     }
 

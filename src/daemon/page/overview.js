@@ -67,7 +67,8 @@ function updateNote(line, {alert, only, nowMs}) {
 /** What is told below a robot: its alerts, and why it is not as it should be. */
 function notesOf(robot, nowMs, wall) {
     const open = robot.alerts ?? [];
-    const only = robot.state === "alert" && open.length === 1; // then the row's mark and time are the alert's
+    // The row's own mark and time say it already.
+    const only = open.length === 1 && (robot.state === "alert" || open[0].kind === "silent" && robot.state === "stale");
     const notes = open.map(alert => ({key: "alert " + alert.alert_id, alert, only, nowMs}));
     for (const text of words.reasonsOf({reasons: (robot.reasons ?? []).filter(reason => reason !== "alert")}))
         notes.push({key: "reason " + text, text});
