@@ -2,8 +2,6 @@
 """The picture in the README, docs/page.png: the real daemon, and simulated arms for ten minutes.
 readme_picture.py DIRECTORY writes it there, and others to choose from; ARMWATCH and ARMWATCHD name the programs."""
 import pathlib
-import shutil
-import subprocess
 import sys
 import time
 
@@ -38,9 +36,6 @@ def main():
                     tab.until("Number(document.querySelector('.episode.open') && document.querySelector('.now .score').textContent) > 2", 60)
                 time.sleep(0.3)
                 tab.shot(directory / f"{name}.png", width)
-                if shutil.which("convert"):  # some 60 colours are all that is there, but for the edges of letters
-                    subprocess.run(["convert", directory / f"{name}.png", "-dither", "None", "-colors", "128", "-define", "png:compression-level=9",
-                                    directory / f"{name}.png"], check=True)
     return 0
 
 
