@@ -51,7 +51,7 @@ class Plant:
     def end(self, name, how=signal.SIGTERM):
         process = self.processes.pop(name)
         process.send_signal(how)
-        process.wait(PATIENCE_S)
+        return process.wait(PATIENCE_S)
 
     def start_broker(self):
         self.start("broker", MOSQUITTO, "-c", "mosquitto.conf")

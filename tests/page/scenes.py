@@ -164,6 +164,7 @@ def hostile():
         text=name, kind=name, severity="constructor", channels=[{"name": name, "unit": name, "share": 7, "observed": 1e300, "expected": -1e300, "z": None}],
         groups=[{"name": name, "share": -3}], detectors=[{"name": name, "score": None, "threshold": None, "ratio": None}],
         model={"name": name, "version": 1}, verdict=name)], "counters": {"samples": 1, "rejected": {name: 1, "__proto__": 2}, "windows": None, "not_evaluated": None},
+        "commissioning": {"mode": "constructor", "hours": None, "sessions": name, "advice": name, "ready_at": name},
         "drift": {"level": name, "psi": None, "detector": name, "hours": None, "channels": [{"name": name}]},
         "scores": {"t0": name, "interval_s": 0, "values": [1e9, None, -5, 0, 1]}} for name in HOSTILE}
     return told

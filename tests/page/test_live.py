@@ -60,6 +60,7 @@ def test_what_is_lost_is_told(case, plant):
     case.until("/OK/.test(document.querySelector('.robots tbody')?.innerText ?? '')", "well again", 90)
     tab.js("location.hash = '#robot/kuka1'")
     case.until("document.querySelector('details.episode')", "the alert before the restart is remembered, or its end told", 30)
+    case.equal(plant.end("daemon"), 0, "the daemon ends well")
     case.quiet("Failed to load resource")
 
 

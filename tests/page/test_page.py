@@ -182,6 +182,19 @@ def scenes_time(rfc3339):
     return datetime.datetime.fromisoformat(rfc3339.replace("Z", "+00:00")).timestamp()
 
 
+def test_facts_change_each_alone(case):
+    served = case.serve(scenes.cell(), "#robot/kuka1")
+    case.until("document.querySelector('.facts dd')", "facts")
+    find = "[...document.querySelectorAll('.facts dl > div')].find(row => row.firstChild.textContent === %r)"
+    case.tab.js(f"window.kept = [{find % 'Name'}.lastChild.firstChild, {find % 'Samples'}, {find % 'Windows scored'}.lastChild.firstChild]")
+    served.scene["details"] = {"kuka1": {"counters": {"samples": 400000, "rejected": {"bad_time": 9}, "windows": 355198, "not_evaluated": 0}}}
+    case.until(f"{find % 'Samples'}.textContent.includes('400') && {find % '– bad time'}", "new figures")
+    case.holds(case.tab.js(f"window.kept[0] === {find % 'Name'}.lastChild.firstChild && window.kept[1] === {find % 'Samples'} && "
+                           f"window.kept[2] === {find % 'Windows scored'}.lastChild.firstChild"), "what has not changed is not touched")
+    case.equal(case.tab.js(f"{find % '– lost on the way'}?.textContent ?? null"), None, "what is no more goes")
+    case.quiet()
+
+
 def test_an_episode_unfolds_and_stays_so(case):
     served = case.serve(scenes.cell(), "#robot/kuka2")
     case.until("document.querySelectorAll('details.episode').length === 2", "earlier alerts")

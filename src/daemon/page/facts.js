@@ -8,7 +8,7 @@ const code = text => make("code", {}, text);
 
 /** [{title, rows: [[term, value, about]], notes: [..]}] */
 export function factsOf(data, nowMs) {
-    return [watching(data), promise(data), commissioning(data, nowMs), drift(data), model(data), counters(data)].filter(facts => facts);
+    return [watching(data), promise(data), commissioning(data, nowMs), drift(data), model(data), detectors(data), counters(data)].filter(facts => facts);
 }
 
 function watching({robot}) {
@@ -41,7 +41,7 @@ function commissioning({robot, commissioning: own}, nowMs) {
     const state = own ?? robot.commissioning;
     if (!state)
         return null;
-    const rows = [["Mode", {learning: "learning", armed: "armed by what was learnt", idle: "the model's own calibration"}[state.mode] ?? quoted(state.mode)],
+    const rows = [["Mode", quoted(words.modeOf(state.mode))],
         ["Learnt", `${format.bare(state.hours)} h in ${format.grouped(state.sessions)} sessions`],
         ["Needed", number(state.needed_hours) ? `${format.bare(state.needed_hours)} h for ${perDay(state.false_alarms_per_day)}` : format.NOTHING],
         ["Supported so far", perDay(state.supported_per_day)]];
@@ -68,10 +68,14 @@ function model({model: own, robot}) {
     const sha = code(quoted(String(own.sha256 ?? "").slice(0, 12)));
     sha.title = String(own.sha256 ?? "");
     const rows = [["Name", make("span", {}, quoted(own.name), " version " + own.version)], ["SHA-256", sha], ["Channels", format.grouped(own.channels)]];
-    for (const detector of own.detectors ?? [])
-        rows.push([quoted(detector.name), (detector.score === undefined ? "" : format.measured(detector.score) + " of ") + (number(detector.threshold) ? format.measured(detector.threshold) : "no threshold yet"),
-            "Its newest score, and the threshold"]);
     return {title: "Model", rows};
+}
+
+function detectors({model: own}) {
+    const rows = (own?.detectors ?? []).map(({name, score, threshold}) => [quoted(name),
+        (score === undefined ? "" : format.measured(score) + " of ") + (number(threshold) ? format.measured(threshold) : "no threshold yet"),
+        "Its newest score, and the threshold"]);
+    return rows.length ? {title: "Detectors: score of threshold", rows} : null;
 }
 
 function counters({counters: own}) {

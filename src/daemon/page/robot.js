@@ -37,6 +37,7 @@ export class RobotView {
         root.append(this.head, this.reasons, this.missing, this.body);
         this.openNodes = new Keyed(this.open, item => item.episode.alert_id, item => makeEpisode(item.episode), updateEpisode);
         this.pastNodes = new Keyed(this.past, item => item.episode.alert_id, item => makeEpisode(item.episode), updateEpisode);
+        this.factNodes = new Keyed(this.facts, facts => facts.title, makeFacts, updateFacts);
         this.reasonNodes = new Keyed(this.reasons, text => text, text => make("li", {}, quoted(text)));
     }
 
@@ -46,6 +47,7 @@ export class RobotView {
         this.openNodes.show([]);
         this.pastNodes.show([]);
         this.reasonNodes.show([]);
+        this.factNodes.show([]);
         for (const node of [this.body, this.state, this.missing])
             show(node, false);
     }
@@ -73,7 +75,7 @@ export class RobotView {
         show(this.open, past.length < items.length);
         show(this.pastNone, past.length === 0);
         this.chart.update({scores: data.scores, episodes, nowMs});
-        this.tellFacts(data, feed);
+        this.factNodes.show(factsOf(data, nowMs));
     }
 
     tellState(robot, nowMs) {
@@ -98,16 +100,30 @@ export class RobotView {
         say(this.figureNote, robot.state === "commissioning" ? "its limit is still learnt" : !known ? "no score yet"
             : !live ? "is the last score: none is made now" : score >= 1 ? "times the limit" : "of the limit, which is 1");
     }
+}
 
-    /** Facts change seldom, and somebody may be copying from them: they are made anew only if they differ. */
-    tellFacts(data, feed) {
-        const facts = factsOf(data, feed.nowMs);
-        const signature = JSON.stringify(facts, (key, value) => value instanceof Node ? value.textContent : value);
-        if (this.signature === signature)
-            return;
-        this.signature = signature;
-        this.facts.replaceChildren(...facts.map(({title, rows, notes}) => make("section", {}, make("h2", {}, title),
-            make("dl", {}, ...rows.flatMap(([term, value, about]) => [make("dt", {title: about}, term), make("dd", {}, value)])),
-            ...(notes ?? []).map(note => make("p", {class: "fine"}, note)))));
-    }
+// ---- facts: each is changed alone, for somebody may be copying the one beside it
+
+function makeFacts({title}) {
+    const parts = {list: make("dl"), notes: make("div", {class: "notes"})};
+    parts.rows = new Keyed(parts.list, row => row.key, ({about}) => make("div", {}, make("dt", {title: about}), make("dd")), updateFact);
+    return Object.assign(make("section", {}, make("h2", {}, title), parts.list, parts.notes), {parts});
+}
+
+function updateFact(node, {term, value}) {
+    put(node.firstChild, term);
+    put(node.lastChild, value);
+}
+
+function updateFacts(node, {rows, notes = []}) {
+    node.parts.rows.show(rows.map(([term, value, about], i) => ({key: i + textOf(term), term, value, about})));
+    if (node.parts.notes.textContent !== notes.map(textOf).join(""))
+        node.parts.notes.replaceChildren(...notes.map(note => make("p", {class: "fine"}, note)));
+}
+
+const textOf = value => value instanceof Node ? value.textContent : String(value);
+
+function put(node, value) {
+    if (node.textContent !== textOf(value))
+        node.replaceChildren(value);
 }

@@ -111,6 +111,10 @@ const COUNTERS = {
 
 export const counterOf = name => Object.hasOwn(COUNTERS, name) ? COUNTERS[name] : String(name).replaceAll("_", " ");
 
+const MODES = {learning: "learning", armed: "armed by what was learnt", idle: "the model's own calibration"};
+
+export const modeOf = name => Object.hasOwn(MODES, name) ? MODES[name] : String(name);
+
 const LEVELS = {
     stable: "Stable: its scores lie where they lay in calibration.",
     moderate: "Moderate: its scores have begun to move away from the calibration.",
