@@ -162,7 +162,7 @@ def test_one_robot(case):
     case.until("document.querySelector('.episode.open h3')", "the open alert is there")
     text = case.tab.text("#robot")
     for word in ("kuka1", "Critical", "Unusual movement", "link 2 turns 41 %", "62", "sensor_id2_GyroY", "−12.1", "−20.5", "9.29", "analog", "peak 20.4",
-                 "kuka-sim version 3", "1 a day", "12.4 a day", "extrapolation", "99.8", "stable", "356\u2009421", "wrong number of values", "lost on the way", "0.2541 of 0.7697", "– of 4.05"):
+                 "kuka-sim version 3", "1 a day", "12.4 a day", "extrapolation", "99.8", "stable", "356\u2009421", "wrong number of values", "lost on the way", "0.2541 of 0.7697", "– of 4.05", "armwatch explain b7e189f52f5c"):
         case.holds(word in text, f"has {word}", text[:300])
     case.equal(case.tab.js("document.querySelectorAll('.open .channels .against').length"), 4, "bars of observed and expected")
     chart = case.tab.js("""({gaps: document.querySelectorAll('.chart .gap').length, limit: document.querySelectorAll('path.limit').length,

@@ -5,6 +5,7 @@ import {mark, setMark} from "./marks.js";
 import * as words from "./words.js";
 
 const MOST_CHANNELS = 32;
+const SHORT_ID = 12; // as "armwatch explain --list" has it
 
 const list = value => Array.isArray(value) ? value : [];
 const number = value => typeof value === "number" && Number.isFinite(value);
@@ -73,6 +74,8 @@ function bodyOf(episode) {
     const model = episode.model, parts = [groupsOf(list(episode.groups)), channelsOf(list(episode.channels)), detectorsOf(list(episode.detectors))];
     if (episode.cleared_text)
         parts.push(make("p", {class: "fine"}, "How it ended: ", quoted(episode.cleared_text), "."));
+    if (typeof episode.alert_id === "string" && episode.kind !== "silent")
+        parts.push(make("p", {class: "fine"}, "The samples behind it, scored again: ", make("code", {}, "armwatch explain ", quoted(episode.alert_id.slice(0, SHORT_ID)))));
     if (model?.name)
         parts.push(make("p", {class: "fine"}, "Judged by model ", quoted(model.name), " version " + model.version + ". It says where the deviation is; the cause may lie elsewhere."));
     return parts.filter(part => part !== null);
