@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every header compiles alone, and the public one in C++ too.
+"""Every header compiles alone, and the public one as C99 and as C++ too, with what pedantic compilers warn of.
 
 headers_alone.py TOP COMPILER [FLAG ...]
 """
@@ -28,9 +28,13 @@ def find(top, compiler):
             said = compile_alone(command, path.relative_to(top / folder).as_posix(), "c")
             if said:
                 findings.append(f"{path.relative_to(top)}: {said}")
+    if (top / "include").is_dir():
+        said = compile_alone(compiler + ["-std=c99", "-pedantic-errors", f"-I{top / 'include'}"], "armwatch/armwatch.h", "c")
+        if said:
+            findings.append(f"armwatch.h as C99: {said}")
     cxx = shutil.which("g++") or shutil.which("clang++")
     if cxx and (top / "include").is_dir():
-        said = compile_alone([cxx, f"-I{top / 'include'}"], "armwatch/armwatch.h", "c++")
+        said = compile_alone([cxx, "-std=c++11", "-pedantic-errors", f"-I{top / 'include'}"], "armwatch/armwatch.h", "c++")
         if said:
             findings.append(f"armwatch.h in C++: {said}")
     return findings, looked_at

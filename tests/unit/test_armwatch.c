@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PERIOD_NS INT64_C(100000000)
@@ -31,7 +32,14 @@ static void test_says_what_the_model_is(void **state)
     assert_int_equal(armwatch_model_channels(model), 3);
     assert_string_equal(armwatch_model_channel_name(model, 1), "b");
     assert_null(armwatch_model_channel_name(model, 3));
+    assert_int_equal(armwatch_model_find_channel(model, "b"), 1);
+    assert_int_equal(armwatch_model_find_channel(model, "B"), 3);
     assert_true(fabs(armwatch_model_period_s(model) - 0.1) < 1e-12);
+    assert_true(armwatch_model_false_alarms_per_day(model) > 0);
+    assert_int_equal(strlen(armwatch_model_sha256(model)), 64);
+    assert_int_equal(armwatch_model_detectors(model), 1);
+    assert_string_equal(armwatch_model_detector_name(model, 0), "first");
+    assert_null(armwatch_model_detector_name(model, 1));
     armwatch_model_free(model);
     armwatch_model_free(NULL);
 }
@@ -63,6 +71,69 @@ static void test_raises_and_clears(void **state)
     assert_int_equal(raised, 1);
     assert_int_equal(cleared, 1);
     armwatch_monitor_free(monitor);
+}
+
+static void push(armwatch_monitor *monitor, int i, float value, struct armwatch_score *ret_score)
+{
+    const float values[3] = {value, value, value};
+    assert_int_equal(armwatch_monitor_push(monitor, i * PERIOD_NS, values, ret_score), 0);
+}
+
+static void test_tells_detectors_and_what_deviates(void **state)
+{
+    armwatch_model *model = load_tiny(&(struct tiny_model){0});
+    armwatch_monitor *monitor;
+    struct armwatch_score score = {0};
+    struct armwatch_detector_score part;
+    char text[200] = "?", cut[5];
+    assert_int_equal(armwatch_monitor_new(model, 0, &monitor), 0);
+    armwatch_model_free(model);
+    assert_int_equal(armwatch_monitor_detector(monitor, 1, &part), -EINVAL);
+    assert_int_equal(armwatch_monitor_detector(monitor, 0, &part), 0);
+    assert_int_equal(part.evaluated, 0);
+    assert_true(part.threshold > 0 && isfinite(part.threshold));
+    assert_int_equal(armwatch_monitor_text(monitor, text, sizeof text), 0);
+    assert_string_equal(text, "");
+    for (int i = 1; i <= 30 && score.event != ARMWATCH_RAISED; i++)
+        push(monitor, i, i < 10 ? 0.1F + 0.01F * (float)(i % 2) : 3 + (float)i / 10, &score);
+    assert_int_equal(score.event, ARMWATCH_RAISED);
+    assert_int_equal(armwatch_monitor_detector(monitor, 0, &part), 0);
+    assert_int_equal(part.evaluated, 1);
+    assert_true(fabs(part.score / part.threshold - score.score) < 1e-9);
+    size_t length = armwatch_monitor_text(monitor, text, sizeof text);
+    assert_int_equal(length, strlen(text));
+    assert_true(length > 5);
+    assert_int_equal(armwatch_monitor_text(monitor, cut, sizeof cut), length);
+    assert_memory_equal(cut, text, 4);
+    assert_int_equal(cut[4], '\0');
+    /* What is refused was not scored: nothing of the sample before is told as its own. */
+    const float bad[3] = {0, (float)NAN, 0};
+    assert_int_equal(armwatch_monitor_push(monitor, 99 * PERIOD_NS, bad, &score), -EINVAL);
+    assert_int_equal(armwatch_monitor_detector(monitor, 0, &part), 0);
+    assert_int_equal(part.evaluated, 0);
+    armwatch_monitor_free(monitor);
+}
+
+static void test_loads_from_memory(void **state)
+{
+    const char *path = fixture_path("memory.safetensors");
+    static unsigned char data[1 << 20];
+    char error[ARMWATCH_ERROR_MAX] = "";
+    armwatch_model *model = NULL, *untouched = NULL;
+    tiny_model_write(&(struct tiny_model){.version = 3}, path);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    size_t size = fread(data, 1, sizeof data, file);
+    fclose(file);
+    assert_int_equal(armwatch_model_load_memory(data, size, &model, error), 0);
+    assert_string_equal(error, "");
+    assert_int_equal(armwatch_model_version(model), 3);
+    memset(data, 0, 16); /* the bytes were borrowed */
+    assert_string_equal(armwatch_model_name(model), "tiny");
+    armwatch_model_free(model);
+    assert_int_equal(armwatch_model_load_memory(data, size, &untouched, error), -EINVAL);
+    assert_true(*error);
+    assert_null(untouched);
 }
 
 static void test_refuses_what_is_no_sample(void **state)
@@ -106,6 +177,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_says_what_the_model_is),
         cmocka_unit_test(test_raises_and_clears),
+        cmocka_unit_test(test_tells_detectors_and_what_deviates),
+        cmocka_unit_test(test_loads_from_memory),
         cmocka_unit_test(test_refuses_what_is_no_sample),
         cmocka_unit_test(test_refuses_what_is_no_model),
     };
