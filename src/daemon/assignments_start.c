@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "daemon/assignments_internal.h"
+#include "daemon/shipped.h"
 #include "model/signature_key.h"
 #include "nn/blas.h"
 
@@ -58,16 +59,21 @@ static int load_tested(const struct assignments *assignments, const char *name,
                        struct model **ret_model, struct diag *diag)
 {
     char *path = assignments_path(assignments, name);
-    if (!path)
+    char *shipped = path ? shipped_path(shipped_directory, path) : NULL;
+    if (!shipped) {
+        free(path);
         return diag_errno(diag, ENOMEM, "%s", name);
+    }
     struct model *model = NULL;
     struct trust_origin origin;
-    int r = trust_load_model(&assignments->trust, path, &model, &origin, diag);
+    int r = shipped_load_model(&assignments->trust, &(struct shipped_paths){path, shipped}, &model,
+                               &origin, diag);
     if (r == 0 && (r = model_selftest(model, diag)) < 0) {
         diag_prefix(diag, "%s", path);
         model_unref(model);
     }
     free(path);
+    free(shipped);
     if (r < 0) {
         log_warning("audit: start: %s: refused: %s", name, diag->text);
         return r;

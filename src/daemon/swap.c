@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "daemon/fleet_internal.h"
+#include "daemon/shipped.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -74,6 +75,7 @@ static void end_swap(struct fleet *fleet, const struct swap_outcome *outcome)
     struct model *candidate = swap->candidate;
     bool stopping = swap->stopping;
     free(swap->path);
+    free(swap->shipped_path);
     *swap = (struct swap){.stopping = stopping};
     if (done)
         done(user, outcome);
@@ -196,8 +198,9 @@ static void post_candidate(struct fleet *fleet)
 static void load_in_pool(uv_work_t *work)
 {
     struct swap *swap = work->data;
-    swap->loaded.result = trust_load_model(&swap->loaded.trust, swap->path, &swap->loaded.model,
-                                           &swap->loaded.origin, &swap->loaded.diag);
+    const struct shipped_paths paths = {swap->path, swap->shipped_path};
+    swap->loaded.result = shipped_load_model(&swap->loaded.trust, &paths, &swap->loaded.model,
+                                             &swap->loaded.origin, &swap->loaded.diag);
 }
 
 static const char *code_of(int error)
@@ -241,10 +244,13 @@ int swap_start(struct fleet *fleet, struct assignment *assignment, enum swap_kin
     begin(fleet, assignment, kind, request);
     swap->made_own = made_own;
     swap->path = assignments_path(&fleet->assignments, swap->name);
+    swap->shipped_path = swap->path ? shipped_path(shipped_directory, swap->path) : NULL;
     swap->loaded.trust = fleet->assignments.trust;
     swap->work.data = swap;
-    if (!swap->path || uv_queue_work(fleet->loop, &swap->work, load_in_pool, on_loaded) < 0) {
+    if (!swap->shipped_path ||
+        uv_queue_work(fleet->loop, &swap->work, load_in_pool, on_loaded) < 0) {
         free(swap->path);
+        free(swap->shipped_path);
         *swap = (struct swap){.stopping = swap->stopping};
         return -ENOMEM;
     }

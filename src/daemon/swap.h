@@ -61,7 +61,7 @@ struct swap {
     struct assignment *assignment;
     char name[NAME_MAX_LENGTH + 1];
     char who[SWAP_WHO_MAX];
-    char *path;
+    char *path, *shipped_path;
     struct model *candidate; /* part of every set that is posted */
     bool made_own;           /* the assignment was made for this swap: it goes if the swap fails */
     struct {                 /* of the pool while the file is read */
