@@ -21,6 +21,8 @@ static const struct cli_command *const commands[] = {
     &command_replay,
     &command_model_show,
     &command_model_verify,
+    &command_model_install,
+    &command_model_list,
     &command_model_keygen,
     &command_model_sign,
     &command_watch,
@@ -40,8 +42,8 @@ static void print_help(FILE *out)
           "still does.\n\nCommands:\n",
           out);
     for (size_t i = 0; i < COMMANDS; i++) {
-        fprintf(out, "  %s%-12s%s  ", bold, commands[i]->name, plain);
-        terminal_put_wrapped(out, commands[i]->summary, 16, 16, TERMINAL_COLUMNS);
+        fprintf(out, "  %s%-13s%s  ", bold, commands[i]->name, plain);
+        terminal_put_wrapped(out, commands[i]->summary, 17, 17, TERMINAL_COLUMNS);
     }
     fputs("\n\"armwatch COMMAND --help\" explains a command and its options.\n"
           "Exit codes: 0 done, 1 failed, 2 usage, 65 bad input data, 66 input file missing,\n"

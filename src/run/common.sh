@@ -64,7 +64,7 @@ needed_packages=(
     libprotobuf-c-dev protobuf-c-compiler
     mosquitto openssl
 )
-lint_packages=(clang-format)
+lint_packages=(clang-format mandoc)
 test_packages=(mosquitto-clients sqlite3 faketime)
 fault_packages=("${test_packages[@]}" iproute2 util-linux)
 
