@@ -1,5 +1,5 @@
 # Completion of armwatch(1) for bash. Commands, options and choices are read from --help, so they are
-# always those of the installed program.
+# always those of the installed program; tests/lint/completion.py asks it for every one of them.
 
 _armwatch_commands() {
     armwatch --help 2>/dev/null | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z -]*[a-z]\)  .*/\1/p'
@@ -9,6 +9,11 @@ _armwatch_commands() {
 _armwatch_choices() {
     armwatch "${@:2}" --help 2>/dev/null |
         sed -n "s/^  $1 \([^ ]*|[^ ]*\).*/\1/p" | tr '|' ' '
+}
+
+# What "ctl" can ask for stands before its options.
+_armwatch_requests() {
+    armwatch ctl --help 2>/dev/null | sed -n '/^Options:/q; /^  armwatch /d; s/^  \([a-z]*\).*/\1/p'
 }
 
 _armwatch() {
@@ -30,10 +35,12 @@ _armwatch() {
     fi
     if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(armwatch "${words[@]}" --help 2>/dev/null |
-            grep -o -- '^  --[a-z-]*')" -- "$cur")
-    elif [[ $prev == --* ]]; then
+            grep -o -- '^  --[a-z0-9-]*')" -- "$cur")
+    elif [[ $prev == --* ]] && armwatch "${words[@]}" --help 2>/dev/null | grep -q -- "^  $prev [^ ]"; then
         mapfile -t COMPREPLY < <(
             compgen -W "$(_armwatch_choices "$prev" "${words[@]}")" -- "$cur")
+    elif [ "${words[0]}" = ctl ]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_armwatch_requests)" -- "$cur")
     fi
 }
 # Where nothing is said, files are meant.
