@@ -46,6 +46,8 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 char *__wrap_strdup(const char *text);
 int __wrap_asprintf(char **ret_text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int __wrap___asprintf_chk(char **ret_text, int flag, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 void *__wrap_malloc(size_t size)
 {
@@ -68,6 +70,18 @@ char *__wrap_strdup(const char *text)
 }
 
 int __wrap_asprintf(char **ret_text, const char *format, ...)
+{
+    if (is_denied())
+        return -1;
+    va_list args;
+    va_start(args, format);
+    int r = vasprintf(ret_text, format, args);
+    va_end(args);
+    return r;
+}
+
+/* What _FORTIFY_SOURCE makes of it, as distributions build. */
+int __wrap___asprintf_chk(char **ret_text, int flag, const char *format, ...)
 {
     if (is_denied())
         return -1;
