@@ -99,6 +99,28 @@ service_root() {
         echo "$recipe" >"$place/service.recipe"
 }
 
+# The bare Debian with what the packages need in apt's cache, so that a root without a network can install them.
+packages_root() {
+    local recipe deb
+    recipe="python3 mosquitto gcc"
+    for deb in "$place"/debs/2/*.deb; do
+        recipe+=" $(dpkg-deb --field "$deb" Package Depends Recommends | tr '\n' ' ' | sed 's/([^)]*)//g')"
+    done
+    root_is_good "$place/packages" "$recipe" && return 0
+    rm -rf "$place/packages" "$place/packages.new" &&
+        cp -a --reflink=auto "$place/bare" "$place/packages.new" &&
+        copy_apt "$place/packages.new" &&
+        cp -r "$place/debs" "$place/packages.new/srv/debs" &&
+        in_root "$place/packages.new" apt-get update -q &&
+        in_root "$place/packages.new" apt-get install -q -y --no-install-recommends python3-minimal python3 &&
+        in_root "$place/packages.new" sh -c 'apt-get install -q -y --download-only mosquitto /srv/debs/2/*.deb' &&
+        in_root "$place/packages.new" apt-get install -q -y --download-only --no-install-recommends \
+            gcc libc6-dev pkg-config &&
+        rm -rf "$place/packages.new/srv/debs" &&
+        mv "$place/packages.new" "$place/packages" &&
+        echo "$recipe" >"$place/packages.recipe"
+}
+
 # prepare WHAT COMMAND...: as step, but quiet, and what fails is a reason to skip: no network, no right to mount.
 # (In a condition bash ends no function at an error: hence the && in the commands.)
 prepare() {
@@ -209,6 +231,26 @@ check_service() {
     return "$code"
 }
 
+check_packages() {
+    local code=0
+    say "  roots       of Debian 12, in build/system; made once, which takes minutes"
+    prepare debian bare_root
+    prepare apt-cache packages_root
+    rm -rf "$place/root"
+    cp -a --reflink=auto "$place/packages" "$place/root"
+    cp -r "$place/debs" "$place/root/srv/debs"
+    cp -r tests/system "$place/root/root/checks"
+    cp -r debian "$place/root/root/debian"
+    trap shut_down EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    boot "$place/root"
+    say "  container   Debian 12, $(enter systemctl --version | head -n 1), no network but its own loopback"
+    enter python3 -B /root/checks/package_checks.py || code=$?
+    enter journalctl --no-pager -u 'armwatchd*' -u mosquitto >"$place/packages-journal.log" || true
+    return "$code"
+}
+
 # expect TITLE LOG PATTERN COMMAND...: exit code 0, and a line near the log's end.
 expect() {
     local title=$1 log=$place/$2.log pattern=$3 code=0 began=$SECONDS last
@@ -248,5 +290,6 @@ flock --nonblock 9 || fail "./run system is running already"
 find_mirror
 case $1 in
 service) check_service "${@:2}" ;;
+packages) check_packages ;;
 fresh) check_fresh ;;
 esac

@@ -43,6 +43,8 @@ copy_sources() {
 # build_packages DIRECTORY: the packages are put beside it.
 build_packages() (
     cd "$1"
+    # debhelper gives the build a home of its own, and ccache an empty cache with it.
+    export CCACHE_DIR=${CCACHE_DIR:-$HOME/.cache/ccache}
     $check || export DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-} nocheck"
     dpkg-buildpackage --unsigned-source --unsigned-changes --build=binary -j"$(nproc)"
 )

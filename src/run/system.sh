@@ -1,12 +1,13 @@
 # shellcheck shell=bash
 # ./run system: the service under a real systemd, in a Debian root of its own that boots in a container.
+# ./run system --packages: the Debian packages: install, use, upgrade, remove, purge.
 # ./run system --fresh: what the README promises of a fresh clone, on a Debian with nothing on it.
 #
 # Builds as whoever calls it; the roots are made and booted as root (src/run/machines.sh).
 set -euo pipefail
 source src/run/common.sh
 
-fresh=false words=()
+fresh=false packages=false words=()
 release=$build_dir/system/release
 
 skip_all() {
@@ -18,13 +19,14 @@ parse_arguments() {
     while [ $# -gt 0 ]; do
         case $1 in
         --fresh) fresh=true ;;
+        --packages) packages=true ;;
         -*) usage_error "system: no option \"$1\"" ;;
         *) words+=("$1") ;;
         esac
         shift
     done
-    if $fresh && [ ${#words[@]} -gt 0 ]; then
-        usage_error "system: --fresh takes no words"
+    if { $fresh || $packages; } && [ ${#words[@]} -gt 0 ]; then
+        usage_error "system: --fresh and --packages take no words"
     fi
 }
 
@@ -46,6 +48,18 @@ build_release() {
     DESTDIR=$PWD/$build_dir/system/stage step stage meson install -C "$release" --no-rebuild
 }
 
+# Two versions of the same sources, so that one can be upgraded to the other.
+build_packages() {
+    local number
+    for number in 1 2; do
+        step "packages-$number" bash src/run/package.sh --suffix "~test$number" --no-tests
+        rm -rf "$build_dir/system/debs/$number"
+        mkdir -p "$build_dir/system/debs/$number"
+        cp "$build_dir"/package/*.deb "$build_dir/system/debs/$number/"
+        rm -f "$build_dir/system/debs/$number/"*-dbgsym_*
+    done
+}
+
 clone() {
     git rev-parse --git-dir >/dev/null 2>&1 || skip_all "this is no git repository: there is nothing to clone"
     [ -z "$(git status --porcelain)" ] || say "  note        the clone has what is committed only"
@@ -59,6 +73,9 @@ find_reason_to_skip
 if $fresh; then
     clone
     as_root bash src/run/machines.sh fresh
+elif $packages; then
+    build_packages
+    as_root bash src/run/machines.sh packages
 else
     build_release
     as_root bash src/run/machines.sh service "${words[@]}"

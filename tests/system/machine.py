@@ -45,8 +45,8 @@ def wait(condition, limit_s, text):
     return time.monotonic() - began
 
 
-def run(*command, check=True):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90)
+def run(*command, check=True, limit_s=90):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s)
     if check and done.returncode != 0:
         raise Failed(f"{' '.join(command)}: exit code {done.returncode}: {done.stdout}{done.stderr}".strip())
     return done
