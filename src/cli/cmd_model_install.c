@@ -181,18 +181,43 @@ static int write_files(const struct install *install, struct diag *diag)
 
 /* ---- what is said */
 
+/* A running daemon changes over to models of the same channels only. */
+static bool has_other_channels(const struct install *install)
+{
+    const char *name = install->store.config->models.default_name;
+    const char *places[] = {install->store.directory, ARMWATCH_MODELS};
+    struct model *usual = NULL;
+    for (size_t i = 0; name && !usual && i < 2; i++) {
+        char *path = model_store_path(places[i], name);
+        if (path)
+            model_load(path, &usual, NULL);
+        free(path);
+    }
+    bool other = usual && model_same_channels(usual, install->model, NULL) < 0;
+    model_unref(usual);
+    return other;
+}
+
 static void say_next(const struct install *install)
 {
     const struct config *config = install->store.config;
     const char *name = install->name;
-    if (!config)
+    if (!config) {
         printf("next         armwatch ctl --broker URL --instance NAME reload %s\n", name);
+        return;
+    }
+    bool other = has_other_channels(install);
+    if (other)
+        printf("note         its channels are not those of %s: a running daemon does not change "
+               "over to it\n",
+               config->models.default_name);
     else
         printf("next         armwatch ctl --broker %s --instance %s reload %s\n", config->mqtt.url,
                config->instance, name);
-    if (config && !model_store_names(&install->store, name))
-        printf("for good     \"default\": \"%s\" under \"models\" in %s, then systemctl reload\n",
-               name, config->path);
+    if (!model_store_names(&install->store, name))
+        printf("%s     \"default\": \"%s\" under \"models\" in %s, then %s\n",
+               other ? "next    " : "for good", name, config->path,
+               other ? "restart armwatchd" : "systemctl reload");
 }
 
 static int say(const struct install *install)

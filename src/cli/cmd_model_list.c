@@ -75,7 +75,7 @@ static void put_line(const struct listing *listing, const char *path, const char
 {
     printf("%-20s %-20s %7lld  %-10s %-10s %s\n", name, model->name, (long long)model->version,
            signature_verdict_name(model->signature),
-           model_store_names(&listing->store, name) ? "configured" : "-", path);
+           model_store_names(&listing->store, name) ? "yes" : "-", path);
 }
 
 static void list_one(struct listing *listing, const char *directory, const char *name)
@@ -123,8 +123,8 @@ static int run(const struct cli *cli)
         if (cli_given(cli, "json"))
             listing->json = cJSON_CreateArray();
         else
-            printf("%-20s %-20s %7s  %-10s %-10s %s\n", "NAME", "MODEL", "VERSION", "SIGNATURE", "",
-                   "FILE");
+            printf("%-20s %-20s %7s  %-10s %-10s %s\n", "NAME", "MODEL", "VERSION", "SIGNATURE",
+                   "CONFIGURED", "FILE");
         code = list_directory(listing, listing->store.directory);
         if (listing->store.config)
             code = list_directory(listing, ARMWATCH_MODELS);

@@ -53,6 +53,7 @@ static int group_setup(void **state)
     toy_arm_train(directory, &(struct toy_model){"toy", "toy", 3, 2, 1});
     toy_arm_train(directory, &(struct toy_model){"old", "toy", 2, 2, 1});
     toy_arm_train(directory, &(struct toy_model){"other", "other", 1, 2, 1});
+    toy_arm_train(directory, &(struct toy_model){"wide", "wide", 1, 3, 1});
     return 0;
 }
 
@@ -143,6 +144,18 @@ static void test_names(void **state)
     assert_int_equal(shell("cmp toy.safetensors made/of/three/toy.safetensors && rm -r made"), 0);
 }
 
+/* What a running daemon would refuse is not told to be its next command. */
+static void test_other_channels_need_a_restart(void **state)
+{
+    struct bench *bench = *state;
+    expect(bench, 0, "reload wide", BY_CONFIG "wide.safetensors"); /* there is no default yet */
+    expect(bench, 0, "", BY_CONFIG "toy.safetensors");
+    expect(bench, 0, "restart armwatchd", BY_CONFIG "wide.safetensors");
+    assert_null(strstr(command_out(&bench->command), " reload "));
+    expect(bench, 0, "reload other", BY_CONFIG "other.safetensors");
+    assert_null(strstr(command_out(&bench->command), "restart"));
+}
+
 static void test_nothing_older_and_nothing_else(void **state)
 {
     struct bench *bench = *state;
@@ -213,7 +226,7 @@ static void test_list(void **state)
     struct bench *bench = *state;
     expect(bench, 0, "", BY_CONFIG "toy.safetensors");
     expect(bench, 0, "", BY_CONFIG "--name older old.safetensors");
-    expect(bench, 0, "configured", "model list --config cell.json");
+    expect(bench, 0, " yes ", "model list --config cell.json");
     const char *text = command_out(&bench->command),
                *older = strstr(text, "models/older.safetensors"),
                *toy = strstr(text, "models/toy.safetensors");
@@ -231,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_arrives_readable_and_whole),
         TEST(test_names),
+        TEST(test_other_channels_need_a_restart),
         TEST(test_nothing_older_and_nothing_else),
         TEST(test_what_is_no_model),
         TEST(test_signatures_as_configured),
