@@ -47,6 +47,12 @@ static int find_model(const struct cli *cli, const struct pack *pack, struct mod
     int r = explain_packs_model(pack, given ? given : directory, ret_model, diag);
     if (r < 0 && r != -ENOMEM && !given)
         r = 0;
+    if (r == 0 && !given && !*ret_model) {
+        /* It may be one that came with the program. */
+        struct diag ignored = DIAG_INIT;
+        if (explain_packs_model(pack, ARMWATCH_MODELS, ret_model, &ignored) == 0 && *ret_model)
+            *diag = DIAG_INIT;
+    }
     if (r == 0 && *ret_model)
         r = model_selftest(*ret_model, diag);
     free(directory);
