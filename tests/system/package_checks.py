@@ -12,6 +12,7 @@ import re
 import sys
 import time
 import traceback
+import urllib.request
 
 from machine import Failed, Unit, expect, run, user_id, wait
 
@@ -112,6 +113,17 @@ def check_alerts():
     expect(done.stdout.strip(), "no report")
     states = ask("status")["robot_states"]
     expect([robot["robot"] for robot in states] == ["kuka1"], f"robots: {states}")
+
+
+@check("the page on the loopback, and an alert's evidence scored again by the shipped model")
+def check_page_and_evidence():
+    with urllib.request.urlopen("http://127.0.0.1:9464/", timeout=5) as answer:
+        expect(answer.status == 200 and b"armwatch" in answer.read(), "no page")
+    packs = STATE / "evidence"
+    wait(lambda: packs.is_dir() and [path for path in packs.iterdir() if len(path.name) == 32], 60, "a pack of evidence")
+    name = next(path.name for path in packs.iterdir() if len(path.name) == 32)
+    said = run("armwatch", "explain", name).stdout
+    expect("equal: " in said, f"explain: {said}")
 
 
 # ---- use
