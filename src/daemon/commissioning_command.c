@@ -105,7 +105,7 @@ static const char *arm(const struct context *context)
         diag_set(context->diag, "nothing was learnt for it: commission it first");
         return "not_commissioned";
     }
-    double per_day = fleet_target_per_day(context->fleet, model);
+    double per_day = fleet_target_per_day(context->fleet, context->robot->name, model, NULL);
     if (json_get_number(context->arguments, "false_alarms_per_day", false, 1e-6, 1e6, &per_day,
                         context->diag) < 0)
         return "invalid_argument";
@@ -115,6 +115,8 @@ static const char *arm(const struct context *context)
     int r = commissioning_arm(record, model, per_day, context->diag);
     if (r < 0)
         return r == -ENODATA ? "not_supported" : "failed";
+    if (cJSON_GetObjectItemCaseSensitive(context->arguments, "false_alarms_per_day"))
+        budgets_drop(&context->fleet->budgets, context->robot->name); /* this is newer */
     add_detectors(context);
     audit_arm(context);
     return NULL;

@@ -19,8 +19,10 @@
 
 static void free_request(struct control_request *request)
 {
-    if (request)
+    if (request) {
         free(request->topic);
+        cJSON_Delete(request->arguments);
+    }
     free(request);
 }
 
@@ -42,7 +44,10 @@ static void send_reply(struct control *control, const struct control_request *re
         .correlation = request->correlation_size ? request->correlation : NULL,
         .correlation_size = request->correlation_size,
         .text = text};
-    publisher_reply(control->publisher, &reply);
+    if (control->operations && request->changes)
+        held_send(&control->operations->held, &reply);
+    else
+        publisher_reply(control->publisher, &reply);
 }
 
 static void remember(struct control *control, const struct control_request *request,
@@ -67,6 +72,26 @@ static bool is_taken(const struct control *control, const char *id)
     return false;
 }
 
+static void note(struct control *control, const struct control_request *request, bool ok,
+                 const cJSON *tree)
+{
+    const char *code = "ok", *message = NULL;
+    const cJSON *error = cJSON_GetObjectItemCaseSensitive(tree, "error");
+    if (!control->operations || !request->changes)
+        return;
+    if (!ok) {
+        json_get_string(error, "code", true, 64, &code, NULL);
+        json_get_string(error, "message", true, DIAG_TEXT_MAX, &message, NULL);
+    }
+    const struct audit_entry entry = {.by = "control",
+                                      .id = request->id,
+                                      .command = request->command,
+                                      .arguments = request->arguments,
+                                      .result = code,
+                                      .message = message};
+    audit_note(&control->operations->audit, &entry);
+}
+
 /* Completes the answer with id and command, sends and remembers it, the first one of an id. The
  * tree is taken. */
 static void answer(struct control *control, const struct control_request *request, bool ok,
@@ -77,6 +102,7 @@ static void answer(struct control *control, const struct control_request *reques
     if (request->command)
         cJSON_AddStringToObject(tree, "command", request->command);
     cJSON_AddBoolToObject(tree, "ok", ok);
+    note(control, request, ok, tree);
     char *text = message_print(tree);
     if (!text)
         return;
@@ -188,8 +214,7 @@ static void add_robots(struct control *control, cJSON *tree, const char *only)
 static void add_promise(cJSON *entry, const struct model *model, double target)
 {
     const struct calibration *least = model_least_calibration(model);
-    cJSON_AddNumberToObject(entry, "false_alarms_per_day",
-                            target > 0 ? target : model->false_alarms_per_day);
+    cJSON_AddNumberToObject(entry, "false_alarms_per_day", target);
     if (!least) {
         cJSON_AddNullToObject(entry, "supported_per_day");
         return;
@@ -221,7 +246,7 @@ static void add_models(const struct control *control, cJSON *tree)
         cJSON_AddNumberToObject(entry, "version", (double)model->version);
         cJSON_AddStringToObject(entry, "sha256", model->sha256);
         cJSON_AddStringToObject(entry, "signature", signature_verdict_name(model->signature));
-        add_promise(entry, model, control->fleet->config->alerts.false_alarms_per_day);
+        add_promise(entry, model, fleet_target_per_day(control->fleet, "", model, NULL));
         cJSON_AddItemToArray(list, entry);
     }
     if (omitted > 0)
@@ -302,6 +327,7 @@ static struct control_request *copy_request(const struct control_request *reques
         return NULL;
     *copy = *request;
     copy->topic = request->topic ? strdup(request->topic) : NULL;
+    copy->arguments = cJSON_Duplicate(request->arguments, true);
     return copy;
 }
 
@@ -314,7 +340,8 @@ static void start_swap(struct control *control, struct control_request *request,
         return;
     strcpy(request->model, model);
     strcpy(request->robot, robot);
-    struct control_request *copy = control->fleet->swap.busy ? NULL : copy_request(request);
+    bool busy = control->running || control->fleet->swap.busy;
+    struct control_request *copy = busy ? NULL : copy_request(request);
     int r = -EBUSY;
     if (copy) {
         char who[SWAP_WHO_MAX];
@@ -389,16 +416,43 @@ static void run_commission(struct control *control, struct control_request *requ
         start_swap(control, request, arguments, false);
 }
 
+static void run_operation(struct control *control, struct control_request *request,
+                          const cJSON *arguments)
+{
+    char who[SWAP_WHO_MAX];
+    struct diag diag = DIAG_INIT;
+    if (!control->operations) {
+        refuse(control, request, "failed", "this daemon keeps no state");
+        return;
+    }
+    cJSON *tree = cJSON_CreateObject();
+    name_sender(request, who);
+    const struct operations_order order = {request->command, arguments, who};
+    const char *code = operations_command(control->operations, &order, tree, &diag);
+    if (!code) {
+        answer(control, request, true, tree);
+        return;
+    }
+    cJSON_Delete(tree);
+    refuse(control, request, code, diag.text);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct control *control, struct control_request *request, const cJSON *arguments);
+    bool changes;
 } commands[] = {
-    {"status", run_status},       {"reload", run_reload},        {"rollback", run_rollback},
-    {"suspend", run_maintenance}, {"resume", run_maintenance},   {"commission", run_commission},
-    {"arm", run_commissioning},   {"disarm", run_commissioning},
+    {"status", run_status, false},      {"reload", run_reload, true},
+    {"rollback", run_rollback, true},   {"suspend", run_maintenance, true},
+    {"resume", run_maintenance, true},  {"commission", run_commission, true},
+    {"arm", run_commissioning, true},   {"disarm", run_commissioning, true},
+    {"threshold", run_operation, true}, {"ack", run_operation, true},
+    {"audit", run_operation, false},    {"verdicts", run_operation, false},
 };
 
-#define COMMANDS_TEXT "known are status, reload, rollback, suspend, resume, commission, arm, disarm"
+#define COMMANDS_TEXT                                                                              \
+    "known are status, reload, rollback, suspend, resume, commission, arm, disarm, threshold, "    \
+    "ack, verdicts, audit"
 
 /* ---- messages ---- */
 
@@ -467,6 +521,7 @@ static void dispatch(struct control *control, struct control_request *request, c
         if (strcmp(commands[i].name, name) != 0)
             continue;
         request->command = commands[i].name;
+        request->changes = commands[i].changes;
         if (!is_repeated(control, request))
             commands[i].run(control, request, tree);
         return;
@@ -485,6 +540,7 @@ void control_message(struct control *control, const struct mqtt_message *message
     else
         tree = json_parse(message->payload, message->size, &diag);
     read_reply_address(&request, message, tree);
+    request.arguments = tree;
     bool good = tree && read_request(&request, message, tree, &diag) == 0;
     if (message->retained)
         refuse(control, &request, "retained", "a command must not be retained");

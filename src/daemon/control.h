@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "daemon/fleet.h"
+#include "daemon/operations.h"
 #include "daemon/publisher.h"
 
 #include <stdint.h>
@@ -25,6 +26,8 @@
 struct control_request {
     char id[CONTROL_ID_MAX + 1];
     const char *command;             /* in the table of commands */
+    bool changes;                    /* something: it is audited */
+    cJSON *arguments;                /* borrowed; one that is kept owns a copy */
     char model[NAME_MAX_LENGTH + 1]; /* that it names */
     char robot[NAME_MAX_LENGTH + 1]; /* of a swap */
     char *topic;                     /* NULL: the reply topic */
@@ -36,8 +39,9 @@ struct control_request {
 #define CONTROL_CODES_MAX 32 /* of errors */
 
 struct control {
-    struct fleet *fleet;         /* borrowed */
-    struct publisher *publisher; /* borrowed */
+    struct fleet *fleet;           /* borrowed */
+    struct publisher *publisher;   /* borrowed */
+    struct operations *operations; /* borrowed; NULL: no such commands, and no audit */
     /* The service's status as a tree that the caller deletes. */
     cJSON *(*status)(void *user);
     void *user;

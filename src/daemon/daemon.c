@@ -19,6 +19,7 @@
 #include "daemon/message.h"
 #include "daemon/model_watch.h"
 #include "daemon/notify.h"
+#include "daemon/operations.h"
 #include "daemon/publisher.h"
 #include "daemon/recovery.h"
 #include "daemon/saved_state.h"
@@ -54,6 +55,7 @@ struct daemon {
     struct assembly assembly;
     struct evidence evidence;
     struct control control;
+    struct operations operations;
     struct service service;
     struct silence silence;
     struct recovery recovery;
@@ -284,8 +286,7 @@ static void assert_again(struct daemon *daemon, struct robot *robot, int64_t now
         bool judged = kind == ALERT_SILENT || !robot->gated;
         if (judged && robot_episode(robot, (enum alert_kind)kind)->open &&
             asserted_s >= daemon->config->alerts.reassert_s)
-            publisher_alert(&daemon->publisher, robot, (enum alert_kind)kind, ALERT_UPDATED,
-                            now_ns);
+            publisher_assert(&daemon->publisher, robot, (enum alert_kind)kind, now_ns);
     }
 }
 
@@ -335,6 +336,7 @@ static void on_tick(uv_timer_t *handle)
     publisher_tick(&daemon->publisher, false, now_ns);
     silence_tick(&daemon->silence, daemon->config->input.silent_s, now_ns);
     recovery_tick(&daemon->recovery, clock_realtime_ns(), now_ns);
+    operations_tick(&daemon->operations, now_ns);
     assembly_tick(&daemon->assembly, now_ns);
     http_tick(daemon->http, now_ns);
     log_tick();
@@ -400,6 +402,7 @@ static void on_client_stopped(void *user)
                               (uv_handle_t *)&daemon->farewell, (uv_handle_t *)&daemon->stop_guard};
     for (size_t i = 0; i < sizeof handles / sizeof handles[0]; i++)
         close_handle(handles[i]);
+    operations_stop(&daemon->operations);
     model_watch_stop(&daemon->watch);
 }
 
@@ -447,6 +450,7 @@ static void on_scorer_stopped(void *user)
     commissioning_flush(&daemon->fleet.commissioning);
     for (size_t i = 0; i < daemon->fleet.count; i++)
         evidence_finish(&daemon->evidence, daemon->fleet.robot[i]);
+    operations_stop(&daemon->operations);
     char *text = message_print(service_status(&daemon->service, true));
     if (text)
         publisher_status(&daemon->publisher, text);
@@ -510,6 +514,16 @@ static int start_models(struct daemon *daemon, struct diag *diag)
     return r;
 }
 
+static int start_operations(struct daemon *daemon, struct diag *diag)
+{
+    daemon->operations.fleet = &daemon->fleet;
+    daemon->operations.publisher = &daemon->publisher;
+    daemon->operations.state = &daemon->saved;
+    daemon->control.operations = &daemon->operations;
+    int r = operations_init(&daemon->operations, &daemon->loop, daemon->config->state_directory);
+    return r < 0 ? diag_errno(diag, r, "operations") : 0;
+}
+
 static void wire(struct daemon *daemon)
 {
     daemon->fleet.on_state_changed = save_state;
@@ -553,6 +567,7 @@ static void start_handles(struct daemon *daemon)
     uv_signal_start(&daemon->on_int, on_stop_signal, SIGINT);
     uv_signal_start(&daemon->on_hup, on_sighup, SIGHUP);
     uv_timer_start(&daemon->tick, on_tick, TICK_MS, TICK_MS);
+    operations_start(&daemon->operations, loop);
 }
 
 /* A directory that cannot be watched can still be read when it is asked for. */
@@ -567,6 +582,7 @@ static void start_watch(struct daemon *daemon)
 static int start(struct daemon *daemon, struct diag *diag)
 {
     int r = start_models(daemon, diag);
+    r = r ? r : start_operations(daemon, diag);
     if (r < 0)
         return r;
     wire(daemon);
@@ -600,6 +616,7 @@ static void free_daemon(struct daemon *daemon)
 {
     control_deinit(&daemon->control);
     evidence_deinit(&daemon->evidence);
+    operations_deinit(&daemon->operations);
     saved_state_deinit(&daemon->saved);
     fleet_deinit(&daemon->fleet);
     assembly_deinit(&daemon->assembly); /* the robots' assemblers were made by its rules */

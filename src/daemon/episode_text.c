@@ -53,6 +53,14 @@ static void add_channels(cJSON *root, const struct sensor_fault *fault, const st
     }
 }
 
+static void add_ack(cJSON *root, const struct robot_ack *ack)
+{
+    cJSON *object = cJSON_AddObjectToObject(root, "ack");
+    cJSON_AddStringToObject(object, "verdict", robot_verdict_name(ack->verdict));
+    add_integer(object, "time_ns", ack->time_ns);
+    cJSON_AddStringToObject(object, "note", ack->note);
+}
+
 char *episode_text(const struct robot *robot, enum alert_kind kind)
 {
     const struct alert_episode *episode = robot_episode(robot, kind);
@@ -71,6 +79,8 @@ char *episode_text(const struct robot *robot, enum alert_kind kind)
         add_detectors(root, &robot->alert);
     if (kind == ALERT_SENSOR_FAULT)
         add_channels(root, &robot->fault, robot->model);
+    if (robot->alerts[kind].ack.verdict != ROBOT_UNACKED)
+        add_ack(root, &robot->alerts[kind].ack);
     return message_print(root);
 }
 
@@ -127,6 +137,25 @@ static int read_alert(const cJSON *root, struct robot_alert *alert, struct diag 
     *alert = (struct robot_alert){.messages = (messages / MESSAGES_STEP + 1) * MESSAGES_STEP};
     strcpy(alert->id, id);
     return 0;
+}
+
+/* One that cannot be read is no acknowledgement: the alert asks for one again. */
+static void restore_ack(struct robot_ack *ack, const cJSON *root)
+{
+    const cJSON *object = cJSON_GetObjectItemCaseSensitive(root, "ack");
+    const char *verdict = "", *note = "";
+    struct robot_ack found = {.verdict = ROBOT_TRUE_ALARM};
+    if (json_get_string(object, "verdict", true, 16, &verdict, NULL) < 0 ||
+        json_get_string(object, "note", true, ROBOT_NOTE_MAX, &note, NULL) < 0 ||
+        get_integer(object, "time_ns", &found.time_ns, NULL) < 0)
+        return;
+    while (found.verdict < ROBOT_VERDICTS &&
+           strcmp(verdict, robot_verdict_name(found.verdict)) != 0)
+        found.verdict++;
+    if (found.verdict == ROBOT_VERDICTS)
+        return;
+    strcpy(found.note, note);
+    *ack = found;
 }
 
 static void restore_detectors(struct alert *alert, const cJSON *root)
@@ -213,8 +242,10 @@ int episode_restore(struct robot *robot, const char *kind_name, const char *text
     int r = read_episode(root, &episode, diag);
     if (r == 0)
         r = read_alert(root, &robot->alerts[kind], diag);
-    if (r == 0)
+    if (r == 0) {
+        restore_ack(&robot->alerts[kind].ack, root);
         restore(robot, (enum alert_kind)kind, root, &episode);
+    }
     cJSON_Delete(root);
     return r;
 }

@@ -38,6 +38,7 @@ void fleet_deinit(struct fleet *fleet)
     assignments_deinit(&fleet->assignments);
     suspensions_deinit(&fleet->suspensions);
     commissioning_deinit(&fleet->commissioning);
+    budgets_deinit(&fleet->budgets);
     *fleet = (struct fleet){0};
 }
 
@@ -96,10 +97,24 @@ struct robot *fleet_add(struct fleet *fleet, const char *name, struct diag *diag
 /* ---- scoring sets
  * -------------------------------------------------------------------------------------------- */
 
-double fleet_target_per_day(const struct fleet *fleet, const struct model *model)
+double fleet_target_per_day(const struct fleet *fleet, const char *robot, const struct model *model,
+                            const char **ret_source)
 {
-    double configured = fleet->config->alerts.false_alarms_per_day;
-    return configured > 0 ? configured : model->false_alarms_per_day;
+    const struct {
+        double per_day;
+        const char *source;
+    } budgets[] = {
+        {*robot ? budgets_find(&fleet->budgets, robot) : 0, "threshold"},
+        {budgets_find(&fleet->budgets, BUDGETS_ALL), "threshold_all"},
+        {fleet->config->alerts.false_alarms_per_day, "configuration"},
+        {model->false_alarms_per_day, "model"},
+    };
+    size_t i = 0;
+    while (i + 1 < sizeof budgets / sizeof budgets[0] && !(budgets[i].per_day > 0))
+        i++;
+    if (ret_source)
+        *ret_source = budgets[i].source;
+    return budgets[i].per_day;
 }
 
 static bool is_armed(const struct commissioning_record *record)
@@ -117,7 +132,8 @@ void fleet_thresholds(const struct fleet *fleet, const char *robot, const struct
         return;
     }
     for (size_t d = 0; d < model->detectors; d++)
-        ret_thresholds[d] = model_threshold(model, d, fleet->config->alerts.false_alarms_per_day);
+        ret_thresholds[d] =
+            model_threshold(model, d, fleet_target_per_day(fleet, robot, model, NULL));
 }
 
 void fleet_apply_thresholds(struct fleet *fleet, struct robot *robot)
@@ -132,7 +148,13 @@ void fleet_apply_thresholds(struct fleet *fleet, struct robot *robot)
         alert_set_calibration(&robot->alert, d, is_armed(record) ? &record->calibration[d] : own);
     }
     if (record)
-        record->target = fleet_target_per_day(fleet, robot->model);
+        record->target = fleet_target_per_day(fleet, robot->name, robot->model, NULL);
+    robot->budget.per_day =
+        fleet_target_per_day(fleet, robot->name, robot->model, &robot->budget.source);
+    if (is_armed(record)) {
+        robot->budget.per_day = record->per_day;
+        robot->budget.source = "armed";
+    }
     fleet->dirty = true; /* the scorer attributes by the thresholds in its set */
 }
 
@@ -392,9 +414,21 @@ void fleet_set_trust(struct fleet *fleet, const struct trust *trust)
     }
 }
 
+/* A number that the administrator has changed is newer than what an operator said of all. */
+void fleet_follow_budget(struct fleet *fleet)
+{
+    double configured = fleet->config->alerts.false_alarms_per_day;
+    if (budgets_follow(&fleet->budgets, configured))
+        log_warning(
+            "audit: configuration: alerts.false_alarms_per_day is %g now: the threshold that "
+            "was set for all robots has ended",
+            configured);
+}
+
 void fleet_set_config(struct fleet *fleet, const struct config *config)
 {
     fleet->config = config;
+    fleet_follow_budget(fleet);
     assignments_set_gate(&fleet->assignments, &config->input.gate);
     for (size_t i = 0; i < fleet->count; i++) {
         context_set_gate(fleet->robot[i], &config->input.gate);

@@ -10,6 +10,7 @@
 #include "base/diag.h"
 #include "config/config.h"
 #include "daemon/assignments.h"
+#include "daemon/budgets.h"
 #include "daemon/commissioning.h"
 #include "daemon/robot.h"
 #include "daemon/scorer.h"
@@ -27,6 +28,7 @@ struct fleet {
     struct assignments assignments;
     struct suspensions suspensions;
     struct commissioning commissioning;
+    struct budgets budgets;
     struct robot **robot;   /* [count] by number */
     size_t count, capacity; /* capacity: robots.max at the start */
     uint32_t *slots;        /* hash of names: number + 1, 0 = free */
@@ -62,8 +64,15 @@ void fleet_thresholds(const struct fleet *fleet, const char *robot, const struct
 /* The robot's model, the budget or its record of commissioning has changed. The scorer hears of it
  * with the next set. */
 void fleet_apply_thresholds(struct fleet *fleet, struct robot *robot);
-/* The budget in force for a model's own calibration, and the target of commissioning. */
-double fleet_target_per_day(const struct fleet *fleet, const struct model *model);
+/* The budget in force for a model's own calibration, and the target of commissioning: what an
+ * operator said of the robot, or of all ("" asks for these alone); else the configuration, or the
+ * model. ret_source (may be NULL): "threshold", "threshold_all", "configuration", "model". */
+double fleet_target_per_day(const struct fleet *fleet, const char *robot, const struct model *model,
+                            const char **ret_source);
+
+/* What operators allow, after it was loaded or the configuration has changed: what the
+ * configuration has overtaken ends. */
+void fleet_follow_budget(struct fleet *fleet);
 
 /* The scorer's answer to a set. */
 void fleet_on_set(struct fleet *fleet, uint64_t generation, bool ok, const char *reason);

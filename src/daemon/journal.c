@@ -379,6 +379,11 @@ void journal_write(struct journal *journal)
     go_on(journal);
 }
 
+bool journal_is_settled(const struct journal *journal)
+{
+    return journal->state != WORKING || (!journal->busy && !journal->waiting.first);
+}
+
 bool journal_failing(const struct journal *journal)
 {
     return journal->state != WORKING ||

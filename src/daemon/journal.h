@@ -55,6 +55,8 @@ void journal_robot(struct journal *journal, const char *robot, int64_t heard_ns)
 /* What was given since is to be on the disk together. Does nothing if there is nothing. */
 void journal_write(struct journal *journal);
 
+/* All that was given is on the disk, or the disk refuses. */
+bool journal_is_settled(const struct journal *journal);
 /* The disk refuses, or has not answered for a second. */
 bool journal_failing(const struct journal *journal);
 uint64_t journal_errors(const struct journal *journal); /* failures, attempts to recover included */

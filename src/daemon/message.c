@@ -229,6 +229,18 @@ static void add_reasons(cJSON *root, struct robot *robot, unsigned states, int64
     commissioning_json_reasons(reasons, robot);
 }
 
+static void add_ack(cJSON *entry, const struct robot_ack *ack)
+{
+    bool acked = ack->verdict != ROBOT_UNACKED;
+    cJSON_AddBoolToObject(entry, "acked", acked);
+    if (!acked)
+        return;
+    cJSON *object = cJSON_AddObjectToObject(entry, "ack");
+    cJSON_AddStringToObject(object, "verdict", robot_verdict_name(ack->verdict));
+    cJSON_AddStringToObject(object, "note", ack->note);
+    add_time(object, "time", ack->time_ns);
+}
+
 static void add_open_alerts(cJSON *root, const struct robot *robot)
 {
     cJSON *alerts = cJSON_AddArrayToObject(root, "alerts");
@@ -242,7 +254,7 @@ static void add_open_alerts(cJSON *root, const struct robot *robot)
         cJSON_AddStringToObject(entry, "kind", alert_kind_name((enum alert_kind)kind));
         add_time(entry, "started", episode->started_ns);
         cJSON_AddStringToObject(entry, "severity", alert_severity_name(episode->severity));
-        cJSON_AddBoolToObject(entry, "acked", false);
+        add_ack(entry, &robot->alerts[kind].ack);
         json_append(alerts, entry);
     }
 }
@@ -332,6 +344,20 @@ static cJSON *tags_tree(const struct robot *robot)
     return root;
 }
 
+/* What its thresholds promise, and what is behind that. */
+static void add_promise(cJSON *root, const struct robot *robot)
+{
+    const struct calibration *least = model_least_calibration(robot->model);
+    double supported = least ? calibration_supported_per_day(least) : (double)INFINITY;
+    if (robot->commissioning && robot->commissioning->mode != COMMISSIONING_IDLE)
+        supported = commissioning_progress(robot->commissioning, 0).supported_per_day;
+    cJSON *object = cJSON_AddObjectToObject(root, "promise");
+    alert_json_number(object, "false_alarms_per_day", robot->budget.per_day);
+    cJSON_AddStringToObject(object, "source", robot->budget.source ? robot->budget.source : "");
+    alert_json_number(object, "supported_per_day", supported);
+    cJSON_AddBoolToObject(object, "extrapolated", robot->budget.per_day < supported);
+}
+
 char *message_robot(struct robot *robot, int64_t now_ns)
 {
     cJSON *root = message_state_tree(robot, now_ns);
@@ -340,6 +366,7 @@ char *message_robot(struct robot *robot, int64_t now_ns)
     else
         cJSON_AddNullToObject(root, "period_s");
     json_attach(root, "counters", counters_tree(robot));
+    add_promise(root, robot);
     if (robot->assembler)
         json_attach(root, "tags", tags_tree(robot));
     return message_print(root);

@@ -140,17 +140,14 @@ char *page_overview(struct service *service, int64_t now_ns)
 
 /* ---- one robot in full ---- */
 
-static void add_promise(cJSON *object, const struct service *service, const struct robot *robot)
+static void add_promise(cJSON *object, const struct robot *robot)
 {
     const struct commissioning_record *record = robot->commissioning;
     const struct calibration *least = model_least_calibration(robot->model);
-    double target = fleet_target_per_day(service->fleet, robot->model);
     double supported = least ? calibration_supported_per_day(least) : (double)NAN;
-    if (record && record->mode == COMMISSIONING_ARMED) {
-        target = record->per_day;
+    if (record && record->mode == COMMISSIONING_ARMED)
         supported = commissioning_progress(record, clock_realtime_ns()).supported_per_day;
-    }
-    alert_json_number(object, "target_false_alarms_per_day", target);
+    alert_json_number(object, "target_false_alarms_per_day", robot->budget.per_day);
     alert_json_number(object, "supported_false_alarms_per_day", supported);
 }
 
@@ -171,7 +168,7 @@ static cJSON *model_tree(const struct service *service, const struct robot *robo
         add_number_or_null(entry, "score", robot->detector_score[d], judged);
         json_append(list, entry);
     }
-    add_promise(object, service, robot);
+    add_promise(object, robot);
     return object;
 }
 

@@ -138,6 +138,7 @@ static void new_episode(struct publisher *publisher, struct robot *robot, enum a
     struct robot_alert *alert = &robot->alerts[kind];
     const struct alert_episode *episode = robot_episode(robot, kind);
     alert->messages = 0;
+    alert->ack = (struct robot_ack){.verdict = ROBOT_UNACKED};
     robot->counters.alerts++;
     robot->counters.raised[kind][episode->severity]++;
     publisher->alerts++;
@@ -240,6 +241,17 @@ void publisher_alert(struct publisher *publisher, struct robot *robot, enum aler
     else if (transition == ALERT_UPDATED && robot->alerts[kind].owed == ALERT_RAISED)
         transition = ALERT_RAISED;
     send_alert(publisher, robot, kind, transition, now_ns);
+}
+
+void publisher_assert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
+                      int64_t now_ns)
+{
+    if (robot->alerts[kind].ack.verdict == ROBOT_UNACKED) {
+        publisher_alert(publisher, robot, kind, ALERT_UPDATED, now_ns);
+        return;
+    }
+    robot->alerts[kind].last_assert_ns = now_ns;
+    publisher_state(publisher, robot, true, now_ns);
 }
 
 void publisher_retry(struct publisher *publisher, struct robot *robot, int64_t now_ns)

@@ -52,6 +52,11 @@ void publisher_score(struct publisher *publisher, struct robot *robot, const str
 void publisher_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
                      enum alert_transition transition, int64_t now_ns);
 
+/* An open episode goes on: tells of it again. Of one that an operator has acknowledged only the
+ * retained state does. */
+void publisher_assert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
+                      int64_t now_ns);
+
 /* Alert messages of the robot for which memory was out, now and then. */
 void publisher_retry(struct publisher *publisher, struct robot *robot, int64_t now_ns);
 

@@ -27,6 +27,12 @@ const char *robot_trouble_name(enum robot_trouble trouble)
     return names[trouble];
 }
 
+const char *robot_verdict_name(enum robot_verdict verdict)
+{
+    static const char *const names[ROBOT_VERDICTS] = {"none", "true", "false", "maintenance"};
+    return names[verdict];
+}
+
 struct robot *robot_new(const char *name, size_t number, struct model *model, double max_gap_s)
 {
     struct robot *robot = calloc(1, sizeof *robot);

@@ -80,9 +80,28 @@ struct robot_counters {
     uint64_t tags[ASSEMBLER_REFUSALS];
 };
 
+/* What an operator says of an alert. */
+enum robot_verdict {
+    ROBOT_UNACKED,
+    ROBOT_TRUE_ALARM,
+    ROBOT_FALSE_ALARM,
+    ROBOT_MAINTENANCE_ALARM,
+    ROBOT_VERDICTS
+};
+const char *robot_verdict_name(enum robot_verdict verdict); /* "true", "false", "maintenance" */
+
+#define ROBOT_NOTE_MAX 256 /* bytes */
+
+struct robot_ack {
+    enum robot_verdict verdict;
+    int64_t time_ns; /* wall clock */
+    char note[ROBOT_NOTE_MAX + 1];
+};
+
 /* An episode as it is published. */
 struct robot_alert {
     char id[HASH_HEX_SIZE];
+    struct robot_ack ack;
     uint64_t messages;          /* n of the last one */
     int64_t last_assert_ns;     /* monotonic */
     enum alert_transition owed; /* a message that could not be made yet */
@@ -98,6 +117,10 @@ struct robot {
     uint64_t sparkplug_node;     /* hash of the edge node that they come from; 0: none */
     struct evidence_recorder evidence;          /* see evidence.h */
     struct commissioning_record *commissioning; /* borrowed; NULL: the model's own calibration */
+    struct {
+        double per_day;     /* false alarms that its thresholds are for */
+        const char *source; /* "armed", or as fleet_target_per_day says */
+    } budget;
     struct track track;
     struct alert alert;
     struct sensor_fault fault;

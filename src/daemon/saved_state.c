@@ -16,13 +16,19 @@
 int saved_state_init(struct saved_state *state, uv_loop_t *loop, const char *directory,
                      char **ret_text)
 {
+    return saved_state_init_file(state, loop, directory, "state.json", ret_text);
+}
+
+int saved_state_init_file(struct saved_state *state, uv_loop_t *loop, const char *directory,
+                          const char *name, char **ret_text)
+{
     struct diag diag = DIAG_INIT;
     void *text = NULL;
     size_t size;
     *state = (struct saved_state){.loop = loop};
     *ret_text = NULL;
     state->directory = strdup(directory);
-    if (!state->directory || asprintf(&state->path, "%s/state.json", directory) < 0) {
+    if (!state->directory || asprintf(&state->path, "%s/%s", directory, name) < 0) {
         state->path = NULL;
         saved_state_deinit(state);
         return -ENOMEM;

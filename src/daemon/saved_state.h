@@ -32,6 +32,9 @@ struct saved_state {
  * it ends no start. Errors: -ENOMEM. */
 int saved_state_init(struct saved_state *state, uv_loop_t *loop, const char *directory,
                      char **ret_text);
+/* The same for another file of the directory than state.json. */
+int saved_state_init_file(struct saved_state *state, uv_loop_t *loop, const char *directory,
+                          const char *name, char **ret_text);
 void saved_state_deinit(struct saved_state *state);
 
 /* Whether it is time to write the present state, because that has failed: once a minute. now_ns:

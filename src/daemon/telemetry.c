@@ -284,7 +284,7 @@ static void print_latency(const struct latency *latency, struct text *out)
 
 static double target_per_day(const struct fleet *fleet, const struct model *model)
 {
-    return fleet_target_per_day(fleet, model);
+    return fleet_target_per_day(fleet, BUDGETS_ALL, model, NULL);
 }
 
 static double supported_per_day(const struct fleet *fleet, const struct model *model)
