@@ -48,6 +48,7 @@ struct config {
     struct {
         char *directory, *default_name, *signature, *public_key_file;
         bool watch;
+        double probation_s, rollback_alerts;
         struct config_map robots;
     } models;
     struct {

@@ -49,6 +49,16 @@ const struct config_key config_keys[] = {
      "secret file: public key (Ed25519, PEM) of who signs the models", true},
     {"models.watch", CONFIG_BOOL, AT(models.watch), "false", 0, 0, NULL,
      "reload a model in use when its file, or its signature, is replaced", false},
+    {"models.probation_s", CONFIG_NUMBER, AT(models.probation_s), "600", 0, 86400, NULL,
+     "a model that was loaded is rolled back by itself if it fails within so many judged seconds "
+     "of "
+     "each of its robots; 0: never",
+     true},
+    {"models.rollback_alerts", CONFIG_NUMBER, AT(models.rollback_alerts), "2", 0, 1000, NULL,
+     "it fails by more alerts than so many times its own promise explain; 0: by scores that are "
+     "not "
+     "finite alone",
+     true},
     {"alerts.false_alarms_per_day", CONFIG_NUMBER, AT(alerts.false_alarms_per_day), "0", 0, 10000,
      NULL, "budget of each robot, from which its thresholds follow; 0: what its model was made for",
      true},

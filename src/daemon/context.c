@@ -17,7 +17,7 @@ void context_set_gate(struct robot *robot, const struct conditions *gate)
  * that is over. */
 static void part(struct robot *robot)
 {
-    track_break(&robot->track);
+    robot_break(robot);
     robot->epoch++;
     robot->scored = false;
 }
@@ -67,7 +67,7 @@ static void end_suspension(struct robot *robot, int64_t now_ns)
     robot->muted_epoch = robot->epoch;
     robot->resumed_ns = now_ns;
     part(robot);
-    track_restart(&robot->track);
+    robot_restart(robot);
 }
 
 bool context_suspended(struct robot *robot, int64_t now_ns)

@@ -312,6 +312,10 @@ static void on_swapped(void *user, const struct swap_outcome *outcome)
         cJSON_AddStringToObject(tree, "sha256", outcome->model->sha256);
         cJSON_AddStringToObject(tree, "signature",
                                 signature_verdict_name(outcome->model->signature));
+        if (!strcmp(request->command, "promote") && control->fleet->shadows.last)
+            json_attach(tree, "shadow", cJSON_Duplicate(control->fleet->shadows.last, true));
+        if (control->operations)
+            operations_save(control->operations);
         if (!strcmp(request->command, "commission"))
             commission_swapped(control, request, tree);
         else
@@ -331,24 +335,75 @@ static struct control_request *copy_request(const struct control_request *reques
     return copy;
 }
 
-static void start_swap(struct control *control, struct control_request *request,
-                       const cJSON *arguments, bool rollback)
+/* What loads a model. */
+enum load_kind { LOAD_RELOAD, LOAD_ROLLBACK, LOAD_SHADOW, LOAD_PROMOTE };
+
+static int begin_load(struct fleet *fleet, enum load_kind load, struct swap_request *swap)
+{
+    const struct shadow *shadow = shadows_find(&fleet->shadows, swap->robot);
+    switch (load) {
+    case LOAD_RELOAD:
+        break;
+    case LOAD_ROLLBACK:
+        return fleet_rollback(fleet, swap);
+    case LOAD_SHADOW:
+        return shadows_start(fleet, swap);
+    case LOAD_PROMOTE:
+        if (!shadow || shadow->state != SHADOW_ON)
+            return shadow ? -EBUSY : -ENOENT;
+        swap->model = shadow->name;
+        swap->sha256 = shadow->sha256; /* what was compared, and nothing else */
+        break;
+    }
+    return fleet_reload(fleet, swap);
+}
+
+static void refuse_load(struct control *control, const struct control_request *request,
+                        enum load_kind load, int error)
+{
+    if (error == -EBUSY)
+        refuse(control, request, "busy", "another model is being loaded");
+    else if (error == -ENOENT && load == LOAD_PROMOTE)
+        refuse(control, request, "no_shadow",
+               *request->robot ? "this robot has no candidate of its own in shadow"
+                               : "there is no candidate in shadow for the default");
+    else if (error == -ENOENT)
+        refuse(control, request, "unknown_robot", "no such robot, or no default model");
+    else if (error == -ENODATA)
+        refuse(control, request, "no_previous", "there is no model to go back to");
+    else if (error == -EEXIST)
+        refuse(control, request, "shadowed",
+               "a candidate is compared already: promote it, or end it with unshadow");
+    else if (error == -ENOSPC)
+        refuse(control, request, "no_room", "too many candidates are compared at once");
+    else
+        refuse(control, request, "failed", "out of memory");
+}
+
+static void start_load(struct control *control, struct control_request *request,
+                       const cJSON *arguments, enum load_kind load)
 {
     const char *model = "", *robot;
+    bool named = load == LOAD_RELOAD || load == LOAD_SHADOW;
     if (!get_name(control, request, arguments, "robot", &robot) ||
-        (!rollback && !get_name(control, request, arguments, "model", &model)))
+        (named && !get_name(control, request, arguments, "model", &model)))
         return;
+    if (load == LOAD_SHADOW && !*model) {
+        refuse(control, request, "invalid_argument", "model: missing: which one?");
+        return;
+    }
     strcpy(request->model, model);
     strcpy(request->robot, robot);
     bool busy = control->running || control->fleet->swap.busy;
     struct control_request *copy = busy ? NULL : copy_request(request);
-    int r = -EBUSY;
+    int r = busy ? -EBUSY : -ENOMEM;
     if (copy) {
         char who[SWAP_WHO_MAX];
         name_sender(request, who);
-        const struct swap_request swap = {model, robot, who, on_swapped, control};
+        struct swap_request swap = {
+            .model = model, .robot = robot, .who = who, .done = on_swapped, .user = control};
         control->running = copy;
-        r = rollback ? fleet_rollback(control->fleet, &swap) : fleet_reload(control->fleet, &swap);
+        r = begin_load(control->fleet, load, &swap);
     }
     if (r == 0)
         return;
@@ -356,26 +411,31 @@ static void start_swap(struct control *control, struct control_request *request,
         control->running = NULL;
         free_request(copy);
     }
-    if (r == -EBUSY)
-        refuse(control, request, "busy", "another model is being loaded");
-    else if (r == -ENOENT)
-        refuse(control, request, "unknown_robot", "no such robot, or no default model");
-    else if (r == -ENODATA)
-        refuse(control, request, "no_previous", "there is no model to go back to");
-    else
-        refuse(control, request, "failed", "out of memory");
+    refuse_load(control, request, load, r);
 }
 
 static void run_reload(struct control *control, struct control_request *request,
                        const cJSON *arguments)
 {
-    start_swap(control, request, arguments, false);
+    start_load(control, request, arguments, LOAD_RELOAD);
 }
 
 static void run_rollback(struct control *control, struct control_request *request,
                          const cJSON *arguments)
 {
-    start_swap(control, request, arguments, true);
+    start_load(control, request, arguments, LOAD_ROLLBACK);
+}
+
+static void run_shadow(struct control *control, struct control_request *request,
+                       const cJSON *arguments)
+{
+    start_load(control, request, arguments, LOAD_SHADOW);
+}
+
+static void run_promote(struct control *control, struct control_request *request,
+                        const cJSON *arguments)
+{
+    start_load(control, request, arguments, LOAD_PROMOTE);
 }
 
 static void run_maintenance(struct control *control, struct control_request *request,
@@ -413,7 +473,7 @@ static void run_commission(struct control *control, struct control_request *requ
     else if (!fleet_find(control->fleet, robot))
         refuse(control, request, "unknown_robot", "no such robot");
     else
-        start_swap(control, request, arguments, false);
+        start_load(control, request, arguments, LOAD_RELOAD);
 }
 
 static void run_operation(struct control *control, struct control_request *request,
@@ -448,11 +508,13 @@ static const struct {
     {"arm", run_commissioning, true},   {"disarm", run_commissioning, true},
     {"threshold", run_operation, true}, {"ack", run_operation, true},
     {"audit", run_operation, false},    {"verdicts", run_operation, false},
+    {"shadow", run_shadow, true},       {"promote", run_promote, true},
+    {"unshadow", run_operation, true},  {"shadow-report", run_operation, false},
 };
 
 #define COMMANDS_TEXT                                                                              \
     "known are status, reload, rollback, suspend, resume, commission, arm, disarm, threshold, "    \
-    "ack, verdicts, audit"
+    "ack, verdicts, shadow, shadow-report, promote, unshadow, audit"
 
 /* ---- messages ---- */
 

@@ -121,6 +121,10 @@ static void on_result(void *user, const struct scorer_result *result)
     struct daemon *daemon = user;
     struct robot *robot = daemon->fleet.robot[result->robot];
     int64_t now_ns = clock_monotonic_ns();
+    if (result->shadow) {
+        shadows_result(robot, result, now_ns);
+        return;
+    }
     robot->pending--;
     bool muted = context_suspended(robot, now_ns) || result->epoch <= robot->muted_epoch;
     double ratio = -1;
@@ -137,6 +141,8 @@ static void on_result(void *user, const struct scorer_result *result)
     }
     if (ratio < 0) {
         alert_unjudged(&robot->alert);
+        probation_result(&daemon->fleet, robot, false, result->scored && result->score.nonfinite,
+                         ALERT_NONE);
         return;
     }
     robot->counters.scored++;
@@ -154,6 +160,9 @@ static void on_result(void *user, const struct scorer_result *result)
     stability_push_score(&robot->stability, &result->score);
     publisher_score(&daemon->publisher, robot, &result->score, now_ns);
     publisher_alert(&daemon->publisher, robot, ALERT_ANOMALY, transition, now_ns);
+    if (robot->shadow)
+        shadow_track_live(robot->shadow, robot, result, ratio, transition);
+    probation_result(&daemon->fleet, robot, true, result->score.nonfinite, transition);
 }
 
 static void on_set(void *user, uint64_t generation, bool ok, const char *reason)
@@ -162,7 +171,14 @@ static void on_set(void *user, uint64_t generation, bool ok, const char *reason)
     fleet_on_set(&daemon->fleet, generation, ok, reason);
 }
 
-static const struct scorer_handlers scorer_handlers = {.on_result = on_result, .on_set = on_set};
+static void on_candidate(void *user, uint32_t shadow, const char *reason)
+{
+    struct daemon *daemon = user;
+    shadows_refuse(&daemon->fleet, shadow, reason);
+}
+
+static const struct scorer_handlers scorer_handlers = {
+    .on_result = on_result, .on_set = on_set, .on_candidate = on_candidate};
 
 /* ---- broker ---- */
 

@@ -66,6 +66,7 @@ char *episode_text(const struct robot *robot, enum alert_kind kind)
     const struct alert_episode *episode = robot_episode(robot, kind);
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "id", robot->alerts[kind].id);
+    cJSON_AddStringToObject(root, "model", robot->alerts[kind].model);
     add_integer(root, "messages", (int64_t)robot->alerts[kind].messages);
     cJSON_AddNumberToObject(root, "severity", episode->severity);
     add_integer(root, "started_ns", episode->started_ns);
@@ -124,9 +125,10 @@ static int read_episode(const cJSON *root, struct alert_episode *episode, struct
 
 static int read_alert(const cJSON *root, struct robot_alert *alert, struct diag *diag)
 {
-    const char *id = "";
+    const char *id = "", *model = "";
     uint64_t messages = 0;
     int r = json_get_string(root, "id", true, sizeof alert->id - 1, &id, diag);
+    json_get_string(root, "model", false, sizeof alert->model - 1, &model, NULL);
     r = r ? r : get_count(root, "messages", &messages, diag);
     if (r == 0 && !*id)
         r = diag_set(diag, "id: empty");
@@ -136,6 +138,7 @@ static int read_alert(const cJSON *root, struct robot_alert *alert, struct diag 
         return r;
     *alert = (struct robot_alert){.messages = (messages / MESSAGES_STEP + 1) * MESSAGES_STEP};
     strcpy(alert->id, id);
+    strcpy(alert->model, model);
     return 0;
 }
 

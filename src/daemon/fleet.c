@@ -39,6 +39,7 @@ void fleet_deinit(struct fleet *fleet)
     suspensions_deinit(&fleet->suspensions);
     commissioning_deinit(&fleet->commissioning);
     budgets_deinit(&fleet->budgets);
+    shadows_deinit(&fleet->shadows);
     *fleet = (struct fleet){0};
 }
 
@@ -90,6 +91,7 @@ struct robot *fleet_add(struct fleet *fleet, const char *name, struct diag *diag
     fleet_apply_thresholds(fleet, robot);
     *find_slot(fleet, name) = (uint32_t)fleet->count + 1;
     fleet->robot[fleet->count++] = robot;
+    shadows_attach(fleet, robot);
     fleet->dirty = true;
     return robot;
 }
@@ -172,6 +174,9 @@ int fleet_post_set(struct fleet *fleet)
         struct model *model = swapped ? fleet->swap.candidate : assignment->model;
         scoring_set_assign(set, i, model, fleet->config->alerts.false_alarms_per_day);
         fleet_thresholds(fleet, fleet->robot[i]->name, model, set->robot[i].thresholds);
+        const struct shadow *shadow = shadows_of(&fleet->shadows, fleet->robot[i]);
+        if (shadow && shadow->model)
+            scoring_set_shadow(set, i, shadow->number, shadow->model);
     }
     scorer_post(fleet->scorer, set);
     fleet->dirty = false;
@@ -204,11 +209,13 @@ void fleet_on_set(struct fleet *fleet, uint64_t generation, bool ok, const char 
         log_error("scoring set %llu refused: %s", (unsigned long long)generation, reason);
     if (fleet->swap.generation != 0 && generation >= fleet->swap.generation)
         swap_on_set(fleet, ok, reason);
+    shadows_on_set(fleet, generation, ok);
 }
 
 void fleet_abandon_swap(struct fleet *fleet)
 {
     swap_abandon(fleet);
+    shadows_abandon(fleet);
 }
 
 static const char *configured_name(const struct config *config, const char *key)

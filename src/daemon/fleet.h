@@ -12,8 +12,10 @@
 #include "daemon/assignments.h"
 #include "daemon/budgets.h"
 #include "daemon/commissioning.h"
+#include "daemon/probation.h"
 #include "daemon/robot.h"
 #include "daemon/scorer.h"
+#include "daemon/shadows.h"
 #include "daemon/suspensions.h"
 #include "daemon/swap.h"
 
@@ -29,6 +31,8 @@ struct fleet {
     struct suspensions suspensions;
     struct commissioning commissioning;
     struct budgets budgets;
+    struct shadows shadows;
+    struct probations probations;
     struct robot **robot;   /* [count] by number */
     size_t count, capacity; /* capacity: robots.max at the start */
     uint32_t *slots;        /* hash of names: number + 1, 0 = free */

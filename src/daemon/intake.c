@@ -63,7 +63,7 @@ static void refuse(struct intake *intake, struct robot *robot, enum sample_refus
     intake->rejected++;
     robot_note_trouble(robot, ROBOT_REJECTED, now_ns);
     hear(intake, robot, now_ns);
-    track_break(&robot->track);
+    robot_break(robot);
     if (log_is_due(count))
         log_warning("%s: sample refused (%s, %llu so far): %s", robot->name,
                     sample_refusal_name(refusal), (unsigned long long)count, why);
@@ -230,7 +230,7 @@ static void take_sample(struct intake *intake, struct robot *robot, struct sampl
         robot->stopped = false; /* it was not looked at */
         evidence_gated(intake->publisher->evidence, robot, time_ns);
         hear(intake, robot, now_ns);
-        track_break(&robot->track);
+        robot_break(robot);
         return;
     }
     struct arrival arrival = meet(intake, robot, sample, now_ns);
@@ -260,6 +260,8 @@ static void take_sample(struct intake *intake, struct robot *robot, struct sampl
         robot_count_window(robot, false, now_ns);
     else
         send_window(intake, robot, sample, now_ns);
+    if (robot->shadow)
+        shadow_track_push(robot->shadow, intake->fleet->scorer, robot, sample, now_ns);
 }
 
 static void note_unknown_channel(struct robot *robot, const struct mqtt_message *message)
@@ -385,7 +387,7 @@ void intake_tick(struct intake *intake, int64_t wall_ns, int64_t now_ns)
     for (size_t i = 0; i < intake->fleet->count; i++) {
         struct robot *robot = intake->fleet->robot[i];
         if (!robot->dated)
-            history_shift(&robot->track.history, step_ns);
+            robot_shift(robot, step_ns);
         if (robot->assembler && !robot->assembler_dated)
             assembler_shift(robot->assembler, step_ns);
     }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/shadow_command.h"
 #include "daemon/threshold_command.h"
 
 #include <errno.h>
@@ -17,6 +18,8 @@ static int load(struct operations *operations, const char *text)
     if (text && !root)
         log_warning("%s: ignored: %s", operations->saved.path, diag.text);
     int r = budgets_load(&operations->fleet->budgets, root);
+    r = r ? r : shadows_load(&operations->fleet->shadows, root);
+    probation_load(operations->fleet, root);
     cJSON_Delete(root);
     fleet_follow_budget(operations->fleet);
     return r;
@@ -26,9 +29,18 @@ void operations_save(struct operations *operations)
 {
     cJSON *root = cJSON_CreateObject();
     budgets_save(&operations->fleet->budgets, root);
+    shadows_save(operations->fleet, root);
+    probation_save(&operations->fleet->probations, root);
+    operations->fleet->probations.changed = false;
     char *text = cJSON_Print(root);
     cJSON_Delete(root);
     saved_state_write(&operations->saved, text);
+}
+
+bool operations_failed(const struct operations *operations)
+{
+    return operations->saved.failed || operations->audit.chronicle.failed ||
+           operations->verdicts.chronicle.failed;
 }
 
 static bool is_settled(const void *user)
@@ -41,6 +53,24 @@ static bool is_settled(const void *user)
            (!journal || journal_is_settled(journal));
 }
 
+static void on_rollback(void *user, const struct probation_rollback *rollback)
+{
+    struct operations *operations = user;
+    cJSON *arguments = cJSON_CreateObject();
+    if (*rollback->robot)
+        cJSON_AddStringToObject(arguments, "robot", rollback->robot);
+    cJSON_AddStringToObject(arguments, "model", rollback->from.name);
+    const struct audit_entry entry = {.by = "probation",
+                                      .id = "",
+                                      .command = "rollback",
+                                      .arguments = arguments,
+                                      .result = *rollback->code ? rollback->code : "ok",
+                                      .message = rollback->text};
+    audit_note(&operations->audit, &entry);
+    cJSON_Delete(arguments);
+    operations_save(operations);
+}
+
 /* ---- life ---- */
 
 int operations_init(struct operations *operations, uv_loop_t *loop, const char *state_directory)
@@ -50,6 +80,8 @@ int operations_init(struct operations *operations, uv_loop_t *loop, const char *
     operations->verdicts.publisher = operations->held.publisher = operations->publisher;
     operations->held.is_settled = is_settled;
     operations->held.user = operations;
+    operations->fleet->probations.on_rollback = on_rollback;
+    operations->fleet->probations.user = operations;
     int r =
         saved_state_init_file(&operations->saved, loop, state_directory, "operations.json", &text);
     r = r ? r
@@ -77,6 +109,8 @@ void operations_start(struct operations *operations, uv_loop_t *loop)
 
 void operations_stop(struct operations *operations)
 {
+    if (operations->fleet->shadows.count > 0)
+        operations_save(operations);
     held_stop(&operations->held);
 }
 
@@ -84,7 +118,9 @@ void operations_tick(struct operations *operations, int64_t now_ns)
 {
     chronicle_tick(&operations->audit.chronicle, now_ns);
     chronicle_tick(&operations->verdicts.chronicle, now_ns);
-    if (saved_state_is_due(&operations->saved, now_ns))
+    probation_tick(operations->fleet);
+    bool due = shadows_tick(operations->fleet, now_ns) || operations->fleet->probations.changed;
+    if (due || saved_state_is_due(&operations->saved, now_ns))
         operations_save(operations);
 }
 
@@ -119,15 +155,30 @@ static const char *run_verdicts(struct operations *operations, const struct oper
     return verdicts_command(&operations->verdicts, order->arguments, answer, diag);
 }
 
+static const char *run_unshadow(struct operations *operations, const struct operations_order *order,
+                                cJSON *answer, struct diag *diag)
+{
+    const char *code =
+        shadow_command_end(operations->fleet, order->arguments, order->who, answer, diag);
+    if (!code)
+        operations_save(operations);
+    return code;
+}
+
+static const char *run_shadow_report(struct operations *operations,
+                                     const struct operations_order *order, cJSON *answer,
+                                     struct diag *diag)
+{
+    return shadow_command_report(operations->fleet, order->arguments, answer, diag);
+}
+
 static const struct {
     const char *name;
     const char *(*run)(struct operations *operations, const struct operations_order *order,
                        cJSON *answer, struct diag *diag);
 } commands[] = {
-    {"threshold", run_threshold},
-    {"ack", run_ack},
-    {"audit", run_audit},
-    {"verdicts", run_verdicts},
+    {"threshold", run_threshold}, {"ack", run_ack},           {"audit", run_audit},
+    {"verdicts", run_verdicts},   {"unshadow", run_unshadow}, {"shadow-report", run_shadow_report},
 };
 
 const char *operations_command(struct operations *operations, const struct operations_order *order,

@@ -42,8 +42,8 @@ void operations_stop(struct operations *operations);
 /* now_ns: monotonic. */
 void operations_tick(struct operations *operations, int64_t now_ns);
 
-/* A command that is done at once: threshold, ack, audit, verdicts. who: for the log. Returns NULL
- * and what the answer has to tell, or the code of the error with its text in diag. */
+/* A command that is done at once: threshold, ack, audit, verdicts, unshadow, ... who: for the log.
+ * Returns NULL and what the answer has to tell, or the code of the error with its text in diag. */
 struct operations_order {
     const char *command;
     const cJSON *arguments;
@@ -51,6 +51,9 @@ struct operations_order {
 };
 const char *operations_command(struct operations *operations, const struct operations_order *order,
                                cJSON *ret_answer, struct diag *diag);
+
+/* Something could not be written. */
+bool operations_failed(const struct operations *operations);
 
 /* Something in the state has changed: it is written. */
 void operations_save(struct operations *operations);

@@ -138,6 +138,7 @@ static void new_episode(struct publisher *publisher, struct robot *robot, enum a
     struct robot_alert *alert = &robot->alerts[kind];
     const struct alert_episode *episode = robot_episode(robot, kind);
     alert->messages = 0;
+    strcpy(alert->model, robot->model->sha256);
     alert->ack = (struct robot_ack){.verdict = ROBOT_UNACKED};
     robot->counters.alerts++;
     robot->counters.raised[kind][episode->severity]++;

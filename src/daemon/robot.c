@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "daemon/commissioning.h"
 #include "daemon/episode_log.h"
+#include "daemon/shadow_track.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,7 @@ void robot_free(struct robot *robot)
     assembler_free(robot->assembler);
     episode_log_free(robot->episodes);
     evidence_recorder_deinit(&robot->evidence);
+    shadow_track_free(robot->shadow);
     track_deinit(&robot->track);
     stability_deinit(&robot->stability);
     model_unref(robot->model);
@@ -80,6 +82,27 @@ int robot_set_model(struct robot *robot, struct model *model, const double *thre
     alert_set_model(&robot->alert, model, thresholds);
     stability_set_model(&robot->stability, model);
     return 0;
+}
+
+void robot_break(struct robot *robot)
+{
+    track_break(&robot->track);
+    if (robot->shadow)
+        shadow_track_break(robot->shadow);
+}
+
+void robot_restart(struct robot *robot)
+{
+    track_restart(&robot->track);
+    if (robot->shadow)
+        shadow_track_restart(robot->shadow);
+}
+
+void robot_shift(struct robot *robot, int64_t step_ns)
+{
+    history_shift(&robot->track.history, step_ns);
+    if (robot->shadow)
+        shadow_track_shift(robot->shadow, step_ns);
 }
 
 const struct alert_episode *robot_episode(const struct robot *robot, enum alert_kind kind)

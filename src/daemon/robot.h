@@ -27,6 +27,7 @@
 struct assignment;
 struct commissioning_record;
 struct episode_log;
+struct shadow_track;
 
 /* In the order of precedence: the first that applies is the state. */
 enum robot_state {
@@ -101,6 +102,7 @@ struct robot_ack {
 /* An episode as it is published. */
 struct robot_alert {
     char id[HASH_HEX_SIZE];
+    char model[HASH_HEX_SIZE]; /* sha256 of the one that has raised it */
     struct robot_ack ack;
     uint64_t messages;          /* n of the last one */
     int64_t last_assert_ns;     /* monotonic */
@@ -121,7 +123,12 @@ struct robot {
         double per_day;     /* false alarms that its thresholds are for */
         const char *source; /* "armed", or as fleet_target_per_day says */
     } budget;
+    struct {
+        uint32_t number;  /* of the probation that it belongs to */
+        uint64_t windows; /* judged in the open alert */
+    } probation;
     struct track track;
+    struct shadow_track *shadow; /* of a candidate that is compared; NULL: none */
     struct alert alert;
     struct sensor_fault fault;
     struct stability stability;   /* drift of its scores and channels */
@@ -190,6 +197,12 @@ void robot_free(struct robot *robot);
 /* Another model with the same channels: windows of its length from now on. Errors: -ENOMEM, nothing
  * changed. */
 int robot_set_model(struct robot *robot, struct model *model, const double *thresholds);
+
+/* What is broken, begun anew or shifted of its history is so for a candidate, too: see track.h and
+ * history_shift. */
+void robot_break(struct robot *robot);
+void robot_restart(struct robot *robot);
+void robot_shift(struct robot *robot, int64_t step_ns);
 
 /* The episode of a kind, open or not. */
 const struct alert_episode *robot_episode(const struct robot *robot, enum alert_kind kind);

@@ -32,6 +32,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -39,7 +40,13 @@
 
 #define SCORER_WINDOW_RING ((size_t)8 << 20)
 #define SCORER_PENDING_MAX 4096
-#define SCORER_REPORTS_MAX 256 /* about sets, between two turns of the loop */
+#define SCORER_REPORTS_MAX 256  /* about sets, between two turns of the loop */
+#define SCORER_SHADOWS_MAX 1024 /* windows of candidates, pushed and not yet back */
+#define SHADOW_BATCH_MAX 8
+#define SHADOW_BATCH_NS (2 * CLOCK_NS_PER_MS) /* what a live window may have to wait for */
+#define SHADOW_SLOW_NS (5 * CLOCK_NS_PER_MS)  /* longer ones get a fifth of the time */
+#define SHADOW_REST 4
+#define SHADOW_TOLD_MAX 32 /* results of candidates that wake nobody */
 #define SCORER_DRAIN_MS 100
 #define GATHER_MS 2
 #define GATHER_NS INT64_C(2000000)
@@ -55,6 +62,7 @@ struct window_record {
     uint32_t robot;
     uint32_t rows : 31;
     uint32_t prompt : 1;
+    uint32_t shadow; /* 0: for the live model */
     float values[];
 };
 
@@ -67,6 +75,8 @@ struct set_report {
     struct scoring_set *retired; /* to be freed by the loop */
     bool ok;
     char reason[DIAG_TEXT_MAX];
+    uint32_t failed_shadow; /* a candidate that failed; 0: none */
+    char shadow_reason[DIAG_TEXT_MAX];
 };
 
 struct result_record {
@@ -90,6 +100,7 @@ struct scorer {
     size_t pending;        /* windows pushed and not yet back */
     bool pushed, prompted; /* windows, and such that are waited for, since the scorer was woken */
     int64_t woken_ns;
+    size_t shadows_pending;
     int64_t busy_since_ns;
     uint64_t progress_seen;
     unsigned handles_open;
@@ -98,7 +109,7 @@ struct scorer {
     void *stopped_user;
 
     /* both */
-    struct ring windows, results;
+    struct ring windows, shadows, results;
     _Alignas(64) _Atomic(struct scoring_set *) mailbox;
     _Atomic bool sleeping, stopping, ended;
     _Atomic uint64_t progress; /* batches done */
@@ -107,7 +118,10 @@ struct scorer {
     /* scorer */
     struct scoring_set *set;
     struct score scores[DETECTOR_BATCH_MAX];
-    bool prompt; /* of what was made since the loop was woken */
+    bool prompt;             /* of what was made since the loop was woken */
+    size_t shadow_batch;     /* windows of candidates at a time */
+    int64_t shadow_after_ns; /* no sooner than this */
+    size_t shadows_untold;   /* results of candidates since the loop was woken */
 };
 
 /* ---- scorer thread
@@ -135,6 +149,23 @@ static int test_models(const struct scoring_set *set, struct diag *diag)
     return 0;
 }
 
+/* The first that fails; the loop takes it out. Those that have not passed score nothing. */
+static void test_candidates(const struct scoring_set *set, struct set_report *report)
+{
+    for (size_t r = 0; r < set->robots; r++) {
+        struct model *candidate = set->robot[r].candidate;
+        struct diag diag = DIAG_INIT;
+        if (!candidate || candidate->tested)
+            continue;
+        candidate->tested = model_selftest(candidate, &diag) == 0;
+        if (candidate->tested)
+            continue;
+        report->failed_shadow = set->robot[r].shadow;
+        memcpy(report->shadow_reason, diag.text, sizeof report->shadow_reason);
+        return;
+    }
+}
+
 /* Takes what is in the mailbox, between two batches; false if it was empty. */
 static bool check_mailbox(struct scorer *scorer)
 {
@@ -147,6 +178,7 @@ static bool check_mailbox(struct scorer *scorer)
     record.report.generation = set->generation;
     record.report.ok = test_models(set, &diag) == 0;
     if (record.report.ok) {
+        test_candidates(set, &record.report);
         record.report.retired = scorer->set;
         scorer->set = set;
     } else {
@@ -160,38 +192,65 @@ static bool check_mailbox(struct scorer *scorer)
 static struct model *model_for(const struct scorer *scorer, const struct window_record *window)
 {
     const struct scoring_set *set = scorer->set;
-    return set && window->robot < set->robots ? set->robot[window->robot].model : NULL;
+    if (!set || window->robot >= set->robots)
+        return NULL;
+    const struct scoring_entry *entry = &set->robot[window->robot];
+    if (window->shadow == 0)
+        return entry->model;
+    bool there = entry->shadow == window->shadow && entry->candidate->tested;
+    return there ? entry->candidate : NULL;
 }
 
 static void drop_window(struct scorer *scorer, const struct window_record *window)
 {
     struct result_record record = {.result = {.robot = window->robot,
+                                              .shadow = window->shadow,
                                               .epoch = window->epoch,
                                               .received_ns = window->received_ns}};
-    scorer->prompt = true;
+    scorer->prompt |= window->shadow == 0;
     put_result(scorer, &record);
 }
 
+struct timing {
+    int64_t scored_ns; /* monotonic, of its batch */
+    double cost_ns;    /* of its share of the batch */
+};
+
+/* Nobody waits for a candidate. */
 static bool is_waited_for(const struct scorer *scorer, const struct window_record *window,
                           const struct score *score)
 {
     const double *thresholds = scorer->set->robot[window->robot].thresholds;
+    if (window->shadow)
+        return false;
     double ratio = score_ratio(score, thresholds, NULL);
     return window->prompt || score->nonfinite || ratio < 0 || ratio >= SCORER_PROMPT_RATIO;
 }
 
 static void put_score(struct scorer *scorer, const struct window_record *window,
-                      const struct score *score, int64_t scored_ns)
+                      const struct score *score, struct timing timing)
 {
     scorer->prompt |= is_waited_for(scorer, window, score);
     struct result_record record = {.result = {.robot = window->robot,
+                                              .shadow = window->shadow,
                                               .generation = scorer->set->generation,
                                               .epoch = window->epoch,
+                                              .cost_ns = timing.cost_ns,
                                               .scored = true,
                                               .received_ns = window->received_ns,
-                                              .scored_ns = scored_ns,
+                                              .scored_ns = timing.scored_ns,
                                               .score = *score}};
     put_result(scorer, &record);
+}
+
+/* What a candidate finds is not explained to anybody: nothing is over these. */
+static const double no_thresholds[MODEL_DETECTORS_MAX] = {
+    (double)INFINITY, (double)INFINITY, (double)INFINITY, (double)INFINITY,
+    (double)INFINITY, (double)INFINITY, (double)INFINITY, (double)INFINITY};
+
+static const double *thresholds_for(const struct scorer *scorer, const struct window_record *window)
+{
+    return window->shadow ? no_thresholds : scorer->set->robot[window->robot].thresholds;
 }
 
 /* Scores those of the batch that belong to one model, and strikes them out. Those with rows of
@@ -210,34 +269,28 @@ static void score_model(struct scorer *scorer, struct model *model,
         who[taken++] = window;
         if (window->row_shape != model->row_shape)
             continue;
-        requests[used] =
-            (struct score_request){.window = window->values,
-                                   .rows = window->rows,
-                                   .thresholds = scorer->set->robot[window->robot].thresholds};
+        requests[used] = (struct score_request){.window = window->values,
+                                                .rows = window->rows,
+                                                .thresholds = thresholds_for(scorer, window)};
         scorer->scores[used].time_ns = window->time_ns;
         scorer->scores[used].seq = window->seq;
         used++;
     }
+    int64_t began_ns = clock_monotonic_ns();
     score_windows(model, requests, used, scorer->scores);
     int64_t scored_ns = clock_monotonic_ns();
+    double cost_ns = (double)(scored_ns - began_ns) / (double)(used ? used : 1);
     const struct score *score = scorer->scores;
     for (size_t j = 0; j < taken; j++) {
         if (who[j]->row_shape == model->row_shape)
-            put_score(scorer, who[j], score++, scored_ns);
+            put_score(scorer, who[j], score++, (struct timing){scored_ns, cost_ns});
         else
             drop_window(scorer, who[j]);
     }
 }
 
-/* Everything that waits, at most one batch. Results of one robot keep their order: a robot has one
- * model, and score_model goes through the batch from the front. */
-static size_t run_batch(struct scorer *scorer)
+static void score_batch(struct scorer *scorer, const struct window_record **batch, size_t count)
 {
-    const struct window_record *batch[DETECTOR_BATCH_MAX];
-    size_t count = 0;
-    const struct window_record *record;
-    while (count < DETECTOR_BATCH_MAX && (record = ring_read(&scorer->windows, NULL)))
-        batch[count++] = record;
     for (size_t i = 0; i < count; i++) {
         /* A window may be newer than the look into the mailbox before this batch. */
         if (batch[i]->generation > (scorer->set ? scorer->set->generation : 0)) {
@@ -254,13 +307,52 @@ static size_t run_batch(struct scorer *scorer)
         else
             drop_window(scorer, batch[i]);
     }
+}
+
+/* Everything that waits, at most one batch. Results of one robot keep their order: a robot has one
+ * model, and score_model goes through the batch from the front. */
+static size_t run_batch(struct scorer *scorer)
+{
+    const struct window_record *batch[DETECTOR_BATCH_MAX];
+    size_t count = 0;
+    const struct window_record *record;
+    while (count < DETECTOR_BATCH_MAX && (record = ring_read(&scorer->windows, NULL)))
+        batch[count++] = record;
+    score_batch(scorer, batch, count);
     ring_release(&scorer->windows);
+    return count;
+}
+
+/* Where nothing else waits: a few windows of candidates, no more than a live one can wait for. One
+ * that takes long all the same is followed by a rest. */
+static size_t run_shadows(struct scorer *scorer)
+{
+    const struct window_record *batch[SHADOW_BATCH_MAX];
+    size_t count = 0;
+    const struct window_record *record;
+    int64_t began_ns = clock_monotonic_ns();
+    if (began_ns < scorer->shadow_after_ns)
+        return 0;
+    while (count < scorer->shadow_batch && (record = ring_read(&scorer->shadows, NULL)))
+        batch[count++] = record;
+    if (count == 0)
+        return 0;
+    score_batch(scorer, batch, count);
+    ring_release(&scorer->shadows);
+    int64_t ended_ns = clock_monotonic_ns(), each_ns = (ended_ns - began_ns) / (int64_t)count + 1;
+    size_t fit = (size_t)(SHADOW_BATCH_NS / each_ns);
+    scorer->shadow_batch = fit < 1 ? 1 : fit > SHADOW_BATCH_MAX ? SHADOW_BATCH_MAX : fit;
+    if (ended_ns - began_ns > SHADOW_SLOW_NS)
+        scorer->shadow_after_ns = ended_ns + SHADOW_REST * (ended_ns - began_ns);
+    scorer->shadows_untold += count;
+    scorer->prompt |= scorer->shadows_untold >= SHADOW_TOLD_MAX;
     return count;
 }
 
 static void signal_loop(struct scorer *scorer)
 {
     scorer->prompt = false;
+    scorer->shadows_untold = 0;
     atomic_thread_fence(memory_order_seq_cst);
     uv_async_send(&scorer->async);
 }
@@ -268,8 +360,10 @@ static void signal_loop(struct scorer *scorer)
 static void sleep_until_woken(struct scorer *scorer)
 {
     atomic_store(&scorer->sleeping, true);
-    bool work = ring_used(&scorer->windows) > 0 || atomic_load(&scorer->mailbox) ||
-                atomic_load(&scorer->stopping);
+    bool work =
+        ring_used(&scorer->windows) > 0 || atomic_load(&scorer->mailbox) ||
+        atomic_load(&scorer->stopping) ||
+        (ring_used(&scorer->shadows) > 0 && clock_monotonic_ns() >= scorer->shadow_after_ns);
     if (work && atomic_exchange(&scorer->sleeping, false))
         return;
     uv_sem_wait(&scorer->wake);
@@ -282,7 +376,7 @@ static void scorer_main(void *argument)
     blas_init();
     while (!atomic_load(&scorer->stopping)) {
         bool mail = check_mailbox(scorer);
-        bool idle = run_batch(scorer) == 0 && !mail;
+        bool idle = run_batch(scorer) == 0 && run_shadows(scorer) == 0 && !mail;
         if (!idle)
             atomic_fetch_add(&scorer->progress, 1);
         if (scorer->prompt || mail)
@@ -305,11 +399,15 @@ static void drain(struct scorer *scorer)
     const struct result_record *record;
     while ((record = ring_read(&scorer->results, NULL))) {
         if (record->is_report) {
+            if (record->report.failed_shadow && scorer->handlers->on_candidate)
+                scorer->handlers->on_candidate(scorer->user, record->report.failed_shadow,
+                                               record->report.shadow_reason);
             scorer->handlers->on_set(scorer->user, record->report.generation, record->report.ok,
                                      record->report.reason);
             scoring_set_free(record->report.retired);
         } else {
-            scorer->pending--;
+            scorer->pending -= record->result.shadow == 0;
+            scorer->shadows_pending -= record->result.shadow != 0;
             scorer->handlers->on_result(scorer->user, &record->result);
         }
         ring_release(&scorer->results);
@@ -321,6 +419,7 @@ static void free_scorer(struct scorer *scorer)
     scoring_set_free(scorer->set);
     scoring_set_free(atomic_load(&scorer->mailbox));
     ring_deinit(&scorer->windows);
+    ring_deinit(&scorer->shadows);
     ring_deinit(&scorer->results);
     free(scorer);
 }
@@ -411,9 +510,11 @@ int scorer_start(uv_loop_t *loop, const struct scorer_handlers *handlers, void *
     scorer->loop = loop;
     scorer->handlers = handlers;
     scorer->user = user;
-    size_t results =
-        (SCORER_PENDING_MAX + SCORER_REPORTS_MAX) * (sizeof(struct result_record) + 16);
+    scorer->shadow_batch = 1;
+    size_t results = (SCORER_PENDING_MAX + SCORER_SHADOWS_MAX + SCORER_REPORTS_MAX) *
+                     (sizeof(struct result_record) + 16);
     if (ring_init(&scorer->windows, SCORER_WINDOW_RING) < 0 ||
+        ring_init(&scorer->shadows, SCORER_WINDOW_RING) < 0 ||
         ring_init(&scorer->results, results) < 0) {
         free_scorer(scorer);
         return -ENOMEM;
@@ -458,10 +559,12 @@ void scorer_post(struct scorer *scorer, struct scoring_set *set)
 bool scorer_push(struct scorer *scorer, const struct scorer_window *window)
 {
     size_t values = window->rows * window->channels * sizeof(float);
-    if (scorer->pending >= SCORER_PENDING_MAX)
+    bool live = window->shadow == 0;
+    struct ring *ring = live ? &scorer->windows : &scorer->shadows;
+    size_t *pending = live ? &scorer->pending : &scorer->shadows_pending;
+    if (*pending >= (live ? SCORER_PENDING_MAX : SCORER_SHADOWS_MAX))
         return false;
-    struct window_record *record =
-        ring_reserve(&scorer->windows, sizeof(struct window_record) + values);
+    struct window_record *record = ring_reserve(ring, sizeof(struct window_record) + values);
     if (!record)
         return false;
     record->generation = scorer->posted;
@@ -471,11 +574,12 @@ bool scorer_push(struct scorer *scorer, const struct scorer_window *window)
     record->received_ns = window->received_ns;
     record->row_shape = window->row_shape;
     record->robot = (uint32_t)window->robot;
+    record->shadow = window->shadow;
     record->rows = (uint32_t)window->rows & INT32_MAX;
     record->prompt = window->prompt;
     memcpy(record->values, window->values, values);
-    ring_commit(&scorer->windows);
-    scorer->pending++;
+    ring_commit(ring);
+    (*pending)++;
     scorer->pushed = true;
     scorer->prompted |= window->prompt;
     return true;

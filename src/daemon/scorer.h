@@ -6,6 +6,10 @@
  * self-tests on this thread's own kernels; if one fails, the set before stays. Nothing waits for
  * anything: a ring that is full refuses. Rows are made by the loop, which learns of a new set only
  * after it was adopted: windows of rows that the new model would make otherwise are dropped.
+ *
+ * Windows of candidates (shadows) have a ring of their own and wait until no other window does, a
+ * few at a time; a candidate that takes long gets a share of the thread's time. One whose self-test
+ * fails is told, keeps no set from being adopted, and scores nothing.
  * Thread: every function is the loop's; handlers run on the loop.
  */
 #ifndef ARMWATCH_DAEMON_SCORER_H
@@ -30,8 +34,9 @@
 struct scorer;
 
 struct scorer_window {
-    size_t robot; /* number in the scoring set */
-    size_t rows;  /* contiguous valid rows */
+    size_t robot;    /* number in the scoring set */
+    uint32_t shadow; /* of the candidate that it is for; 0: the live model */
+    size_t rows;     /* contiguous valid rows */
     size_t channels;
     const float *values; /* [rows][channels], oldest first; copied */
     uint64_t row_shape;  /* of the model that made the rows */
@@ -47,8 +52,10 @@ struct scorer_window {
 
 struct scorer_result {
     size_t robot;
+    uint32_t shadow;     /* as in the window */
     uint64_t generation; /* of the set that was used */
     uint64_t epoch;      /* of the window */
+    double cost_ns;      /* of its share of the batch; where scored */
     bool scored; /* false: the window was dropped, because the robot was in no adopted set or its
                     model in the set makes other rows */
     int64_t received_ns;
@@ -60,6 +67,8 @@ struct scorer_handlers {
     void (*on_result)(void *user, const struct scorer_result *result);
     /* A set was adopted, or (ok false) refused with the reason; the sets before it are freed. */
     void (*on_set)(void *user, uint64_t generation, bool ok, const char *reason);
+    /* A candidate in the set whose report comes next has failed its self-test; may be NULL. */
+    void (*on_candidate)(void *user, uint32_t shadow, const char *reason);
 };
 
 /* Starts the thread. Errors: -ENOMEM and errnos of the thread; the loop has to turn once more then.

@@ -22,11 +22,20 @@ void scoring_set_assign(struct scoring_set *set, size_t robot, struct model *mod
         entry->thresholds[d] = model_threshold(model, d, false_alarms_per_day);
 }
 
+void scoring_set_shadow(struct scoring_set *set, size_t robot, uint32_t shadow,
+                        struct model *candidate)
+{
+    set->robot[robot].shadow = shadow;
+    set->robot[robot].candidate = model_ref(candidate);
+}
+
 void scoring_set_free(struct scoring_set *set)
 {
     if (!set)
         return;
-    for (size_t i = 0; i < set->robots; i++)
+    for (size_t i = 0; i < set->robots; i++) {
         model_unref(set->robot[i].model);
+        model_unref(set->robot[i].candidate);
+    }
     free(set);
 }

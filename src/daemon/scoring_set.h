@@ -17,6 +17,8 @@
 struct scoring_entry {
     struct model *model;
     double thresholds[MODEL_DETECTORS_MAX];
+    uint32_t shadow;         /* number of the candidate that is scored beside it; 0: none */
+    struct model *candidate; /* where there is one */
 };
 
 struct scoring_set {
@@ -29,6 +31,8 @@ struct scoring_set {
 struct scoring_set *scoring_set_new(uint64_t generation, size_t robots);
 void scoring_set_assign(struct scoring_set *set, size_t robot, struct model *model,
                         double false_alarms_per_day);
+void scoring_set_shadow(struct scoring_set *set, size_t robot, uint32_t shadow,
+                        struct model *candidate);
 void scoring_set_free(struct scoring_set *set);
 
 #endif

@@ -5,6 +5,7 @@
 #include "daemon/http.h"
 #include "daemon/message.h"
 #include "daemon/notify.h"
+#include "daemon/shadow_command.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +28,7 @@ static const char *const trouble_names[SERVICE_TROUBLES] = {
     [SERVICE_CLIENT_ID] = "client_id",
     [SERVICE_HTTP] = "http",
     [SERVICE_EVIDENCE] = "evidence",
+    [SERVICE_ROLLBACK] = "rollback",
 };
 
 const char *service_trouble_name(enum service_trouble trouble)
@@ -82,9 +84,12 @@ unsigned service_troubles(struct service *service, int64_t now_ns)
     const struct journal *journal = service->publisher->journal;
     unsigned present =
         (journal && journal_failing(journal) ? 1U << SERVICE_JOURNAL : 0) |
-        (service->saved->failed || service->fleet->commissioning.saver.failed ? 1U << SERVICE_STATE
-                                                                              : 0) |
+        (service->saved->failed || service->fleet->commissioning.saver.failed ||
+                 (service->control->operations && operations_failed(service->control->operations))
+             ? 1U << SERVICE_STATE
+             : 0) |
         (fleet_model_in_doubt(service->fleet) ? 1U << SERVICE_MODEL : 0) |
+        (probation_is_undone(&service->fleet->probations) ? 1U << SERVICE_ROLLBACK : 0) |
         (service->silence->together ? 1U << SERVICE_SILENT : 0) |
         (service->evidence && evidence_failing(service->evidence) ? 1U << SERVICE_EVIDENCE : 0) |
         (lacks_samples(service, now_ns) ? 1U << SERVICE_NO_SAMPLES : 0) |
@@ -171,6 +176,8 @@ cJSON *service_status(struct service *service, bool offline)
     }
     add_counters(root, service);
     http_add_url(offline ? NULL : service->http, root);
+    shadow_command_status(service->fleet, root);
+    probation_status(service->fleet, root);
     cJSON_AddNumberToObject(root, "uptime",
                             (double)((now_ns - service->started_ns) / CLOCK_NS_PER_S));
     return root;

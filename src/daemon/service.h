@@ -35,6 +35,7 @@ enum service_trouble {
     SERVICE_CLIENT_ID,    /* another client uses the same id at the broker */
     SERVICE_HTTP,         /* metrics and page cannot be served: it is tried again */
     SERVICE_EVIDENCE,     /* what alerts rest on cannot be kept, or not of all */
+    SERVICE_ROLLBACK,     /* a model was rolled back by itself, and nobody has chosen since */
     SERVICE_TROUBLES
 };
 

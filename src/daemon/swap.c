@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const swap_result_names[SWAP_RESULTS] = {"ok",        "model_not_found", "signature",
-                                                     "downgrade", "model_invalid",   "stopping"};
+const char *const swap_result_names[SWAP_RESULTS] = {
+    "ok",       "model_not_found", "signature",  "downgrade", "model_invalid",
+    "stopping", "model_changed",   "rolled_back"};
 
 static void count_result(struct fleet *fleet, const char *code)
 {
@@ -122,6 +123,7 @@ static void finish_swap(struct fleet *fleet)
 {
     struct swap *swap = &fleet->swap;
     const struct swap_outcome outcome = {.code = "", .message = "", .model = swap->candidate};
+    bool new_content = strcmp(swap->assignment->model->sha256, swap->candidate->sha256) != 0;
     switch_robots(fleet);
     audit(fleet, &outcome);
     if (accepted_note(&fleet->assignments.accepted, swap->candidate->name,
@@ -132,6 +134,11 @@ static void finish_swap(struct fleet *fleet)
         fleet_drop_own(fleet, swap->assignment);
     else
         assignment_activate(swap->assignment, swap->name, model_ref(swap->candidate));
+    if (swap->kind != SWAP_REJOIN) {
+        if (new_content)
+            shadows_on_live(fleet, swap->assignment);
+        probation_on_swap(fleet, swap->assignment, swap->kind, new_content);
+    }
     if (fleet->on_state_changed)
         fleet->on_state_changed(fleet->user);
     end_swap(fleet, &outcome);
@@ -183,7 +190,13 @@ static void post_candidate(struct fleet *fleet)
 {
     struct swap *swap = &fleet->swap;
     struct diag diag = DIAG_INIT;
-    if (check_version(fleet, swap, &diag) < 0) {
+    if (*swap->sha256 && strcmp(swap->sha256, swap->candidate->sha256) != 0) {
+        fail_swap(fleet, "model_changed", "the file has another content than what was compared");
+    } else if (swap->kind == SWAP_REREAD &&
+               probation_was_undone(&fleet->probations, swap->assignment->key,
+                                    swap->candidate->sha256)) {
+        fail_swap(fleet, "rolled_back", "it was rolled back: a person has to ask for it");
+    } else if (check_version(fleet, swap, &diag) < 0) {
         fail_swap(fleet, "downgrade", diag.text);
     } else if (model_same_channels(swap->assignment->model, swap->candidate, &diag) < 0) {
         diag_prefix(&diag, "model %s has other channels", swap->name);
@@ -235,6 +248,8 @@ static void begin(struct fleet *fleet, struct assignment *assignment, enum swap_
                                 .user = request->user};
     snprintf(fleet->swap.name, sizeof fleet->swap.name, "%s", request->model);
     snprintf(fleet->swap.who, sizeof fleet->swap.who, "%s", request->who);
+    snprintf(fleet->swap.sha256, sizeof fleet->swap.sha256, "%s",
+             request->sha256 ? request->sha256 : "");
 }
 
 int swap_start(struct fleet *fleet, struct assignment *assignment, enum swap_kind kind,

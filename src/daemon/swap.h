@@ -23,14 +23,14 @@
 struct fleet;
 
 /* How a swap ended: code is "" on success, else one of model_not_found, signature, downgrade,
- * model_invalid, stopping. */
+ * model_invalid, model_changed, stopping. */
 struct swap_outcome {
     const char *code;
     const char *message;
     const struct model *model; /* on success: the one in use now */
 };
 /* "ok", then the codes of failures: how swaps ended is counted by these. */
-#define SWAP_RESULTS 6
+#define SWAP_RESULTS 8
 extern const char *const swap_result_names[SWAP_RESULTS];
 
 typedef void swap_done(void *user, const struct swap_outcome *outcome);
@@ -42,6 +42,7 @@ struct swap_request {
     const char *who;   /* for the audit line */
     swap_done *done;
     void *user;
+    const char *sha256; /* what the file must hold; NULL: any */
 };
 
 enum swap_kind {
@@ -62,9 +63,10 @@ struct swap {
     char name[NAME_MAX_LENGTH + 1];
     char who[SWAP_WHO_MAX];
     char *path, *shipped_path;
-    struct model *candidate; /* part of every set that is posted */
-    bool made_own;           /* the assignment was made for this swap: it goes if the swap fails */
-    struct {                 /* of the pool while the file is read */
+    char sha256[HASH_HEX_SIZE]; /* of the request; "": any */
+    struct model *candidate;    /* part of every set that is posted */
+    bool made_own; /* the assignment was made for this swap: it goes if the swap fails */
+    struct {       /* of the pool while the file is read */
         struct trust trust;
         struct model *model;
         struct trust_origin origin;

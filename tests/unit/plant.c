@@ -105,6 +105,11 @@ static void on_result(void *user, const struct scorer_result *result)
 {
     struct plant *plant = user;
     struct robot *robot = plant->fleet.robot[result->robot];
+    if (result->shadow) {
+        plant->shadows++;
+        shadows_result(robot, result, clock_monotonic_ns());
+        return;
+    }
     assert_true(robot->pending > 0);
     robot->pending--;
     plant->results++;
@@ -120,7 +125,14 @@ static void on_set(void *user, uint64_t generation, bool ok, const char *reason)
     fleet_on_set(&plant->fleet, generation, ok, reason);
 }
 
-static const struct scorer_handlers handlers = {.on_result = on_result, .on_set = on_set};
+static void on_candidate(void *user, uint32_t shadow, const char *reason)
+{
+    struct plant *plant = user;
+    shadows_refuse(&plant->fleet, shadow, reason);
+}
+
+static const struct scorer_handlers handlers = {
+    .on_result = on_result, .on_set = on_set, .on_candidate = on_candidate};
 
 static void on_state_changed(void *user)
 {

@@ -20,6 +20,7 @@ struct plant {
     struct intake intake;
     struct control control;
     size_t results, scored, sets, refused_sets;
+    size_t shadows;            /* results of candidates */
     struct scorer_result last; /* the newest result */
     unsigned state_changes;
     /* of the newest swap that was started with plant_done */

@@ -62,14 +62,18 @@ static struct robot *add(const char *name)
 
 static int start_reload(const char *model, const char *robot)
 {
-    return fleet_reload(&plant.fleet,
-                        &(struct swap_request){model, robot, "test", plant_done, &plant});
+    return fleet_reload(
+        &plant.fleet,
+        &(struct swap_request){
+            .model = model, .robot = robot, .who = "test", .done = plant_done, .user = &plant});
 }
 
 static int start_rollback(const char *robot)
 {
-    return fleet_rollback(&plant.fleet,
-                          &(struct swap_request){"", robot, "test", plant_done, &plant});
+    return fleet_rollback(
+        &plant.fleet,
+        &(struct swap_request){
+            .model = "", .robot = robot, .who = "test", .done = plant_done, .user = &plant});
 }
 
 static void reload(const char *model, const char *robot, const char *code)
