@@ -8,6 +8,7 @@
 #include "cli/cli_mqtt.h"
 #include "cli/commands.h"
 #include "cli/fields.h"
+#include "cli/operations_text.h"
 #include "cli/status_text.h"
 #include "cli/terminal.h"
 
@@ -27,8 +28,12 @@ static const struct cli_option options[] = {
      .max = 10080},
     {"reason", "TEXT", "suspend: why, for those who see the state"},
     {"model", "NAME", "commission: with this model of its directory", .type = CLI_NAME},
-    {"false-alarms-per-day", "N", "arm: for this budget instead of the configured one",
+    {"false-alarms-per-day", "N", "threshold, arm: for this budget instead of the configured one",
      .type = CLI_NUMBER, .min = 1e-6, .max = 1e6},
+    {"verdict", "WORD", "ack: true, false or maintenance"},
+    {"note", "TEXT", "ack: one line that is kept with the verdict"},
+    {"last", "N", "audit, verdicts: so many entries", .type = CLI_INTEGER, .min = 1, .max = 200},
+    {"report", NULL, "shadow: how the candidates do, as shadow-report"},
     {"force", NULL, "arm: although so little data does not support the budget"},
     {"timeout", "TIME", "to wait for the answer", "10s", CLI_DURATION, 0.1, 3600},
     {"root", "TOPIC", "root of the topics", CLI_MQTT_ROOT},
@@ -40,6 +45,7 @@ struct control {
     struct cli_mqtt mqtt;
     uv_timer_t limit;
     char id[ID_SIZE];
+    const char *command;
     char *request;
     char command_topic[CLI_MQTT_TOPIC_MAX], reply_topic[CLI_MQTT_TOPIC_MAX],
         status_topic[CLI_MQTT_TOPIC_MAX];
@@ -77,30 +83,59 @@ static int add_argument(const struct cli *cli, cJSON *root, const char *text)
     return CLI_DONE;
 }
 
+/* What may stand behind a command without a name. */
+static const char *unnamed_argument(const char *command)
+{
+    static const struct {
+        const char *command, *member;
+    } table[] = {{"reload", "model"}, {"shadow", "model"}, {"ack", "alert_id"}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (!strcmp(table[i].command, command))
+            return table[i].member;
+    }
+    return NULL;
+}
+
+static void add_options(const struct cli *cli, cJSON *root)
+{
+    static const struct {
+        const char *option, *member;
+        enum { TEXT, INTEGER, NUMBER, FLAG } type;
+    } table[] = {{"robot", "robot", TEXT},
+                 {"minutes", "minutes", INTEGER},
+                 {"reason", "reason", TEXT},
+                 {"model", "model", TEXT},
+                 {"false-alarms-per-day", "false_alarms_per_day", NUMBER},
+                 {"verdict", "verdict", TEXT},
+                 {"note", "note", TEXT},
+                 {"last", "last", INTEGER},
+                 {"force", "force", FLAG}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        const char *option = table[i].option, *member = table[i].member;
+        if (!cli_given(cli, option))
+            continue;
+        if (table[i].type == TEXT)
+            cJSON_AddStringToObject(root, member, cli_text(cli, option));
+        else if (table[i].type == INTEGER)
+            cJSON_AddNumberToObject(root, member, (double)cli_integer(cli, option));
+        else if (table[i].type == NUMBER)
+            cJSON_AddNumberToObject(root, member, cli_number(cli, option));
+        else
+            cJSON_AddTrueToObject(root, member);
+    }
+}
+
 static int build_request(struct control *control)
 {
     const struct cli *cli = control->cli;
-    const char *command = cli->args[0];
+    const char *unnamed = unnamed_argument(control->command);
     size_t next = 1;
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "id", control->id);
-    cJSON_AddStringToObject(root, "command", command);
-    bool takes_model = !strcmp(command, "reload") || !strcmp(command, "shadow");
-    if (takes_model && cli->arg_count > 1 && !strchr(cli->args[1], '='))
-        cJSON_AddStringToObject(root, "model", cli->args[next++]);
-    if (cli_given(cli, "robot"))
-        cJSON_AddStringToObject(root, "robot", cli_text(cli, "robot"));
-    if (cli_given(cli, "minutes"))
-        cJSON_AddNumberToObject(root, "minutes", (double)cli_integer(cli, "minutes"));
-    if (cli_given(cli, "reason"))
-        cJSON_AddStringToObject(root, "reason", cli_text(cli, "reason"));
-    if (cli_given(cli, "model"))
-        cJSON_AddStringToObject(root, "model", cli_text(cli, "model"));
-    if (cli_given(cli, "false-alarms-per-day"))
-        cJSON_AddNumberToObject(root, "false_alarms_per_day",
-                                cli_number(cli, "false-alarms-per-day"));
-    if (cli_given(cli, "force"))
-        cJSON_AddTrueToObject(root, "force");
+    cJSON_AddStringToObject(root, "command", control->command);
+    if (unnamed && cli->arg_count > 1 && !strchr(cli->args[1], '='))
+        cJSON_AddStringToObject(root, unnamed, cli->args[next++]);
+    add_options(cli, root);
     int code = CLI_DONE;
     for (; code == CLI_DONE && next < cli->arg_count; next++)
         code = add_argument(cli, root, cli->args[next]);
@@ -153,6 +188,7 @@ static void print_status(const struct control *control, const cJSON *reply)
            fields_number(reply, "samples", 0), fields_number(reply, "rejected", 0),
            fields_number(reply, "alerts", 0), fields_number(reply, "open_alerts", 0));
     cJSON_ArrayForEach(model, models) status_text_promise(model, stdout);
+    operations_text_status(reply, cli_text(control->cli, "instance"), stdout);
     if (cJSON_GetArraySize(robots) == 0) {
         puts("no robot has sent samples yet");
         return;
@@ -162,6 +198,7 @@ static void print_status(const struct control *control, const cJSON *reply)
     cJSON_ArrayForEach(robot, robots) print_robot(robot);
     cJSON_ArrayForEach(robot, robots)
     {
+        operations_text_robot(robot, stdout);
         status_text_skew(robot, stdout);
         status_text_drift(robot, cli_text(control->cli, "broker"), stdout);
     }
@@ -171,7 +208,9 @@ static void print_status(const struct control *control, const cJSON *reply)
 
 static int print_answer(const struct control *control, const cJSON *reply)
 {
-    const char *command = control->cli->args[0], *instance = cli_text(control->cli, "instance");
+    const char *command = control->command, *instance = cli_text(control->cli, "instance");
+    if (operations_text_answer(command, reply, stdout))
+        return CLI_DONE;
     if (!strcmp(command, "status")) {
         print_status(control, reply);
     } else if (cJSON_GetObjectItemCaseSensitive(reply, "commissioning")) {
@@ -203,7 +242,7 @@ static int take_answer(const struct control *control, cJSON *reply)
     fields_clean(reply);
     if (!ok)
         return cli_error(control->cli, CLI_FAILED, "%s refused %s: %s (%s)",
-                         cli_text(control->cli, "instance"), control->cli->args[0],
+                         cli_text(control->cli, "instance"), control->command,
                          fields_text(error, "message", "no reason given"),
                          fields_text(error, "code", "no code"));
     return print_answer(control, reply);
@@ -319,12 +358,14 @@ static int talk(struct control *control)
 
 static int run(const struct cli *cli)
 {
-    struct control control = {.cli = cli};
+    struct control control = {.cli = cli, .command = cli->args[0]};
     struct rng rng;
     rng_init(&rng, uv_hrtime() ^ (uint64_t)getpid() << 32);
     snprintf(control.id, sizeof control.id, "%016llx", (unsigned long long)rng_next(&rng));
     if (!name_topics(&control) || strpbrk(cli_text(cli, "root"), "+#"))
         return cli_usage(cli, "--root \"%.80s\" is no topic", cli_text(cli, "root"));
+    if (!strcmp(control.command, "shadow") && cli_given(cli, "report"))
+        control.command = "shadow-report";
     int code = build_request(&control);
     if (code == CLI_DONE)
         code = talk(&control);
@@ -335,25 +376,32 @@ static int run(const struct cli *cli)
 const struct cli_command command_ctl = {
     .name = "ctl",
     .summary = "command a running armwatchd: its state, its models, its alerts",
-    .arguments = "COMMAND [MODEL] [NAME=VALUE]...",
-    .description = "  status                              how it is, and each of its robots\n"
-                   "  reload [MODEL]                      use this model of its directory, or the\n"
-                   "                                      present one again\n"
-                   "  rollback                            back to the model before\n"
-                   "  commission --robot R [--model M]    learn its thresholds where it works: no\n"
-                   "                                      alerts from scores until it is armed\n"
-                   "  arm --robot R                       use the thresholds that were learnt\n"
-                   "  disarm --robot R                    the model's own thresholds again\n"
-                   "  threshold false_alarms_per_day=N    another budget of false alarms\n"
-                   "  suspend --minutes N [--reason TEXT] no alerts during maintenance\n"
-                   "  resume                              alerts again\n"
-                   "  ack alert_id=ID verdict=true        true, false or maintenance; note=TEXT\n"
-                   "  shadow MODEL, promote, unshadow     try a model beside the live one\n"
-                   "\n"
-                   "This version refuses threshold, ack and those of shadow.\n\n"
-                   "  armwatch ctl --broker mqtt://localhost --instance cell7 reload cell7-v2\n"
-                   "  armwatch ctl --broker mqtt://localhost --instance cell7 suspend --robot r1 "
-                   "--minutes 90",
+    .arguments = "COMMAND [MODEL|ALERT] [NAME=VALUE]...",
+    .description =
+        "  status                              how it is, and each of its robots\n"
+        "  reload [MODEL]                      use this model of its directory, or the\n"
+        "                                      present one again\n"
+        "  rollback                            back to the model before\n"
+        "  commission --robot R [--model M]    learn its thresholds where it works: no\n"
+        "                                      alerts from scores until it is armed\n"
+        "  arm --robot R                       use the thresholds that were learnt\n"
+        "  disarm --robot R                    the model's own thresholds again\n"
+        "  threshold --false-alarms-per-day N  another budget of false alarms; without N\n"
+        "                                      the configured one again\n"
+        "  suspend --minutes N [--reason TEXT] no alerts during maintenance\n"
+        "  resume                              alerts again\n"
+        "  ack ALERT --verdict WORD            true, false or maintenance; --note TEXT\n"
+        "  verdicts                            what was said of alerts, counted\n"
+        "  shadow MODEL                        try a model beside the live one\n"
+        "  shadow-report                       how it does\n"
+        "  promote                             use it\n"
+        "  unshadow                            end the trial\n"
+        "  audit                               who has changed what\n"
+        "\n"
+        "Most take --robot, for that robot alone.\n\n"
+        "  armwatch ctl --broker mqtt://localhost --instance cell7 reload cell7-v2\n"
+        "  armwatch ctl --broker mqtt://localhost --instance cell7 suspend --robot r1 "
+        "--minutes 90",
     .least = 1,
     .most = 16,
     .options = {options, cli_mqtt_options},
