@@ -74,8 +74,8 @@ static void print_threshold(const cJSON *reply, FILE *out)
                                                                        : "set for all robots");
     double own = fields_number(reply, "robots_with_own", 0);
     if (own > 0)
-        fprintf(out, "%.0f robots go by a budget of their own, and %.0f by this\n", own,
-                fields_number(reply, "robots", 0));
+        fprintf(out, "%.0f of %.0f robots go by a budget of their own and not by this\n", own,
+                own + fields_number(reply, "robots", 0));
     cJSON_ArrayForEach(model, at(reply, "models")) print_model(model, out);
     if (fields_text(reply, "warning", NULL))
         fprintf(out, "%swarning%s: %s\n", terminal_style(out, TERMINAL_WARNING),
@@ -153,10 +153,14 @@ static void print_audit(const cJSON *reply, FILE *out)
     {
         const char *message = fields_text(entry, "message", "");
         format_arguments(at(entry, "arguments"), arguments, sizeof arguments);
-        fprintf(out, "%-20s %-10s %-11s %-16s %-16s  %s%s%s\n", local_time(entry, "time", time),
+        fprintf(out, "%-20s %-10s %-11s %-16s %-16s  %s%s%s", local_time(entry, "time", time),
                 fields_text(entry, "by", "-"), fields_text(entry, "command", "-"),
                 fields_text(entry, "result", "-"), fields_text(entry, "id", ""), arguments,
                 *message ? "  " : "", message);
+        if (fields_text(entry, "model", NULL))
+            fprintf(out, "%s%s v%.0f", *arguments || *message ? ": " : "",
+                    fields_text(entry, "model", "-"), fields_number(entry, "model_version", 0));
+        fputc('\n', out);
     }
     double omitted = fields_number(reply, "omitted", 0);
     if (omitted > 0)

@@ -47,6 +47,14 @@ static cJSON *make_entry(const struct audit_entry *entry)
     cJSON_AddStringToObject(root, "result", entry->result);
     if (entry->message)
         add_text(root, "message", entry->message);
+    const cJSON *model = cJSON_GetObjectItemCaseSensitive(entry->answer, "model");
+    const cJSON *version = cJSON_GetObjectItemCaseSensitive(entry->answer, "model_version");
+    const cJSON *sha256 = cJSON_GetObjectItemCaseSensitive(entry->answer, "sha256");
+    if (cJSON_IsString(model) && cJSON_IsNumber(version) && cJSON_IsString(sha256)) {
+        cJSON_AddStringToObject(root, "model", model->valuestring);
+        cJSON_AddNumberToObject(root, "model_version", version->valuedouble);
+        cJSON_AddStringToObject(root, "sha256", sha256->valuestring);
+    }
     return root;
 }
 

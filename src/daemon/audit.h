@@ -27,6 +27,7 @@ struct audit_entry {
     const cJSON *arguments; /* borrowed; what is no argument of a command is left out */
     const char *result;     /* "ok", or the code of the error */
     const char *message;    /* NULL: none */
+    const cJSON *answer;    /* of which the model that is told is kept; NULL: none */
 };
 
 void audit_note(struct audit *audit, const struct audit_entry *entry);

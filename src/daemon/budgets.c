@@ -44,18 +44,22 @@ int budgets_put(struct budgets *budgets, const char *robot, double per_day)
         strcpy(budgets->item[at].robot, robot);
     }
     budgets->item[at].per_day = per_day;
+    budgets->changed = true;
     return 0;
 }
 
 void budgets_drop(struct budgets *budgets, const char *robot)
 {
     size_t at = find(budgets, robot);
-    if (at < budgets->count)
-        budgets->item[at] = budgets->item[--budgets->count];
+    if (at == budgets->count)
+        return;
+    budgets->item[at] = budgets->item[--budgets->count];
+    budgets->changed = true;
 }
 
 void budgets_clear(struct budgets *budgets)
 {
+    budgets->changed |= budgets->count > 0;
     budgets->count = 0;
 }
 
@@ -88,8 +92,9 @@ int budgets_load(struct budgets *budgets, const cJSON *state)
     return r;
 }
 
-void budgets_save(const struct budgets *budgets, cJSON *state)
+void budgets_save(struct budgets *budgets, cJSON *state)
 {
+    budgets->changed = false;
     cJSON *object = cJSON_AddObjectToObject(state, MEMBER);
     cJSON_AddNumberToObject(object, "configured", budgets->configured);
     cJSON *list = cJSON_AddArrayToObject(object, "robots");

@@ -27,6 +27,7 @@ struct budgets {
     size_t count, capacity;
     struct budget *item;
     double configured; /* alerts.false_alarms_per_day when the one of all was given */
+    bool changed;      /* since it was saved */
 };
 
 void budgets_deinit(struct budgets *budgets);
@@ -44,6 +45,6 @@ bool budgets_follow(struct budgets *budgets, double configured);
 
 /* Member "thresholds" of the saved operations. What cannot be read is left out. Errors: -ENOMEM. */
 int budgets_load(struct budgets *budgets, const cJSON *state);
-void budgets_save(const struct budgets *budgets, cJSON *state);
+void budgets_save(struct budgets *budgets, cJSON *state);
 
 #endif

@@ -166,6 +166,7 @@ const char *commissioning_command(struct fleet *fleet, const char *command, cons
         return code;
     fleet_apply_thresholds(fleet, context.robot);
     fleet_post_if_dirty(fleet);
+    commissioning_tick(&fleet->commissioning, clock_monotonic_ns()); /* it is urgent */
     cJSON_AddStringToObject(ret_answer, "robot", name);
     commissioning_json(ret_answer, context.robot);
     return NULL;

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define STATUS_MODELS_MAX 32
-#define STATUS_ROBOTS_MAX 49152 /* bytes of all robots in a status: a packet has 64 KiB */
+#define STATUS_ROBOTS_MAX 40960 /* bytes of all robots in a status: a packet has 64 KiB */
 
 static void free_request(struct control_request *request)
 {
@@ -88,7 +88,8 @@ static void note(struct control *control, const struct control_request *request,
                                       .command = request->command,
                                       .arguments = request->arguments,
                                       .result = code,
-                                      .message = message};
+                                      .message = message,
+                                      .answer = tree};
     audit_note(&control->operations->audit, &entry);
 }
 

@@ -157,6 +157,7 @@ void fleet_apply_thresholds(struct fleet *fleet, struct robot *robot)
         robot->budget.per_day = record->per_day;
         robot->budget.source = "armed";
     }
+    shadows_apply_budget(fleet, robot);
     fleet->dirty = true; /* the scorer attributes by the thresholds in its set */
 }
 

@@ -48,6 +48,7 @@ static bool is_settled(const void *user)
     const struct operations *operations = user;
     const struct journal *journal = operations->publisher->journal;
     return !operations->saved.busy && (!operations->state || !operations->state->busy) &&
+           !operations->fleet->commissioning.saver.busy &&
            chronicle_is_settled(&operations->audit.chronicle) &&
            chronicle_is_settled(&operations->verdicts.chronicle) &&
            (!journal || journal_is_settled(journal));
@@ -119,7 +120,8 @@ void operations_tick(struct operations *operations, int64_t now_ns)
     chronicle_tick(&operations->audit.chronicle, now_ns);
     chronicle_tick(&operations->verdicts.chronicle, now_ns);
     probation_tick(operations->fleet);
-    bool due = shadows_tick(operations->fleet, now_ns) || operations->fleet->probations.changed;
+    bool due = shadows_tick(operations->fleet, now_ns) || operations->fleet->probations.changed ||
+               operations->fleet->budgets.changed;
     if (due || saved_state_is_due(&operations->saved, now_ns))
         operations_save(operations);
 }

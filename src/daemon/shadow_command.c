@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define LISTED_MAX 160 /* alerts in one answer: a packet has 64 KiB */
+
 static const char *read_robot(const cJSON *arguments, const char **ret_robot, struct diag *diag)
 {
     *ret_robot = "";
@@ -40,11 +42,17 @@ const char *shadow_command_report(const struct fleet *fleet, const cJSON *argume
     if (code)
         return code;
     cJSON *list = cJSON_AddArrayToObject(ret_answer, "shadows");
+    size_t listed = 0;
     for (size_t i = 0; i < shadows->count; i++) {
-        if (!named || !strcmp(shadows->item[i]->robot, robot))
-            json_append(list, shadows_json(shadows->item[i], true));
+        const struct shadow_report *report = &shadows->item[i]->report;
+        if (named && strcmp(shadows->item[i]->robot, robot) != 0)
+            continue;
+        listed += report->listed[SHADOW_LIVE] + report->listed[SHADOW_CANDIDATE];
+        json_append(list, shadows_json(shadows->item[i], listed <= LISTED_MAX));
     }
-    if (shadows->last)
+    if (listed > LISTED_MAX)
+        cJSON_AddTrueToObject(ret_answer, "lists_omitted"); /* name a robot to get its own */
+    if (shadows->last && listed <= LISTED_MAX)
         json_attach(ret_answer, "last", cJSON_Duplicate(shadows->last, true));
     else
         cJSON_AddNullToObject(ret_answer, "last");

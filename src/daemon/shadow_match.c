@@ -100,12 +100,14 @@ void shadow_match_turn(struct shadow_match *match, int64_t now_ns, shadow_found 
 {
     for (int s = 0; s < SHADOW_SIDES; s++) {
         enum shadow_side side = (enum shadow_side)s;
+        struct shadow_alert *item = match->side[side].item;
+        for (size_t i = 0; i < match->side[side].count; i++) {
+            bool lone = item[i].open && now_ns > item[i].started_ns + LONE_NS;
+            if (lone || is_over(&item[i], now_ns))
+                tell_alone(side, &item[i], found, user);
+        }
         for (size_t i = match->side[side].count; i-- > 0;) {
-            struct shadow_alert *alert = &match->side[side].item[i];
-            bool over = is_over(alert, now_ns);
-            if (over || (alert->open && now_ns > alert->started_ns + LONE_NS))
-                tell_alone(side, alert, found, user);
-            if (over)
+            if (is_over(&item[i], now_ns))
                 drop(match, side, i);
         }
     }

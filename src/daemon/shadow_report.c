@@ -225,8 +225,11 @@ static int get_ns(const cJSON *object, const char *key, int64_t *ret_value)
     char *end;
     int r = json_get_string(object, key, true, 24, &text, NULL);
     errno = 0;
-    *ret_value = strtoll(text, &end, 10);
-    return r < 0 || errno || !*text || *end ? -EINVAL : 0;
+    int64_t value = strtoll(text, &end, 10);
+    if (r < 0 || errno || !*text || *end)
+        return -EINVAL;
+    *ret_value = value;
+    return 0;
 }
 
 cJSON *shadow_alert_save(const char *robot, const struct shadow_alert *alert)

@@ -93,12 +93,27 @@ static void restore_unsettled(struct shadow *shadow, struct robot *robot)
     }
 }
 
+static void thresholds_of(const struct fleet *fleet, const struct robot *robot,
+                          const struct model *model, double *ret_thresholds)
+{
+    double per_day = fleet_target_per_day(fleet, robot->name, model, NULL);
+    for (size_t d = 0; d < model->detectors; d++)
+        ret_thresholds[d] = model_threshold(model, d, per_day);
+}
+
+void shadows_apply_budget(struct fleet *fleet, struct robot *robot)
+{
+    double thresholds[MODEL_DETECTORS_MAX];
+    if (!robot->shadow)
+        return;
+    thresholds_of(fleet, robot, robot->shadow->model, thresholds);
+    alert_set_thresholds(&robot->shadow->alert, thresholds);
+}
+
 static void make_track(struct fleet *fleet, struct robot *robot, struct shadow *shadow)
 {
     double thresholds[MODEL_DETECTORS_MAX];
-    double per_day = fleet_target_per_day(fleet, robot->name, shadow->model, NULL);
-    for (size_t d = 0; d < shadow->model->detectors; d++)
-        thresholds[d] = model_threshold(shadow->model, d, per_day);
+    thresholds_of(fleet, robot, shadow->model, thresholds);
     const struct shadow_track_options options = {.shadow = shadow->number,
                                                  .model = shadow->model,
                                                  .thresholds = thresholds,

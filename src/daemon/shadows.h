@@ -88,6 +88,8 @@ void shadows_end(struct fleet *fleet, struct shadow *shadow, const char *who, co
 
 /* The robot is new, or has another assignment: it gets its track, or loses it. */
 void shadows_attach(struct fleet *fleet, struct robot *robot);
+/* Its budget has changed: the candidate's thresholds follow. */
+void shadows_apply_budget(struct fleet *fleet, struct robot *robot);
 /* The scorer's answers: about a set, and (before that) a candidate in it that has failed. */
 void shadows_on_set(struct fleet *fleet, uint64_t generation, bool ok);
 void shadows_refuse(struct fleet *fleet, uint32_t number, const char *reason);

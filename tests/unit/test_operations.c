@@ -368,6 +368,15 @@ static void test_a_reload_is_audited_at_its_end(void **state)
     fixture_expect_text(chronicle_line(&operations.audit.chronicle, 0), "model_not_found");
     fixture_expect_text(chronicle_line(&operations.audit.chronicle, 0), "\"model\":\"none\"");
     fixture_expect_text(chronicle_line(&operations.audit.chronicle, 0), "\"id\":\"r1\"");
+    payload = "{\"id\":\"r2\",\"command\":\"reload\"}"; /* what came of it is told */
+    const struct mqtt_message second = {.topic = plant.publisher.control_topic,
+                                        .payload = payload,
+                                        .size = strlen(payload),
+                                        .qos = 1};
+    control_message(&plant.control, &second);
+    while (plant.fleet.swap.busy)
+        uv_run(&plant.loop, UV_RUN_ONCE);
+    fixture_expect_text(chronicle_line(&operations.audit.chronicle, 0), "\"model\":\"one\"");
 }
 
 /* ---- answers that are held */

@@ -17,6 +17,7 @@ struct box {
     bool stopped;
     uint64_t row_shape; /* of plain models */
     size_t results, sets;
+    uint32_t failed_candidate;
     struct scorer_result result[RESULTS_MAX];
     struct {
         uint64_t generation;
@@ -60,7 +61,14 @@ static void on_set(void *user, uint64_t generation, bool ok, const char *reason)
     box.sets++;
 }
 
-static const struct scorer_handlers handlers = {.on_result = on_result, .on_set = on_set};
+static void on_candidate(void *user, uint32_t shadow, const char *reason)
+{
+    assert_non_null(strstr(reason, "self-test"));
+    box.failed_candidate = shadow;
+}
+
+static const struct scorer_handlers handlers = {
+    .on_result = on_result, .on_set = on_set, .on_candidate = on_candidate};
 
 static int setup(void **state)
 {
@@ -124,12 +132,13 @@ static void fill_window(uint64_t seq, float values[ROWS * CHANNELS])
 }
 
 /* The window of this number, of which content and time follow. */
-static bool push(size_t robot, uint64_t seq)
+static bool push_for(size_t robot, uint64_t seq, uint32_t shadow)
 {
     float values[ROWS * CHANNELS];
     fill_window(seq, values);
     const struct scorer_window window = {.prompt = true,
                                          .robot = robot,
+                                         .shadow = shadow,
                                          .rows = ROWS,
                                          .channels = CHANNELS,
                                          .values = values,
@@ -139,6 +148,11 @@ static bool push(size_t robot, uint64_t seq)
                                          .epoch = 3,
                                          .received_ns = (int64_t)seq * 7};
     return scorer_push(box.scorer, &window);
+}
+
+static bool push(size_t robot, uint64_t seq)
+{
+    return push_for(robot, seq, 0);
 }
 
 static void expect_scored(const struct scorer_result *result, size_t robot, uint64_t seq,
@@ -532,9 +546,95 @@ static void test_stalled_with_work(void **state)
     expect_near(scorer_stalled_s(box.scorer), 0, 0);
 }
 
+/* One robot with a model and a candidate of that number. */
+static void post_pair(uint64_t generation, const struct tiny_model *live, uint32_t shadow,
+                      const struct tiny_model *candidate)
+{
+    struct model *model = tiny_model_new(live), *other = tiny_model_new(candidate);
+    struct scoring_set *set = scoring_set_new(generation, 1);
+    scoring_set_assign(set, 0, model, 1);
+    scoring_set_shadow(set, 0, shadow, other);
+    model_unref(model);
+    model_unref(other);
+    scorer_post(box.scorer, set);
+}
+
+/* Whatever a candidate takes, live windows that wait are next. */
+static void test_candidates_wait_for_live_windows(void **state)
+{
+    const struct tiny_model live = {.random = true}, candidate = {0};
+    post_pair(1, &live, 9, &candidate);
+    wait_for(0, 1);
+    uv_mutex_lock(&gate);
+    assert_true(push_for(0, 100, 9));
+    scorer_wake(box.scorer);
+    uv_sleep(20); /* it stands at the gate now; if it does not, the order is the same */
+    for (uint64_t i = 0; i < 20; i++) {
+        assert_true(push_for(0, 101 + i, 9));
+        assert_true(push(0, i));
+    }
+    scorer_wake(box.scorer);
+    uv_mutex_unlock(&gate);
+    wait_for(41, 1);
+    size_t live_seen = 0, shadows_before = 0;
+    for (size_t i = 0; i < box.results; i++) {
+        const struct scorer_result *result = &box.result[i];
+        assert_true(result->scored && result->cost_ns >= 0);
+        if (result->shadow == 0)
+            expect_scored(result, 0, live_seen++, &live);
+        else
+            expect_scored(result, 0, result->score.seq, &candidate);
+        assert_true(result->shadow == 0 || result->shadow == 9);
+        shadows_before += result->shadow == 9 && live_seen < 20;
+        assert_false(result->shadow == 9 && result->score.attributed);
+    }
+    assert_true(shadows_before <= 1);
+}
+
+/* It keeps nothing from being scored, and is named. */
+static void test_a_candidate_that_fails(void **state)
+{
+    const struct tiny_model live = {.random = true};
+    post_pair(1, &live, 7, &(struct tiny_model){.random = true, .wrong_selftest = 1.1});
+    push(0, 0);
+    push_for(0, 1, 7);
+    push_for(0, 2, 6); /* of one that is no longer in the set */
+    scorer_wake(box.scorer);
+    wait_for(3, 1);
+    assert_true(box.set[0].ok);
+    assert_int_equal(box.failed_candidate, 7);
+    expect_scored(&box.result[0], 0, 0, &live);
+    assert_false(box.result[1].scored);
+    assert_int_equal(box.result[1].shadow, 7);
+    assert_false(box.result[2].scored);
+    assert_int_equal(box.result[2].shadow, 6);
+}
+
+/* However many candidates' windows wait, live ones find room, and the other way round. */
+static void test_candidates_have_room_of_their_own(void **state)
+{
+    const struct tiny_model both = {0};
+    post_pair(1, &both, 9, &both);
+    wait_for(0, 1);
+    uv_mutex_lock(&gate);
+    uint64_t taken = 0, live = 0;
+    while (push_for(0, 1000 + taken, 9))
+        taken++;
+    assert_true(taken >= 1000);
+    while (live < 2000 && push(0, live))
+        live++;
+    assert_int_equal(live, 2000);
+    scorer_wake(box.scorer);
+    uv_mutex_unlock(&gate);
+    wait_for(taken + live, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_candidates_wait_for_live_windows, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_candidate_that_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_candidates_have_room_of_their_own, setup, teardown),
         cmocka_unit_test_setup_teardown(test_windows_in_results_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_without_a_set_windows_come_back_unscored, setup,
                                         teardown),
