@@ -24,6 +24,8 @@ static struct {
     struct config *config;
     struct fleet fleet;
     struct control control;
+    struct operations operations; /* its disk refuses: everything stays in memory */
+    struct publisher publisher;
     const char *input; /* all commands of a run, the payloads of messages lie in it */
     /* the swap that was begun */
     swap_done *done;
@@ -89,6 +91,23 @@ int __wrap_fleet_rollback(struct fleet *fleet, const struct swap_request *reques
     struct swap_request back = *request;
     back.model = "";
     return __wrap_fleet_reload(fleet, &back);
+}
+
+/* A candidate is loaded in the same way; there is one name at least. */
+int __wrap_shadows_start(struct fleet *fleet, const struct swap_request *request);
+int __wrap_shadows_start(struct fleet *fleet, const struct swap_request *request)
+{
+    FUZZ_CHECK(*request->model);
+    return strcmp(request->model, "there") != 0 ? __wrap_fleet_reload(fleet, request) : -EEXIST;
+}
+
+void __wrap_saved_state_write(struct saved_state *state, char *text);
+void __wrap_saved_state_write(struct saved_state *state, char *text)
+{
+    cJSON *tree = text ? json_parse(text, strlen(text), NULL) : NULL;
+    FUZZ_CHECK(cJSON_IsObject(tree));
+    cJSON_Delete(tree);
+    free(text);
 }
 
 static const char *string_of(const cJSON *tree, const char *key)
@@ -183,7 +202,26 @@ static void make_fleet(void)
     assignments.item[0] = assignment;
     FUZZ_CHECK(fleet_init(&fuzz.fleet, NULL, fuzz.config, &assignments) == 0);
     FUZZ_CHECK(fleet_add(&fuzz.fleet, "kuka1", NULL) && fleet_add(&fuzz.fleet, "kuka2", NULL));
+    struct robot *robot = fuzz.fleet.robot[0];
+    robot->alert.episode.open = true; /* for ack */
+    strcpy(robot->alerts[ALERT_ANOMALY].id, "abc");
     log_set_level(LOG_LEVEL_ERROR);
+}
+
+static void open_chronicle(struct chronicle *chronicle, size_t kept)
+{
+    *chronicle = (struct chronicle){.kept_max = kept, .failed = true, .path = strdup("/nowhere")};
+    chronicle->line = calloc(kept, sizeof *chronicle->line);
+    FUZZ_CHECK(chronicle->line && chronicle->path);
+}
+
+static void make_operations(void)
+{
+    fuzz.operations = (struct operations){.fleet = &fuzz.fleet, .publisher = &fuzz.publisher};
+    fuzz.operations.verdicts.fleet = &fuzz.fleet;
+    fuzz.operations.verdicts.publisher = &fuzz.publisher;
+    open_chronicle(&fuzz.operations.audit.chronicle, 8);
+    open_chronicle(&fuzz.operations.verdicts.chronicle, VERDICTS_KEPT);
 }
 
 /* ---- messages ---- */
@@ -282,7 +320,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!fuzz.config)
         make_fleet();
-    fuzz.control = (struct control){.fleet = &fuzz.fleet, .status = status};
+    make_operations();
+    fuzz.control =
+        (struct control){.fleet = &fuzz.fleet, .status = status, .operations = &fuzz.operations};
     char *text = fuzz_text(data, size), *rest = text;
     fuzz.input = text;
     for (char *line; (line = strsep(&rest, "\n"));) {
@@ -297,6 +337,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_CHECK(fuzz.replies == replies + waits && !fuzz.control.running);
     check_suspensions();
     control_deinit(&fuzz.control);
+    operations_deinit(&fuzz.operations);
     free(fuzz.begun_payload);
     fuzz.begun_payload = NULL;
     free(text);

@@ -187,6 +187,31 @@ CONTROLS = {
                      '{"command":"commission","robot":"kuka2","model":"two","id":"2"}\n!\n{"command":"disarm","robot":"kuka2"}\n'
                      '{"command":"status"}\n{"command":"commission"}\n{"command":"commission","robot":7,"model":"two"}',
     "rollback": '{"command":"rollback","robot":"kuka2","id":"r"}\n!',
+    "operations":
+        '{"command":"threshold","false_alarms_per_day":5,"id":"t"}\n'
+        '{"command":"threshold","robot":"kuka1","false_alarms_per_day":1e-6}\n'
+        '{"command":"threshold","robot":"kuka3"}\n'
+        '{"command":"threshold","false_alarms_per_day":0}\n'
+        '{"command":"threshold","robot":7}\n'
+        '{"command":"threshold"}\n'
+        '{"command":"ack","alert_id":"abc","verdict":"false","note":"a \\"cable\\"","id":"k"}\n'
+        '{"command":"ack","alert_id":"abc","verdict":true}\n'
+        '{"command":"ack","alert_id":"abd","verdict":"maintenance"}\n'
+        '{"command":"ack","alert_id":"abc","verdict":"maybe"}\n'
+        '{"command":"verdicts","last":3,"robot":"kuka1"}\n'
+        '{"command":"audit","last":2}\n'
+        '{"command":"audit","last":0}\n',
+    "shadow":
+        '{"command":"shadow"}\n'
+        '{"command":"shadow","model":"there"}\n'
+        '{"command":"shadow","model":"two","id":"s"}\n'
+        '{"command":"promote"}\n'
+        '!\n'
+        '{"command":"shadow","model":"two","robot":"kuka1"}\n'
+        '!two: no such file\n'
+        '{"command":"shadow-report"}\n'
+        '{"command":"unshadow","robot":"kuka1"}\n'
+        '{"command":"promote","robot":"kuka2"}\n',
     "addresses": 'x\treply/here\tc0rrelation\t{"command":"status","id":"1"}\n\tno/+/wildcards\t{"command":"status"}\n'
                  '{"command":"status","reply_to":"reply/there"}\n{"command":"status","reply_to":7}',
     "retained": 'r\t{"command":"reload","id":"1"}',
