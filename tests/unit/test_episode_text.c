@@ -76,6 +76,30 @@ static void test_an_anomaly_goes_on(void **state)
     model_unref(model);
 }
 
+static void test_an_acknowledgement_goes_on(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){0});
+    struct robot *robot = make(model), *again = make(model);
+    struct robot_alert *alert = &robot->alerts[ALERT_ANOMALY];
+    fill(&robot->alert.episode);
+    strcpy(alert->id, "x");
+    strcpy(alert->model, model->sha256);
+    alert->ack = (struct robot_ack){.verdict = ROBOT_MAINTENANCE_ALARM, .time_ns = NS};
+    strcpy(alert->ack.note, "\"our own\" doing \xc3\xa4");
+    restore_into(again, "anomaly", episode_text(robot, ALERT_ANOMALY));
+    const struct robot_ack *ack = &again->alerts[ALERT_ANOMALY].ack;
+    assert_int_equal(ack->verdict, ROBOT_MAINTENANCE_ALARM);
+    assert_true(ack->time_ns == NS);
+    assert_string_equal(ack->note, alert->ack.note);
+    assert_string_equal(again->alerts[ALERT_ANOMALY].model, model->sha256);
+    alert->ack.verdict = ROBOT_UNACKED;
+    restore_into(again, "anomaly", episode_text(robot, ALERT_ANOMALY));
+    assert_int_equal(ack->verdict, ROBOT_UNACKED);
+    robot_free(robot);
+    robot_free(again);
+    model_unref(model);
+}
+
 /* Another model since then: its detectors have said nothing yet. */
 static void test_detectors_that_are_gone_are_left_out(void **state)
 {
@@ -173,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_anomaly_goes_on),
+        cmocka_unit_test(test_an_acknowledgement_goes_on),
         cmocka_unit_test(test_detectors_that_are_gone_are_left_out),
         cmocka_unit_test(test_a_sensor_fault_and_a_silence_go_on),
         cmocka_unit_test(test_what_is_refused_changes_nothing),
