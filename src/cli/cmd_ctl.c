@@ -88,7 +88,11 @@ static const char *unnamed_argument(const char *command)
 {
     static const struct {
         const char *command, *member;
-    } table[] = {{"reload", "model"}, {"shadow", "model"}, {"ack", "alert_id"}};
+    } table[] = {{"reload", "model"},
+                 {"shadow", "model"},
+                 {"promote", "model"},
+                 {"unshadow", "model"},
+                 {"ack", "alert_id"}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (!strcmp(table[i].command, command))
             return table[i].member;

@@ -350,8 +350,10 @@ static int begin_load(struct fleet *fleet, enum load_kind load, struct swap_requ
     case LOAD_SHADOW:
         return shadows_start(fleet, swap);
     case LOAD_PROMOTE:
-        if (!shadow || shadow->state != SHADOW_ON)
-            return shadow ? -EBUSY : -ENOENT;
+        if (!shadow || (*swap->model && strcmp(swap->model, shadow->name) != 0))
+            return -ENOENT;
+        if (shadow->state != SHADOW_ON)
+            return -EBUSY;
         swap->model = shadow->name;
         swap->sha256 = shadow->sha256; /* what was compared, and nothing else */
         break;
@@ -366,8 +368,8 @@ static void refuse_load(struct control *control, const struct control_request *r
         refuse(control, request, "busy", "another model is being loaded");
     else if (error == -ENOENT && load == LOAD_PROMOTE)
         refuse(control, request, "no_shadow",
-               *request->robot ? "this robot has no candidate of its own in shadow"
-                               : "there is no candidate in shadow for the default");
+               *request->robot ? "this robot has no such candidate of its own in shadow"
+                               : "there is no such candidate in shadow for the default");
     else if (error == -ENOENT)
         refuse(control, request, "unknown_robot", "no such robot, or no default model");
     else if (error == -ENODATA)
@@ -385,7 +387,7 @@ static void start_load(struct control *control, struct control_request *request,
                        const cJSON *arguments, enum load_kind load)
 {
     const char *model = "", *robot;
-    bool named = load == LOAD_RELOAD || load == LOAD_SHADOW;
+    bool named = load != LOAD_ROLLBACK;
     if (!get_name(control, request, arguments, "robot", &robot) ||
         (named && !get_name(control, request, arguments, "model", &model)))
         return;

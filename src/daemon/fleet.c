@@ -133,9 +133,9 @@ void fleet_thresholds(const struct fleet *fleet, const char *robot, const struct
         commissioning_thresholds(record, ret_thresholds);
         return;
     }
+    double per_day = fleet_target_per_day(fleet, robot, model, NULL);
     for (size_t d = 0; d < model->detectors; d++)
-        ret_thresholds[d] =
-            model_threshold(model, d, fleet_target_per_day(fleet, robot, model, NULL));
+        ret_thresholds[d] = model_threshold(model, d, per_day);
 }
 
 void fleet_apply_thresholds(struct fleet *fleet, struct robot *robot)

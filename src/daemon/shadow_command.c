@@ -16,12 +16,15 @@ static const char *read_robot(const cJSON *arguments, const char **ret_robot, st
 const char *shadow_command_end(struct fleet *fleet, const cJSON *arguments, const char *who,
                                cJSON *ret_answer, struct diag *diag)
 {
-    const char *robot, *code = read_robot(arguments, &robot, diag);
+    const char *robot, *model = "", *code = read_robot(arguments, &robot, diag);
     if (code)
         return code;
+    if (json_get_string(arguments, "model", false, NAME_MAX_LENGTH, &model, diag) < 0)
+        return "invalid_argument";
     struct shadow *shadow = shadows_find(&fleet->shadows, robot);
-    if (!shadow) {
-        diag_set(diag, "%s%s has no candidate in shadow", *robot ? "robot " : "the default", robot);
+    if (!shadow || (*model && strcmp(model, shadow->name) != 0)) {
+        diag_set(diag, "%s%s has no such candidate in shadow", *robot ? "robot " : "the default",
+                 robot);
         return "no_shadow";
     }
     if (shadow->done) {

@@ -352,7 +352,9 @@ static void test_promoted_what_was_compared(void **state)
     cell_refused(cell, "\"command\":\"promote\"", "model_changed");
     tiny_model_write(&(struct tiny_model){.name = "arm", .version = 6, .limit = 3, .window = {12}},
                      path);
-    cJSON *reply = ok(cell, "\"command\":\"promote\"");
+    cell_refused(cell, "\"command\":\"promote\",\"model\":\"twin\"", "no_shadow");
+    cell_refused(cell, "\"command\":\"unshadow\",\"model\":\"twin\"", "no_shadow");
+    cJSON *reply = ok(cell, "\"command\":\"promote\",\"model\":\"longer\"");
     assert_int_equal(json_number(reply, "model_version"), 6);
     assert_int_equal(json_number(reply, "shadow.alerts.matched"), 1);
     cJSON_Delete(reply);
