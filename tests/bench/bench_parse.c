@@ -1,11 +1,12 @@
 /*
  * What reading one sample of 86 channels costs: the scanner beside the strict tree of cJSON that it
- * takes the place of, beside cJSON alone, and the binary form. One run, interleaved rounds; the
- * median of each, and the ratios.
+ * takes the place of, beside cJSON alone, beside simdjson, and the binary form.
  *
- *   bench_parse [--json]
+ *   bench_parse [--json] [--rounds N]
  */
-#include "base/clock.h"
+#include "bench.h"
+#include "simdjson_peer.h"
+
 #include "base/json.h"
 #include "lab/simulator.h"
 #include "pipeline/sample_scan.h"
@@ -14,11 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUNDS 21
 #define SAMPLES 64 /* different ones */
-#define REPEATS 40 /* of all of them, a round */
+#define REPEATS 20 /* of all of them, a round */
 
-static char texts[SAMPLES][4096], named[SAMPLES][8192];
+static char texts[SAMPLES][4096 + SIMDJSON_PEER_PADDING], named[SAMPLES][8192];
 static unsigned char binaries[SAMPLES][SAMPLE_BINARY_HEADER + 4 * SIMULATOR_CHANNELS];
 static struct sample_decoder *decoder;
 static volatile float sink;
@@ -101,50 +101,91 @@ static void binary(size_t s)
     check(sample_decode(decoder, binaries[s], sizeof binaries[s], &sample, values, NULL), values);
 }
 
-static struct way {
-    const char *name;
-    void (*read)(size_t s);
-    double us[ROUNDS];
-} ways[] = {{"values, scanner", by_scanner, {0}},       {"values, strict tree", by_tree, {0}},
-            {"values, cJSON alone", by_cjson, {0}},     {"names, scanner", names_by_scanner, {0}},
-            {"names, strict tree", names_by_tree, {0}}, {"binary", binary, {0}}};
-#define WAYS (sizeof ways / sizeof ways[0])
-
-static int compare(const void *a, const void *b)
+static void by_simdjson(size_t s)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    float values[SIMULATOR_CHANNELS];
+    bool read = simdjson_peer_read(texts[s], strlen(texts[s]), SIMULATOR_CHANNELS, values);
+    check(read ? SAMPLE_ACCEPTED : SAMPLE_MALFORMED, values);
+}
+
+/* simdjson must have read the same. */
+static void check_simdjson(void)
+{
+    for (size_t s = 0; s < SAMPLES; s++) {
+        float ours[SIMULATOR_CHANNELS], theirs[SIMULATOR_CHANNELS];
+        struct sample sample;
+        check(sample_decode(decoder, texts[s], strlen(texts[s]), &sample, ours, NULL), ours);
+        if (simdjson_peer_read(texts[s], strlen(texts[s]), SIMULATOR_CHANNELS, theirs) &&
+            !memcmp(ours, theirs, sizeof ours))
+            continue;
+        fprintf(stderr, "bench_parse: simdjson reads sample %zu otherwise\n", s);
+        exit(1);
+    }
+}
+
+/* Each in turn reads all samples. */
+#define ALL_SAMPLES(name, read)                                                                    \
+    static size_t name(void)                                                                       \
+    {                                                                                              \
+        for (size_t s = 0; s < SAMPLES; s++)                                                       \
+            read(s);                                                                               \
+        return SAMPLES;                                                                            \
+    }
+ALL_SAMPLES(all_by_scanner, by_scanner)
+ALL_SAMPLES(all_by_tree, by_tree)
+ALL_SAMPLES(all_by_cjson, by_cjson)
+ALL_SAMPLES(all_by_simdjson, by_simdjson)
+ALL_SAMPLES(all_names_by_scanner, names_by_scanner)
+ALL_SAMPLES(all_names_by_tree, names_by_tree)
+ALL_SAMPLES(all_binary, binary)
+
+enum { SCANNER, CJSON, SIMDJSON, BINARY, TREE, NAMES, NAMES_TREE, WAYS };
+static struct bench_way ways[WAYS] = {
+    [SCANNER] = {"scanner", all_by_scanner, REPEATS, {0}},
+    [CJSON] = {"cJSON alone", all_by_cjson, REPEATS, {0}},
+    [SIMDJSON] = {"simdjson", NULL, REPEATS, {0}},
+    [BINARY] = {"binary", all_binary, REPEATS, {0}},
+    [TREE] = {"strict tree of cJSON", all_by_tree, REPEATS / 4, {0}},
+    [NAMES] = {"names, scanner", all_names_by_scanner, REPEATS, {0}},
+    [NAMES_TREE] = {"names, strict tree of cJSON", all_names_by_tree, REPEATS / 4, {0}},
+};
+
+static void print(struct bench_output *bench)
+{
+    const struct {
+        struct bench_row row;
+        int ours, theirs;
+    } pairs[] = {
+        {{.what = "86 values, JSON", .goal = 3, .limit = 1.0 / 8}, SCANNER, CJSON},
+        {{.what = "86 values, JSON", .goal = 3, .limit = 0.9}, SCANNER, SIMDJSON},
+        {{.what = "86 values, binary", .goal = 3, .limit = 0.01}, BINARY, CJSON},
+        {{.what = "86 values, JSON"}, SCANNER, TREE},
+        {{.what = "86 names and values, JSON"}, NAMES, NAMES_TREE},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        bench_compare(bench, &pairs[i].row, &ways[pairs[i].ours], &ways[pairs[i].theirs]);
 }
 
 int main(int argc, char **argv)
 {
-    bool json = argc > 1 && !strcmp(argv[1], "--json");
+    struct bench_output bench;
+    bench_begin(&bench, "parse", argc, argv);
     make_samples();
     decoder = sample_decoder_new(simulator_names(), SIMULATOR_CHANNELS, SAMPLE_TIME_S);
-    for (size_t round = 0; round < ROUNDS; round++) {
-        for (size_t w = 0; w < WAYS; w++) {
-            int64_t start_ns = clock_monotonic_ns();
-            for (size_t i = 0; i < REPEATS * SAMPLES; i++)
-                ways[w].read(i % SAMPLES);
-            ways[w].us[round] =
-                (double)(clock_monotonic_ns() - start_ns) / 1e3 / (REPEATS * SAMPLES);
-        }
+    bench_note(&bench, "reading time, number and 86 values (simulated) of %zu bytes",
+               strlen(texts[0]));
+    if (simdjson_peer_version) {
+        check_simdjson();
+        ways[SIMDJSON].run = all_by_simdjson;
+        bench_note(&bench, "simdjson %s, on demand, reads the same but takes the time as text",
+                   simdjson_peer_version);
+    } else {
+        bench_note(&bench,
+                   "simdjson: skipped, libsimdjson-dev or a compiler for C++ was not there");
     }
-    for (size_t w = 0; w < WAYS; w++)
-        qsort(ways[w].us, ROUNDS, sizeof ways[w].us[0], compare);
-    double alone = ways[2].us[ROUNDS / 2];
-    if (json)
-        printf("{");
-    for (size_t w = 0; w < WAYS; w++) {
-        double us = ways[w].us[ROUNDS / 2];
-        if (json)
-            printf("%s\"%s\":{\"us\":%.4g,\"of_cjson\":%.4g}", w ? "," : "", ways[w].name, us,
-                   us / alone);
-        else
-            printf("%-22s %8.3f us   %6.3f of cJSON alone\n", ways[w].name, us, us / alone);
-    }
-    if (json)
-        printf("}\n");
+    bench_run(ways, WAYS, bench.rounds);
+    print(&bench);
+    bench_end(&bench);
     sample_decoder_free(decoder);
     return 0;
 }
