@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """The training that `armwatch train` does by default, in PyTorch: what the benchmark compares with.
 
-Usage: train_torch.py RECORDING.npy --windows N --held-out M --epochs E [--warmup E] [--ramp E]
+Usage: train_torch.py RECORDING.npy --windows N --held-out M --epochs E [--warmup E] [--ramp E] [--adversary none]
 
 AE2 on standardised windows of 5 rows, smooth L1, Adam with a cosine, gradient norm clipped at 5; a discriminator
 256-128-64 with R1 + R2 penalties by differentiating twice; its pull scaled to the gradient of the reconstruction; the
-twin beside it, which sees the same batches; every epoch evaluated on held-out windows. One thread, float32.
+twin beside it, which sees the same batches (without an adversary there is no twin); every epoch evaluated on held-out windows. One thread, float32.
 Prints one JSON object. (Debian: python3-torch)
 """
 import argparse, json, resource, sys, time
@@ -112,11 +112,27 @@ def evaluate(own, twin, critic, batches):
     return losses[0] / count, losses[1] / count, auc(torch.cat(logits[0]), torch.cat(logits[1]))
 
 
+def step_with_adversary(own, twin, critic, critic_optimiser, windows, influence):
+    output, gradient = reconstruct(own, windows)
+    theirs = discriminator_step(critic, critic_optimiser, windows, output.detach())
+    own.step(output, pull(theirs, influence, gradient) if influence > 0 else gradient)
+    twin.step(*reconstruct(twin, windows))
+
+
+def evaluate_alone(own, batches):
+    own.network.eval()
+    with torch.no_grad():
+        sums = [(float(functional.smooth_l1_loss(own.network(windows), windows)) * len(windows), len(windows)) for windows in batches]
+    own.network.train()
+    return sum(loss for loss, _ in sums) / sum(count for _, count in sums)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("recording")
     for name, standard in (("windows", None), ("held-out", None), ("epochs", 30), ("warmup", 3), ("ramp", 3)):
         parser.add_argument("--" + name, type=int, default=standard, required=standard is None)
+    parser.add_argument("--adversary", choices=["stable", "none"], default="stable")
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(1)
@@ -136,19 +152,19 @@ def main():
         order = torch.randperm(args.windows)
         for b in range(per_epoch):
             windows = windows_of[order[b * BATCH:(b + 1) * BATCH]]
-            output, gradient = reconstruct(own, windows)
-            reconstructed = output.detach()
-            theirs = discriminator_step(critic, critic_optimiser, windows, reconstructed)
-            since = step / per_epoch - args.warmup
-            influence = 0 if since < 0 else 1 if args.ramp == 0 else min(1, since / args.ramp)
-            if influence > 0:
-                gradient = pull(theirs, influence, gradient)
-            own.step(output, gradient)
-            twin.step(*reconstruct(twin, windows))
+            if args.adversary == "none":
+                own.step(*reconstruct(own, windows))
+            else:
+                since = step / per_epoch - args.warmup
+                influence = 0 if since < 0 else 1 if args.ramp == 0 else min(1, since / args.ramp)
+                step_with_adversary(own, twin, critic, critic_optimiser, windows, influence)
             step += 1
-        loss, twin_loss, area = evaluate(own, twin, critic, (windows_of[i] for i in held_out))
-        epochs.append({"seconds": time.process_time() - began, "held_out_loss": loss, "twin_held_out_loss": twin_loss,
-                       "auc": area})
+        batches = (windows_of[i] for i in held_out)
+        if args.adversary == "none":
+            figures = {"held_out_loss": evaluate_alone(own, batches)}
+        else:
+            figures = dict(zip(("held_out_loss", "twin_held_out_loss", "auc"), evaluate(own, twin, critic, batches)))
+        epochs.append({"seconds": time.process_time() - began, **figures})
     json.dump({"torch": torch.__version__, "batches": per_epoch, "epochs": epochs,
                "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}, sys.stdout)
     print()

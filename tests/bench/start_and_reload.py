@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Start of armwatchd until READY beside a program that only links the same libraries, idle CPU, and what a reload of the model delays.
+
+Usage: start_and_reload.py ARMWATCHD ARMWATCH LINKS_ONLY RELOAD_PAUSE MODELS KUKA_MODEL [--rounds N] [--json]
+"""
+import argparse, json, os, statistics, subprocess, sys, time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cell import INSTANCE, Cell, cpu_s, end, train_autoencoder  # noqa: E402
+from rows import Output  # noqa: E402
+
+RELOADS = 25
+IDLE_S = 2
+BATCH = 64  # DETECTOR_BATCH_MAX
+
+
+def measure_start(cell, start, idle_s):
+    process, seconds = start()
+    try:
+        if not idle_s:
+            return {"start_ms": seconds * 1e3}
+        time.sleep(1)
+        before = cpu_s(process.pid)
+        time.sleep(idle_s)
+        return {"start_ms": seconds * 1e3, "idle_percent": (cpu_s(process.pid) - before) / idle_s * 100}
+    finally:
+        end(process)
+
+
+def measure_reload(options, cell, model):
+    process, _ = cell.start_daemon(model, answers_hz=-1)
+    try:
+        time.sleep(0.5)
+        output = subprocess.run([options.reload_pause, str(cell.port), INSTANCE, str(RELOADS)], check=True, stdout=subprocess.PIPE, text=True).stdout
+        return json.loads(output)
+    finally:
+        end(process)
+
+
+def report_start(output, rounds):
+    def median(side, key):
+        return statistics.median(entry[key] for entry in rounds[side] if key in entry)
+
+    for side, text in (("autoencoder", "start to READY"), ("kuka-sim", "start to READY, four detectors")):
+        output.row(text, median(side, "start_ms"), "ms", "libraries alone", median("libraries", "start_ms"), goal=11, limit=3)
+    output.row("idle", median("autoencoder", "idle_percent"), "% CPU", "libraries alone", median("libraries", "idle_percent"))
+
+
+def report_reload(output, name, rounds):
+    failed = sum(entry["failed"] for entry in rounds)
+    unanswered = sum(entry["unanswered"] for entry in rounds)
+    output.note(f"{name}: {sum(entry['reloads'] for entry in rounds)} reloads at 1000 samples/s, {failed} failed; {unanswered} samples without a score; "
+                f"a reload takes {statistics.median(entry['reload_us'] for entry in rounds) / 1e3:.1f} ms")
+    for key, text in (("p50_us", "p50"), ("p99_us", "p99"), ("longest_us", "longest of a reload, median")):
+        during, before = (statistics.median(entry[side][key] for entry in rounds) for side in ("during", "before"))
+        output.row(f"sample to score in a reload, {name}: {text}", during, "us", "right before", before)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in "armwatchd", "armwatch", "links_only", "reload_pause", "models", "kuka_model":
+        parser.add_argument(name)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    output = Output("start and reload")
+    models = {"autoencoder": train_autoencoder(options.armwatch, options.models), "kuka-sim": options.kuka_model}
+    starts, reloads = {"libraries": [], "autoencoder": [], "kuka-sim": []}, {name: [] for name in models}
+    with Cell(options.armwatchd) as cell:
+        for n in range(options.rounds):
+            idle_s = IDLE_S if n < 3 else 0
+            starts["libraries"].append(
+                measure_start(cell, lambda: cell.start([options.links_only], {"ARMWATCH_BENCH_PORT": str(cell.port)}), idle_s))
+            for name, model in models.items():
+                starts[name].append(measure_start(cell, lambda: cell.start_daemon(model), idle_s))
+        for _ in range(min(3, options.rounds)):
+            for name, model in models.items():
+                reloads[name].append(measure_reload(options, cell, model))
+    report_start(output, starts)
+    for name in models:
+        report_reload(output, name, reloads[name])
+    output.print(options.json)
+
+
+main()
