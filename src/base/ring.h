@@ -3,7 +3,8 @@
  * thread.
  *
  * A record is contiguous in memory, so both sides work in place and a record is copied once, by
- * whoever fills it. Nothing waits: a full ring refuses, an empty one says so. Thread:
+ * whoever fills it. Nothing waits: a full ring refuses, an empty one says so. One that runs empty
+ * goes on at its beginning, so that memory which no backlog ever needed is never touched. Thread:
  * reserve/commit belong to the producer, peek/release to the consumer; init and deinit to whoever
  * holds it alone.
  */
@@ -23,11 +24,13 @@ struct ring {
     _Alignas(64) _Atomic size_t head; /* bytes ever written */
     size_t tail_seen;                 /* the producer's last look at tail */
     size_t reserved;                  /* bytes of the record being filled, padding included */
+    _Atomic size_t origin;            /* the position that stands at data[0]; changes while empty */
 
     /* consumer */
     _Alignas(64) _Atomic size_t tail; /* bytes ever released */
     size_t read;                      /* bytes ever read */
     size_t head_seen;                 /* the consumer's last look at head */
+    size_t origin_seen;               /* and at origin */
 };
 
 /* Memory: capacity bytes (rounded up to a power of two). Errors: -ENOMEM. */

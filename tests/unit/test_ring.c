@@ -177,6 +177,42 @@ static void test_two_threads(void **state)
     ring_deinit(&ring);
 }
 
+/* However much goes through a ring, only as much of it is touched as ever waited at once. */
+static void test_an_empty_ring_goes_on_at_its_beginning(void **state)
+{
+    struct ring ring;
+    assert_int_equal(ring_init(&ring, (size_t)8 << 20), 0);
+    size_t farthest = 0;
+    for (size_t n = 0; n < 20000; n++) {
+        put(&ring, 1000, (unsigned char)n);
+        put(&ring, 8, (unsigned char)~n);
+        expect(&ring, 1000, (unsigned char)n);
+        size_t found;
+        const unsigned char *record = ring_read(&ring, &found);
+        assert_int_equal(*record, (unsigned char)~n);
+        size_t offset = (size_t)(record - ring.data);
+        farthest = offset > farthest ? offset : farthest;
+        ring_release(&ring);
+    }
+    assert_in_range(farthest, 32 << 10, 128 << 10);
+    ring_deinit(&ring);
+}
+
+/* What waits stays where it is, however far the ring has come. */
+static void test_a_ring_that_is_not_empty_goes_on(void **state)
+{
+    struct ring ring;
+    assert_int_equal(ring_init(&ring, (size_t)1 << 20), 0);
+    put(&ring, 1000, 0);
+    for (size_t n = 1; n < 5000; n++) {
+        put(&ring, 1000, (unsigned char)n);
+        expect(&ring, 1000, (unsigned char)(n - 1));
+        ring_release(&ring);
+    }
+    expect(&ring, 1000, (unsigned char)4999);
+    ring_deinit(&ring);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +221,8 @@ int main(void)
         cmocka_unit_test(test_full_refuses_until_released),
         cmocka_unit_test(test_a_record_that_would_cross_the_end_goes_to_the_start),
         cmocka_unit_test(test_random_records_keep_order_and_content),
+        cmocka_unit_test(test_an_empty_ring_goes_on_at_its_beginning),
+        cmocka_unit_test(test_a_ring_that_is_not_empty_goes_on),
         cmocka_unit_test(test_two_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
