@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """What one would write instead of armwatchd: paho-mqtt and numpy, the autoencoder of the same model file, a threshold.
 
-Usage: python_peer.py MODEL PORT [ANSWERS_HZ]
-       python_peer.py MODEL --check      scores of the file's self-test beside those that it keeps
+Usage: python_peer.py MODEL PORT [ANSWERS_HZ] [--engine numpy|torch|sklearn]
+       python_peer.py MODEL --check [--engine ...]      scores of the file's self-test beside those that it keeps
+
+The engine is what computes the network: numpy; TorchScript, frozen, one thread; or scikit-learn's MLPRegressor with the model's weights.
 The model must have one detector, an autoencoder, that looks at channels of the samples only. Batch normalisation is folded into the
 dense layers at the start. ANSWERS_HZ is as scores.rate_hz. Left out, of what the daemon does: checks of the sample, gaps and late
-samples, stopped arms and sensor faults, alert filter, state and drift.
+samples, stopped arms and sensor faults, alert filter, state and drift. Says "ready" once it has subscribed; at SIGTERM how many samples
+came.
 """
-import json, signal, socket, struct, sys, time
+import argparse, json, signal, socket, struct, sys, time
 
 import numpy as np
 
@@ -58,16 +61,61 @@ class Autoencoder:
     def scaled(self, values):
         return np.clip((values[self.channels] - self.offset) * self.scale, -self.clip, self.clip)
 
-    def score(self, window):
-        """window: [rows][channels], scaled."""
-        x = y = window.reshape(-1)
+    def reconstruct(self, x):
+        y = x
         for weights, bias, rectified in self.layers:
             y = y @ weights + bias
             if rectified:
                 y = np.maximum(y, 0)
-        magnitude = np.abs(x - y)
+        return y
+
+    def score(self, window):
+        """window: [rows][channels], scaled."""
+        x = window.reshape(-1)
+        magnitude = np.abs(x - self.reconstruct(x))
         inner = np.minimum(magnitude, self.beta)
         return float(np.mean(inner * inner * (0.5 / self.beta) + (magnitude - inner)))
+
+
+class TorchAutoencoder(Autoencoder):
+    def __init__(self, path):
+        super().__init__(path)
+        import torch
+        torch.set_num_threads(1)
+        layers = []
+        for weights, bias, rectified in self.layers:
+            dense = torch.nn.Linear(*weights.shape)
+            dense.weight.data, dense.bias.data = torch.from_numpy(weights.T.copy()), torch.from_numpy(bias.copy())
+            layers += [dense, torch.nn.ReLU()] if rectified else [dense]
+        example = torch.zeros(1, self.layers[0][0].shape[0])
+        self.torch = torch
+        self.network = torch.jit.freeze(torch.jit.trace(torch.nn.Sequential(*layers).eval(), example))
+        for _ in range(10):  # the first calls compile
+            self.score(np.zeros(example.shape, np.float32))
+
+    def score(self, window):
+        with self.torch.inference_mode():
+            x = self.torch.from_numpy(window.reshape(1, -1))
+            return float(self.torch.nn.functional.smooth_l1_loss(self.network(x), x, beta=self.beta))
+
+
+class SklearnAutoencoder(Autoencoder):
+    def __init__(self, path):
+        super().__init__(path)
+        from sklearn.neural_network import MLPRegressor
+        if [rectified for _, _, rectified in self.layers] != [True] * (len(self.layers) - 1) + [False]:
+            sys.exit("python_peer: scikit-learn has no such network")
+        self.network = MLPRegressor(hidden_layer_sizes=[weights.shape[1] for weights, _, _ in self.layers[:-1]])
+        self.network.coefs_ = [weights for weights, _, _ in self.layers]
+        self.network.intercepts_ = [bias for _, bias, _ in self.layers]
+        self.network.n_layers_, self.network.n_outputs_ = len(self.layers) + 1, self.layers[-1][0].shape[1]
+        self.network.out_activation_ = "identity"
+
+    def reconstruct(self, x):
+        return self.network.predict(x.reshape(1, -1))[0]
+
+
+ENGINES = {"numpy": Autoencoder, "torch": TorchAutoencoder, "sklearn": SklearnAutoencoder}
 
 
 def check(model):
@@ -110,13 +158,27 @@ class Peer:
             client.publish(message.topic[:-len("sample")] + "score", json.dumps({"seq": seq, "score": score}))
 
 
+def read_options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model")
+    parser.add_argument("port", type=int, nargs="?")
+    parser.add_argument("answers_hz", type=float, nargs="?", default=0)
+    parser.add_argument("--engine", choices=list(ENGINES), default="numpy")
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    if options.port is None and not options.check:
+        parser.error("PORT, or --check")
+    return options
+
+
 def main():
-    model = Autoencoder(sys.argv[1])
-    if sys.argv[2] == "--check":
+    options = read_options()
+    model = ENGINES[options.engine](options.model)
+    if options.check:
         check(model)
         return
     import paho.mqtt.client as mqtt
-    peer = Peer(model, float(sys.argv[3]) if len(sys.argv) > 3 else 0)
+    peer = Peer(model, options.answers_hz)
     client = mqtt.Client("bench-python", protocol=mqtt.MQTTv5)
     client.on_message = peer.on_message
     client.on_socket_open = lambda client, user, sock: sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -128,7 +190,7 @@ def main():
         sys.exit(0)
 
     signal.signal(signal.SIGTERM, stop)
-    client.connect("127.0.0.1", int(sys.argv[2]))
+    client.connect("127.0.0.1", options.port)
     client.loop_forever()
 
 
