@@ -6,24 +6,8 @@ Rounds are interleaved; figures are medians. Absolute times depend on the machin
 """
 import json, os, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
 
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def status_kib(pid, key):
-    for line in open(f"/proc/{pid}/status"):
-        if line.startswith(key + ":"):
-            return int(line.split()[1])
-    return 0
-
-
-def cpu_s(pid):
-    """Time on a processor of all threads; schedstat counts nanoseconds, where stat counts ticks of 10 ms."""
-    tasks = f"/proc/{pid}/task"
-    return sum(int(open(f"{tasks}/{task}/schedstat").read().split()[0]) for task in os.listdir(tasks)) / 1e9
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cell import cpu_s, free_port, status_kib  # noqa: E402
 
 
 def measure(argv, directory, environment, idle_s):

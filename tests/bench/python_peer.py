@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """What one would write instead of armwatchd: paho-mqtt and numpy, the autoencoder of the same model file, a threshold.
 
-Usage: python_peer.py MODEL PORT [ANSWERS_HZ] [--engine numpy|torch|sklearn]
+Usage: python_peer.py MODEL PORT [ANSWERS_HZ] [--engine numpy|torch|sklearn|none]
        python_peer.py MODEL --check [--engine ...]      scores of the file's self-test beside those that it keeps
 
-The engine is what computes the network: numpy; TorchScript, frozen, one thread; or scikit-learn's MLPRegressor with the model's weights.
+The engine is what computes the network: numpy; TorchScript, frozen, one thread; or scikit-learn's MLPRegressor with the model's weights;
+none counts messages and does nothing else: what paho itself costs.
 The model must have one detector, an autoencoder, that looks at channels of the samples only. Batch normalisation is folded into the
 dense layers at the start. ANSWERS_HZ is as scores.rate_hz. Left out, of what the daemon does: checks of the sample, gaps and late
 samples, stopped arms and sensor faults, alert filter, state and drift. Says "ready" once it has subscribed; at SIGTERM how many samples
@@ -136,6 +137,8 @@ class Peer:
 
     def on_message(self, client, user, message):
         self.received += 1
+        if self.model is None:
+            return
         payload = message.payload
         if payload[0] == 0xA1:
             seq, = struct.unpack_from("<Q", payload, 16)
@@ -163,7 +166,7 @@ def read_options():
     parser.add_argument("model")
     parser.add_argument("port", type=int, nargs="?")
     parser.add_argument("answers_hz", type=float, nargs="?", default=0)
-    parser.add_argument("--engine", choices=list(ENGINES), default="numpy")
+    parser.add_argument("--engine", choices=[*ENGINES, "none"], default="numpy")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     if options.port is None and not options.check:
@@ -173,7 +176,7 @@ def read_options():
 
 def main():
     options = read_options()
-    model = ENGINES[options.engine](options.model)
+    model = ENGINES[options.engine](options.model) if options.engine in ENGINES else None
     if options.check:
         check(model)
         return

@@ -48,7 +48,7 @@ def number(value):
 def line(row):
     text = f"{row['what']:44}{number(row['ours']):>9} {row['unit']:8}"
     if ratio(row) is not None:
-        text += f"{number(row['theirs']):>9} {row['peer']:28}{ratio(row):7.2f}"
+        text += f"{number(row['theirs']):>9} {row['peer']:28}{ratio(row):7.3g}"
     if met(row) is not None:
         bound = "at most" if row["upper"] else "at least"
         text += f"  {bound} {row['limit']:<6.4g}{'met' if met(row) else 'NOT met'}  (goal {row['goal']})"
