@@ -24,9 +24,15 @@ const char *alert_transition_name(enum alert_transition transition)
     return names[transition];
 }
 
+/* The triggers stay as they are, untouched memory maybe: alert_set_model makes those that it uses.
+ */
 void alert_init(struct alert *alert)
 {
-    memset(alert, 0, sizeof *alert);
+    alert->detectors = 0;
+    alert->episode = (struct alert_episode){0};
+    alert->below = false;
+    memset(alert->holding, 0, sizeof alert->holding);
+    alert->below_since_ns = 0;
 }
 
 /* Scores of the model before mean nothing beside the thresholds of the new one. But what held the

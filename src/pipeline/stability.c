@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOUR_BLOCKS 120 /* of CALIBRATION_BLOCK_S */
+_Static_assert(STABILITY_HOUR_BLOCKS <= UINT8_MAX, "an hour's counts are bytes");
+
 #define Z_MAX 99.0
 #define ROUNDING 1e-6 /* of single precision, relative: less is no move of a constant channel */
 
@@ -23,18 +24,18 @@ int stability_init(struct stability *stability, const struct model *model)
     if (r == 0)
         r = block_means_init(&stability->channels, channels, CALIBRATION_BLOCK_S, model->period_s);
     stability->row = calloc(channels, sizeof *stability->row);
-    for (size_t h = 0; h < STABILITY_HOURS; h++) {
-        struct stability_hour *hour = &stability->hour[h];
-        hour->sum = calloc(channels, sizeof *hour->sum);
-        hour->known = calloc(channels, sizeof *hour->known);
-        if (!hour->sum || !hour->known)
-            r = -ENOMEM;
-    }
-    if (!stability->row)
-        r = -ENOMEM;
-    if (r < 0)
+    stability->sum = calloc(channels, sizeof *stability->sum);
+    stability->means = calloc(STABILITY_HOURS * channels, sizeof *stability->means);
+    stability->knowns = calloc(STABILITY_HOURS * channels, sizeof *stability->knowns);
+    if (r < 0 || !stability->row || !stability->sum || !stability->means || !stability->knowns) {
         stability_deinit(stability);
-    return r;
+        return -ENOMEM;
+    }
+    for (size_t h = 0; h < STABILITY_HOURS; h++) {
+        stability->hour[h].mean = stability->means + h * channels;
+        stability->hour[h].known = stability->knowns + h * channels;
+    }
+    return 0;
 }
 
 void stability_deinit(struct stability *stability)
@@ -42,10 +43,9 @@ void stability_deinit(struct stability *stability)
     block_means_deinit(&stability->scores);
     block_means_deinit(&stability->channels);
     free(stability->row);
-    for (size_t h = 0; h < STABILITY_HOURS; h++) {
-        free(stability->hour[h].sum);
-        free(stability->hour[h].known);
-    }
+    free(stability->sum);
+    free(stability->means);
+    free(stability->knowns);
     *stability = (struct stability){0};
 }
 
@@ -53,9 +53,9 @@ static void clear_hour(struct stability *stability, size_t which)
 {
     struct stability_hour *hour = &stability->hour[which];
     size_t channels = stability->model->channels;
-    memset(hour->sum, 0, channels * sizeof *hour->sum);
+    memset(hour->mean, 0, channels * sizeof *hour->mean);
     memset(hour->known, 0, channels * sizeof *hour->known);
-    *hour = (struct stability_hour){.sum = hour->sum, .known = hour->known};
+    *hour = (struct stability_hour){.mean = hour->mean, .known = hour->known};
 }
 
 void stability_set_model(struct stability *stability, const struct model *model)
@@ -69,6 +69,7 @@ void stability_set_model(struct stability *stability, const struct model *model)
     block_means_restart(&stability->channels, model->period_s);
     for (size_t h = 0; h < STABILITY_HOURS; h++)
         clear_hour(stability, h);
+    memset(stability->sum, 0, model->channels * sizeof *stability->sum);
     for (size_t d = 0; d < MODEL_DETECTORS_MAX; d++)
         stability->level[d] = PSI_STABLE;
     stability->finding = (struct stability_finding){.known = false};
@@ -78,10 +79,11 @@ void stability_set_model(struct stability *stability, const struct model *model)
 static struct stability_hour *present_hour(struct stability *stability)
 {
     struct stability_hour *hour = &stability->hour[stability->present];
-    if (hour->blocks < HOUR_BLOCKS && hour->channel_blocks < HOUR_BLOCKS)
+    if (hour->blocks < STABILITY_HOUR_BLOCKS && hour->channel_blocks < STABILITY_HOUR_BLOCKS)
         return hour;
     stability->present = (stability->present + 1) % STABILITY_HOURS;
     clear_hour(stability, stability->present);
+    memset(stability->sum, 0, stability->model->channels * sizeof *stability->sum);
     return &stability->hour[stability->present];
 }
 
@@ -97,8 +99,9 @@ void stability_push_row(struct stability *stability, int64_t time_ns, const floa
         double mean = stability->channels.mean[c];
         if (!isfinite(mean))
             continue;
-        hour->sum[c] += mean;
+        stability->sum[c] += mean;
         hour->known[c]++;
+        hour->mean[c] = (float)(stability->sum[c] / hour->known[c]);
     }
 }
 
@@ -194,8 +197,9 @@ struct stability_channel stability_channel(const struct stability *stability, si
     const struct model_channel *it = &stability->model->channel[channel];
     double sum = 0, known = 0;
     for (size_t h = 0; h < STABILITY_HOURS; h++) {
-        sum += stability->hour[h].sum[channel];
-        known += stability->hour[h].known[channel];
+        const struct stability_hour *hour = &stability->hour[h];
+        sum += (double)hour->mean[channel] * hour->known[channel];
+        known += hour->known[channel];
     }
     double mean = known > 0 ? sum / known : (double)NAN;
     return (struct stability_channel){

@@ -5,7 +5,7 @@
  * each detector's scores over blocks are counted in the bins of the calibration and compared
  * (model/psi.h); beside them the means of the channels, which say what has moved. Nothing is told
  * before STABILITY_LEAST_BLOCKS blocks, nor by a model whose calibration keeps no reference. It
- * runs on sample time and starts anew with another model. Memory: some 12 bytes per channel and
+ * runs on sample time and starts anew with another model. Memory: some 5 bytes per channel and
  * hour. Thread: one at a time.
  */
 #ifndef ARMWATCH_PIPELINE_STABILITY_H
@@ -21,15 +21,16 @@
 #include <stdint.h>
 
 #define STABILITY_HOURS 24
+#define STABILITY_HOUR_BLOCKS 120  /* of CALIBRATION_BLOCK_S */
 #define STABILITY_LEAST_BLOCKS 120 /* an hour */
 #define STABILITY_MOVED_Z 3.0
 
-/* Counts of one hour of evaluated time. */
+/* Counts of one hour of evaluated time: of at most STABILITY_HOUR_BLOCKS. */
 struct stability_hour {
-    size_t blocks, channel_blocks;
-    uint32_t bin[MODEL_DETECTORS_MAX][PSI_BINS];
-    double *sum;     /* [channels] of the means of blocks */
-    uint32_t *known; /* [channels] of these */
+    uint8_t blocks, channel_blocks;
+    uint8_t bin[MODEL_DETECTORS_MAX][PSI_BINS];
+    uint8_t *known; /* [channels] blocks with a mean */
+    float *mean;    /* [channels] of these */
 };
 
 struct stability_finding {
@@ -44,6 +45,9 @@ struct stability {
     const struct model *model; /* borrowed */
     struct block_means scores, channels;
     double *row;                                 /* [channels] scratch */
+    double *sum;                                 /* [channels] of the present hour's means */
+    float *means;                                /* [STABILITY_HOURS][channels] of all hours */
+    uint8_t *knowns;                             /* the same */
     struct stability_hour hour[STABILITY_HOURS]; /* a ring */
     size_t present;
     enum psi_level level[MODEL_DETECTORS_MAX];
