@@ -59,10 +59,12 @@ def colour(row):
     return PLAIN if met(row) is None else MET if met(row) else MISSED
 
 
-def draw_row(picture, row):
+def draw_row(picture, row, repeated):
+    """repeated: the row above is of the same, beside another."""
     y = picture.y
     value, limit = cost(row)
-    picture.text(LABEL, y + 13, row["what"].strip(), anchor="end")
+    if not repeated:
+        picture.text(LABEL, y + 13, row["what"].strip(), anchor="end")
     picture.box(min(position(value), position(1)), y + 4, abs(position(value) - position(1)), LINE - 8, colour(row))
     if limit:
         picture.line(position(limit), y + 1, position(limit), y + LINE - 1, INK, 2)
@@ -89,8 +91,10 @@ def draw_comparisons(picture, document):
         picture.y += 8
         picture.text(14, picture.y + 13, part["title"], bold=True, size=13)
         picture.y += LINE + 2
+        before = None
         for row in rows:
-            draw_row(picture, row)
+            draw_row(picture, row, row["what"] == before)
+            before = row["what"]
     draw_grid(picture, top)
 
 

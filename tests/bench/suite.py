@@ -110,7 +110,7 @@ class Suite:
 
     def start(self):
         return [sys.executable, f"{HERE}/start_and_reload.py", self.armwatchd, self.armwatch, self.tool("links_only"), self.tool("reload_pause"),
-                self.models, self.kuka, "--json", *self.rounds(7, 3)]
+                self.tool("bench_stages"), self.models, self.kuka, "--json", *self.rounds(7, 3)]
 
     def training(self):
         return [sys.executable, f"{HERE}/training.py", self.armwatch, "--json", *self.rounds(3, 1)] + (["--rows", "15000"] if self.quick else [])
@@ -129,21 +129,28 @@ PARTS = {"forward": "One window in the network 430-64-32-64-430", "parse": "Read
          "end_to_end": "End to end"}
 
 
-def end_to_end_rows(document):
-    """What end_to_end.py prints, as rows: armwatchd with the autoencoder beside each other consumer."""
-    ours = "armwatchd, autoencoder"
-    goals = {("cpu", "echo"): (4, 1.5, True), ("cpu", "python"): (4, 1 / 4, True), ("cpu", "python, torch"): (4, 1 / 6, True),
+E2E_GOALS = {("cpu", "echo"): (4, 1.5, True), ("cpu", "python"): (4, 1 / 4, True), ("cpu", "python, torch"): (4, 1 / 6, True),
              ("throughput per_s", "echo"): (5, 0.95, False), ("latency p50", "echo"): (6, 1.15, True), ("latency p99", "echo"): (6, 2, True)}
-    titles = {"cpu json": "CPU of a message, JSON", "cpu binary": "CPU of a message, binary", "throughput per_s": "closed loop, messages",
+E2E_TITLES = {"cpu json": "CPU of a message, JSON", "cpu binary": "CPU of a message, binary", "throughput per_s": "closed loop, messages",
               "throughput cpu_us": "  CPU of a message meanwhile", "latency p50": "sample to score, p50", "latency p99": "sample to score, p99"}
+
+
+def end_to_end_rows(document):
+    """What end_to_end.py prints, as rows: armwatchd with the autoencoder beside each other consumer, with four detectors beside echo."""
+    ours, ours_with_four = "armwatchd, autoencoder", "armwatchd, kuka-sim"
     output = Output("end_to_end")
     figures = {tuple(key.split(" / ")): value["median"] for key, value in document["figures"].items()}
-    for (kind, what, side), theirs in figures.items():
-        key = f"{kind} {what}"
-        if kind == "growth" or side == ours:
-            continue
-        number, limit, upper = goals.get((kind, side)) or goals.get((key, side)) or (None, None, True)
-        output.row(titles.get(key, key), figures[kind, what, ours], "1/s" if what == "per_s" else "us", side, theirs, goal=number, limit=limit, upper=upper)
+    measured = dict.fromkeys((kind, what) for kind, what, _ in figures if kind != "growth")
+    sides = dict.fromkeys(side for _, _, side in figures if not side.startswith("armwatchd"))
+    for kind, what in measured:
+        key, unit = f"{kind} {what}", "1/s" if what == "per_s" else "us"
+        title = E2E_TITLES.get(key, key)
+        for side in sides:
+            if (kind, what, side) in figures:
+                number, limit, upper = E2E_GOALS.get((kind, side)) or E2E_GOALS.get((key, side)) or (None, None, True)
+                output.row(title, figures[kind, what, ours], unit, side, figures[kind, what, side], goal=number, limit=limit, upper=upper)
+        if (kind, what, ours_with_four) in figures and (kind, what, "echo") in figures:
+            output.row(f"{title}, four detectors", figures[kind, what, ours_with_four], unit, "echo", figures[kind, what, "echo"])
     for (kind, robots, _), value in figures.items():
         if kind == "growth" and robots != "1":
             output.row(f"CPU of a message, {robots} robots", value, "us", "1 robot", figures["growth", "1", ours], goal=10, limit=1.3)
