@@ -7,7 +7,7 @@ BUILD: the build directory, in which everything is built; npm's peers in BUILD/p
 its own run, in turn. What is not there is skipped, with the reason. --merge: parts that are not measured now stay in FILE as they are.
 Absolute figures depend on the machine and on what else it does: the ratios are the result.
 """
-import argparse, datetime, glob, json, os, platform, subprocess, sys, time
+import argparse, datetime, glob, json, os, platform, shutil, subprocess, sys, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cell import PYTHON, train_autoencoder  # noqa: E402
@@ -121,7 +121,17 @@ class Suite:
 
     def end_to_end(self):
         return [sys.executable, f"{HERE}/end_to_end.py", self.armwatchd, self.armwatch, self.tool("flood"), self.tool("echo"), self.kuka, "--json",
-                *self.rounds(3, 1), "--scale", "0.25" if self.quick else "0.5"]
+                *self.rounds(3, 1), "--scale", "0.25" if self.quick else "0.5", *self.further_consumers()]
+
+    def further_consumers(self):
+        """That can be had here; none with --quick."""
+        found = [] if self.quick else ["python, paho alone"]
+        for name, module in (("python, torch", "torch"), ("python, scikit-learn", "sklearn")):
+            if not self.quick and subprocess.run([PYTHON, "-c", f"import {module}"], capture_output=True).returncode == 0:
+                found.append(name)
+        if not self.quick and shutil.which("node") and os.path.isdir(f"{self.build}/peers/node_modules/mqtt"):
+            found.append("node")
+        return ["--peers", ";".join(found)]
 
 
 PARTS = {"forward": "One window in the network 430-64-32-64-430", "parse": "Reading a sample", "handoff": "The scorer's thread",
