@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """armwatchd through a real broker, beside the least that a consumer can do (echo.c) and beside Python (python_peer.py).
 
-Usage: end_to_end.py ARMWATCHD ARMWATCH FLOOD ECHO KUKA_MODEL [--rounds N] [--scale X] [--only PARTS] [--json]
+Usage: end_to_end.py ARMWATCHD ARMWATCH FLOOD ECHO KUKA_MODEL [--rounds N] [--scale X] [--only PARTS] [--peers NAME;...] [--json]
+--peers: of PEERS, such as "python, torch;node": further consumers beside the first ones, in JSON and in the closed loop.
 PARTS: letters of cpu, growth, throughput, latency by their first one, such as "ct". --scale: times as many samples.
 Rounds are interleaved, figures are medians. Movement is simulated. Absolute figures depend on the machine and on what else
 it does: the ratios are the result. A run that lost a sample is said to have.
@@ -19,6 +20,13 @@ ROBOTS = (1, 10, 100, 1000)
 WINDOW = 800  # samples without an answer; the broker queues 1000 for each client
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 AUTOENCODER, SET, ECHO, PEER = "armwatchd, autoencoder", "armwatchd, kuka-sim", "echo", "python"
+SILENT = "python, paho alone"  # answers nothing, and has no model
+HERE = os.path.dirname(os.path.abspath(__file__))
+PEERS = {PEER: [PYTHON, f"{HERE}/python_peer.py"],  # each gets MODEL PORT ANSWERS_HZ, or MODEL --check
+         "python, torch": [PYTHON, f"{HERE}/python_peer.py", "--engine", "torch"],
+         "python, scikit-learn": [PYTHON, f"{HERE}/python_peer.py", "--engine", "sklearn"],
+         SILENT: [PYTHON, f"{HERE}/python_peer.py", "--engine", "none"],
+         "node": ["node", f"{HERE}/node_peer.js"]}
 
 
 class Bench:
@@ -43,9 +51,9 @@ class Bench:
         subprocess.run([self.options.armwatch, "train", *normal, "--columns", sessions[0][1], "--detectors", "autoencoder", "--keep-drift",
                         "--adversary", "none", "--epochs", "4", "--simulated", "--out", f"{self.work}/models/autoencoder.safetensors"],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        subprocess.run([PYTHON, self.peer, f"{self.work}/models/autoencoder.safetensors", "--check"], check=True, stdout=sys.stderr)
-
-    peer = os.path.join(os.path.dirname(os.path.abspath(__file__)), "python_peer.py")
+        for name in (PEER, *self.options.peers):
+            if name != SILENT:
+                subprocess.run([*PEERS[name], f"{self.work}/models/autoencoder.safetensors", "--check"], check=True, stdout=sys.stderr)
 
     def start_daemon(self, model, answers_hz):
         state = tempfile.mkdtemp(dir=self.work)
@@ -61,7 +69,7 @@ class Bench:
         if name in (AUTOENCODER, SET):
             return self.start_daemon("autoencoder" if name == AUTOENCODER else "kuka-sim", answers_hz)
         argv = [self.options.echo, str(self.port), str(answers_hz)] if name == ECHO else \
-            [PYTHON, self.peer, f"{self.work}/models/autoencoder.safetensors", str(self.port), str(answers_hz)]
+            [*PEERS[name], f"{self.work}/models/autoencoder.safetensors", str(self.port), str(answers_hz)]
         process = subprocess.Popen(argv, stdout=subprocess.PIPE, env={**os.environ, **ENVIRONMENT}, text=True)
         assert process.stdout.readline() == "ready\n", name
         return process
@@ -76,7 +84,7 @@ class Bench:
             status = status.get("result", status)
             received, self.alerts = status["samples"], self.alerts + status["alerts"]
         process.terminate()
-        if name in (ECHO, PEER):
+        if name not in (AUTOENCODER, SET):
             received = int(process.stdout.read())
         process.wait(timeout=20)
         return received
@@ -102,14 +110,14 @@ class Bench:
         """One figure for each (part, what, consumer)."""
         got, n = {}, int(6000 * scale)
         for form in ("json", "binary") if "c" in parts else ():
-            for name in (AUTOENCODER, ECHO, PEER, SET):
+            for name in (AUTOENCODER, ECHO, PEER, SET, *(self.options.peers if form == "json" else ())):
                 figures = self.run("cpu", name, n, rate=RATE_HZ, warm_up=1000, format=form)
                 got["cpu", form, name] = figures["cpu_us"]
         for robots in ROBOTS if "g" in parts else ():
             figures = self.run("growth", AUTOENCODER, n, rate=RATE_HZ, warm_up=max(1000, 8 * robots), robots=robots)
             got["growth", robots, AUTOENCODER] = figures["cpu_us"]
-        for name in (AUTOENCODER, ECHO, PEER, SET) if "t" in parts else ():
-            figures = self.run("throughput", name, int((15000 if name == PEER else 60000) * scale), answers_hz=1000, window=WINDOW, warm_up=1000)
+        for name in (AUTOENCODER, ECHO, PEER, SET, *(name for name in self.options.peers if name != SILENT)) if "t" in parts else ():
+            figures = self.run("throughput", name, int((15000 if name in PEERS else 60000) * scale), answers_hz=1000, window=WINDOW, warm_up=1000)
             got["throughput", "per_s", name] = figures["answered_per_s"]
             got["throughput", "cpu_us", name] = figures["cpu_us"]
         for name in (AUTOENCODER, ECHO, PEER, SET) if "l" in parts else ():
@@ -137,6 +145,8 @@ def goals(median):
         if (*key, ECHO) in median:
             rows.append((4, f"CPU of a message over echo's, {form}", ratio(median, key, AUTOENCODER, ECHO), 1.5, True))
             rows.append((4, f"CPU of a message over Python's, {form}", ratio(median, key, AUTOENCODER, PEER), 0.25, True))
+    if ("cpu", "json", "python, torch") in median:
+        rows.append((4, "CPU of a message over torch's, json", ratio(median, ("cpu", "json"), AUTOENCODER, "python, torch"), 1 / 6, True))
     if ("throughput", "per_s", ECHO) in median:
         rows.append((5, "closed-loop throughput over echo's", ratio(median, ("throughput", "per_s"), AUTOENCODER, ECHO), 0.95, False))
     if ("latency", "p50", ECHO) in median:
@@ -155,14 +165,14 @@ TITLES = {("cpu", "json"): f"CPU us/message, JSON, {RATE_HZ}/s", ("cpu", "binary
 
 
 def print_table(bench, rounds, median, before, after):
-    consumers = (AUTOENCODER, SET, ECHO, PEER)
+    consumers = (AUTOENCODER, SET, ECHO, PEER, *bench.options.peers)
     print(f"{before['processor']}, {before['cores']} cores; load before {' '.join(before['load'])}, after {' '.join(after['load'])}; "
           f"{rounds} interleaved rounds, medians; simulated movement, 86 values")
     print("model autoencoder: one detector, 430-64-32-64-430, the same weights in armwatchd and python; kuka-sim: four detectors\n")
     print(f"{'':36}" + "".join(f"{name:>24}" for name in consumers))
     for key, title in TITLES.items():
         if (*key, ECHO) in median:
-            cells = [f"{median[(*key, name)]:.1f} ({ratio(median, key, name, ECHO):.2f} of echo)" for name in consumers]
+            cells = [f"{median[(*key, name)]:.1f} ({ratio(median, key, name, ECHO):.2f} of echo)" for name in consumers if (*key, name) in median]
             print(f"{title:36}" + "".join(f"{cell:>24}" for cell in cells))
     for robots in ROBOTS:
         if ("growth", robots, AUTOENCODER) in median:
@@ -181,8 +191,13 @@ def read_options():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1)
     parser.add_argument("--only", default="cgtl")
+    parser.add_argument("--peers", default="", help="of " + ";".join(PEERS))
     parser.add_argument("--json", action="store_true")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.peers = [name for name in options.peers.split(";") if name]
+    if not set(options.peers) <= set(PEERS):
+        parser.error("--peers: of " + ";".join(PEERS))
+    return options
 
 
 def main():
