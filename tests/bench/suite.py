@@ -91,10 +91,10 @@ class Suite:
     def forward(self):
         libraries = glob.glob(f"{self.build}/peers/node_modules/onnxruntime-node/bin/*/linux/{'arm64' if platform.machine() == 'aarch64' else 'x64'}/"
                               "libonnxruntime.so*")
-        return [self.tool("bench_forward"), "--json", *self.rounds(51, 11), *libraries[:1]]
+        return [self.tool("bench_forward"), "--json", *self.rounds(31, 11), *libraries[:1]]
 
     def parse(self):
-        return [self.tool("bench_parse"), "--json", *self.rounds(51, 11)]
+        return [self.tool("bench_parse"), "--json", *self.rounds(21, 7)]
 
     def handoff(self):
         return [self.tool("bench_handoff"), "--json", *self.rounds(21, 7), f"{self.models}/autoencoder.safetensors"]
@@ -224,10 +224,12 @@ def read_options():
     return options
 
 
-def merge(path, document):
-    before = json.loads(read(path, "{}") or "{}")
-    kept = [part for part in before.get("parts", []) if part["part"] not in {part["part"] for part in document["parts"]}]
-    document["parts"] = sorted(kept + document["parts"], key=lambda part: list(PARTS).index(part["part"]))
+def write(path, document, kept):
+    """After every part: what was measured is not lost by what comes behind it."""
+    names = {part["part"] for part in document["parts"]}
+    parts = [part for part in kept if part["part"] not in names] + document["parts"]
+    with open(path, "w") as out:
+        json.dump({**document, "parts": sorted(parts, key=lambda part: list(PARTS).index(part["part"]))}, out, indent=1)
 
 
 def main():
@@ -236,19 +238,17 @@ def main():
     train_autoencoder(suite.armwatch, suite.models)
     document = {"measured": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), "quick": options.quick,
                 "machine": machine(suite.build), "load_before": load(), "parts": []}
+    kept = json.loads(read(options.json, "{}") or "{}").get("parts", []) if options.json and options.merge else []
     for name in options.only:
         part = measure(suite, name)
         part["load"] = load()
         document["parts"].append(part)
+        document["load_after"] = part["load"]
         print_part(part)
-    document["load_after"] = load()
+        if options.json:
+            write(options.json, document, kept)
     print_goals(document["parts"])
     print_machine(document)
-    if options.json:
-        if options.merge:
-            merge(options.json, document)
-        with open(options.json, "w") as out:
-            json.dump(document, out, indent=1)
     return 1 if any(part.get("failed") for part in document["parts"]) else 0
 
 
