@@ -1,7 +1,9 @@
 /*
- * What it costs that windows are scored by a thread of their own: bursts of samples come through a
- * socket, are read, and become windows, which are scored by the daemon's scorer, or inline, in the
- * loop's thread. Processor time of both threads; who sends the samples is another process.
+ * What it costs that windows are scored by a thread of their own: a burst of samples comes through
+ * a socket every millisecond, is read, and becomes windows, which are scored by the daemon's
+ * scorer, or inline, in the loop's thread. Processor time of both threads; who sends is another
+ * process. Results may be waited for, as where each score is published, or be taken along with the
+ * next burst.
  *
  *   bench_handoff [--json] [--rounds N] MODEL
  *
@@ -22,12 +24,15 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SAMPLES 64 /* different ones */
 #define TEXT_MAX 2048
 #define BURST_MAX 64
-#define WINDOWS 1024 /* of a turn */
+#define BURSTS_MAX 256     /* of a turn */
+#define WINDOWS_MIN 512    /* the same */
+#define BETWEEN_NS 1000000 /* bursts */
 #define PERIOD_NS 100000000
 
 struct bench {
@@ -39,10 +44,10 @@ struct bench {
     struct sample_decoder *decoder;
     struct track track;
     int socket;
-    bool inline_;
-    uint64_t number;     /* of the next sample */
-    size_t done, alerts; /* windows */
-    size_t waiting;      /* inline: windows of this burst, copied as scorer_push copies them */
+    bool inline_, prompt;
+    uint64_t number;            /* of the next sample */
+    size_t taken, done, alerts; /* windows */
+    size_t waiting; /* inline: windows of this burst, copied as scorer_push copies them */
     struct score_request requests[BURST_MAX];
     struct score scores[BURST_MAX];
     float *copies;
@@ -82,20 +87,28 @@ static void make_samples(void)
     simulator_free(simulator);
 }
 
-/* Sends a burst of as many samples as each byte says, until the other side has gone. */
+struct order {
+    unsigned bursts, size;
+};
+
+/* Sends what is ordered, until the other side has gone. */
 static void send_bursts(int socket)
 {
     static char burst[BURST_MAX * TEXT_MAX];
-    unsigned char count;
+    static const struct timespec between = {.tv_nsec = BETWEEN_NS};
+    struct order order;
     size_t next = 0;
-    while (read(socket, &count, 1) == 1) {
-        size_t size = 0;
-        for (; count > 0; count--, next = (next + 1) % SAMPLES) {
-            memcpy(burst + size, texts[next], sizes[next]);
-            size += sizes[next];
+    while (read(socket, &order, sizeof order) == sizeof order) {
+        for (; order.bursts > 0; order.bursts--) {
+            size_t size = 0;
+            for (unsigned i = 0; i < order.size; i++, next = (next + 1) % SAMPLES) {
+                memcpy(burst + size, texts[next], sizes[next]);
+                size += sizes[next];
+            }
+            if (write(socket, burst, size) != (ssize_t)size)
+                _exit(1);
+            nanosleep(&between, NULL);
         }
-        if (write(socket, burst, size) != (ssize_t)size)
-            _exit(1);
     }
     _exit(0);
 }
@@ -121,6 +134,14 @@ static void on_set(void *user, uint64_t generation, bool ok, const char *reason)
         fail(reason);
 }
 
+static void score_inline(void)
+{
+    score_windows(bench.model, bench.requests, bench.waiting, bench.scores);
+    for (size_t i = 0; i < bench.waiting; i++)
+        count_score(&bench.scores[i]);
+    bench.waiting = 0;
+}
+
 static void take_window(const struct sample *sample)
 {
     size_t rows = history_valid_rows(&bench.track.history);
@@ -132,6 +153,8 @@ static void take_window(const struct sample *sample)
         bench.scores[bench.waiting].time_ns = sample->time_ns;
         bench.requests[bench.waiting++] = (struct score_request){
             .window = copy, .rows = rows, .thresholds = bench.set->robot[0].thresholds};
+        if (bench.waiting == BURST_MAX) /* bursts have come together */
+            score_inline();
         return;
     }
     const struct scorer_window window = {.rows = rows,
@@ -139,7 +162,8 @@ static void take_window(const struct sample *sample)
                                          .values = values,
                                          .row_shape = bench.model->row_shape,
                                          .time_ns = sample->time_ns,
-                                         .seq = sample->seq};
+                                         .seq = sample->seq,
+                                         .prompt = bench.prompt};
     if (!scorer_push(bench.scorer, &window))
         fail("no room for a window");
 }
@@ -152,20 +176,19 @@ static void take_sample(const char *text, size_t size)
         fail("a sample was refused");
     sample.seq = bench.number;
     sample.time_ns = (int64_t)bench.number++ * PERIOD_NS;
+    bench.taken++;
     track_push(&bench.track, &sample);
     take_window(&sample);
 }
 
 static void end_burst(void)
 {
-    if (!bench.inline_) {
-        scorer_wake(bench.scorer);
+    if (bench.inline_) {
+        score_inline();
         return;
     }
-    score_windows(bench.model, bench.requests, bench.waiting, bench.scores);
-    for (size_t i = 0; i < bench.waiting; i++)
-        count_score(&bench.scores[i]);
-    bench.waiting = 0;
+    scorer_wake(bench.scorer);
+    scorer_collect(bench.scorer);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -185,31 +208,34 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     memmove(bench.buffer, at, bench.filled);
 }
 
-static void one_burst(unsigned char size)
+static size_t turn(unsigned size)
 {
-    size_t until = bench.done + size;
-    if (write(bench.socket, &size, 1) != 1)
+    unsigned bursts = WINDOWS_MIN / size < BURSTS_MAX ? WINDOWS_MIN / size : BURSTS_MAX;
+    const struct order order = {bursts < 32 ? 32 : bursts, size};
+    size_t windows = (size_t)order.bursts * size, until = bench.taken + windows;
+    if (write(bench.socket, &order, sizeof order) != sizeof order)
         fail("the sender has gone");
-    while (bench.done < until)
+    while (bench.taken < until || bench.done < bench.taken)
         uv_run(&bench.loop, UV_RUN_ONCE);
-}
-
-static size_t turn(bool inline_, unsigned char size)
-{
-    bench.inline_ = inline_;
-    for (size_t windows = 0; windows < WINDOWS; windows += size)
-        one_burst(size);
-    return WINDOWS;
+    return windows;
 }
 
 #define TURNS(size)                                                                                \
     static size_t threaded_##size(void)                                                            \
     {                                                                                              \
-        return turn(false, size);                                                                  \
+        bench.inline_ = bench.prompt = false;                                                      \
+        return turn(size);                                                                         \
+    }                                                                                              \
+    static size_t prompt_##size(void)                                                              \
+    {                                                                                              \
+        bench.inline_ = false;                                                                     \
+        bench.prompt = true;                                                                       \
+        return turn(size);                                                                         \
     }                                                                                              \
     static size_t inline_##size(void)                                                              \
     {                                                                                              \
-        return turn(true, size);                                                                   \
+        bench.inline_ = true;                                                                      \
+        return turn(size);                                                                         \
     }
 TURNS(1)
 TURNS(4)
@@ -217,15 +243,17 @@ TURNS(16)
 TURNS(64)
 
 #define SIZES 4
-static struct bench_way ways[2 * SIZES] = {
-    {"inline", threaded_1, 1, {0}},  {"inline", inline_1, 1, {0}},
-    {"inline", threaded_4, 1, {0}},  {"inline", inline_4, 1, {0}},
-    {"inline", threaded_16, 1, {0}}, {"inline", inline_16, 1, {0}},
-    {"inline", threaded_64, 1, {0}}, {"inline", inline_64, 1, {0}},
+enum { THREAD, PROMPT, INLINE, SIDES };
+static struct bench_way ways[SIZES * SIDES] = {
+    {"scorer", threaded_1, 1, {0}},  {"prompt", prompt_1, 1, {0}},  {"inline", inline_1, 1, {0}},
+    {"scorer", threaded_4, 1, {0}},  {"prompt", prompt_4, 1, {0}},  {"inline", inline_4, 1, {0}},
+    {"scorer", threaded_16, 1, {0}}, {"prompt", prompt_16, 1, {0}}, {"inline", inline_16, 1, {0}},
+    {"scorer", threaded_64, 1, {0}}, {"prompt", prompt_64, 1, {0}}, {"inline", inline_64, 1, {0}},
 };
-static const char *const titles[SIZES] = {
-    "scorer's thread, single samples", "scorer's thread, bursts of 4",
-    "scorer's thread, bursts of 16", "scorer's thread, bursts of 64"};
+static const char *const titles[SIZES][2] = {{"single samples, 1000/s", "  each score waited for"},
+                                             {"bursts of 4, 1000/s", "  each score waited for"},
+                                             {"bursts of 16, 1000/s", "  each score waited for"},
+                                             {"bursts of 64, 1000/s", "  each score waited for"}};
 
 static struct scoring_set *set_of_one(uint64_t generation)
 {
@@ -268,8 +296,11 @@ static void on_stopped(void *user)
 static void print(struct bench_output *output)
 {
     for (size_t i = 0; i < SIZES; i++) {
-        const struct bench_row row = {.what = titles[i], .goal = 7, .limit = 1.25};
-        bench_compare(output, &row, &ways[2 * i], &ways[2 * i + 1]);
+        const struct bench_way *way = &ways[i * SIDES];
+        const struct bench_row row = {.what = titles[i][0], .goal = 7, .limit = 1.25};
+        const struct bench_row prompt = {.what = titles[i][1]};
+        bench_compare(output, &row, &way[THREAD], &way[INLINE]);
+        bench_compare(output, &prompt, &way[PROMPT], &way[INLINE]);
     }
 }
 
@@ -291,11 +322,11 @@ int main(int argc, char **argv)
     }
     close(sockets[1]);
     set_up(argv[optind], sockets[0]);
-    turn(false, BURST_MAX); /* warm-up; the history is filled */
-    turn(true, BURST_MAX);
+    threaded_64(); /* warm-up; the history is filled */
+    inline_64();
     bench_note(&output, "us of processor time for a sample (simulated, 86 values): received, read, "
                         "scored; no MQTT");
-    bench_run(ways, 2 * SIZES, output.rounds);
+    bench_run(ways, SIZES * SIDES, output.rounds);
     print(&output);
     bench_end(&output);
     scorer_stop(bench.scorer, on_stopped, &stopped);

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define SAMPLES 1024 /* different ones: no branch predictor learns them by heart */
-#define REPEATS 2 /* of all of them, a round */
+#define REPEATS 2    /* of all of them, a round */
 
 static char texts[SAMPLES][4096 + SIMDJSON_PEER_PADDING], named[SAMPLES][8192];
 static unsigned char binaries[SAMPLES][SAMPLE_BINARY_HEADER + 4 * SIMULATOR_CHANNELS];

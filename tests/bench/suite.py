@@ -97,7 +97,7 @@ class Suite:
         return [self.tool("bench_parse"), "--json", *self.rounds(21, 7)]
 
     def handoff(self):
-        return [self.tool("bench_handoff"), "--json", *self.rounds(21, 7), f"{self.models}/autoencoder.safetensors"]
+        return [self.tool("bench_handoff"), "--json", *self.rounds(11, 5), f"{self.models}/autoencoder.safetensors"]
 
     def memory(self):
         peers = [] if self.quick else [("Python, torch", f"{PYTHON} {HERE}/python_peer.py --engine torch"),
