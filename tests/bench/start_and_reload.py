@@ -41,9 +41,10 @@ def report_start(output, rounds):
     def median(side, key):
         return statistics.median(entry[key] for entry in rounds[side] if key in entry)
 
-    for side, text in (("autoencoder", "start to READY"), ("kuka-sim", "start to READY, four detectors"),
-                       ("first", "the first start of all, which makes the journal")):
-        output.row(text, median(side, "start_ms"), "ms", "libraries alone", median("libraries", "start_ms"), goal=11, limit=3)
+    goal = {"goal": 11, "limit": 3}  # its model is the autoencoder
+    for side, text, wanted in (("autoencoder", "start to READY", goal), ("first", "the first start, which makes the journal", goal),
+                               ("kuka-sim", "start to READY, four detectors", {})):
+        output.row(text, median(side, "start_ms"), "ms", "libraries alone", median("libraries", "start_ms"), **wanted)
     output.row("idle", median("autoencoder", "idle_percent"), "% CPU", "libraries alone", median("libraries", "idle_percent"))
 
 
@@ -55,6 +56,8 @@ def batch_us(options, model):
 
 
 def report_reload(output, name, rounds, batch):
+    goal = {"goal": 11, "limit": 1} if name == "autoencoder" else {}
+
     def median(side, key):
         return statistics.median(entry[side][key] for entry in rounds)
 
@@ -64,7 +67,7 @@ def report_reload(output, name, rounds, batch):
     output.row(f"sample to score in a reload, {name}, p50", median("during", "p50_us"), "us", "right before", median("before", "p50_us"))
     longest = median("during", "longest_us"), median("before", "longest_us")
     output.row(f"longest in a reload, {name}", longest[0], "us", "right before", longest[1])
-    output.row(f"  longer by, {name}", max(0, longest[0] - longest[1]), "us", "scoring a batch of 64", batch, goal=11, limit=1)
+    output.row(f"  longer by, {name}", max(0, longest[0] - longest[1]), "us", "scoring a batch of 64", batch, **goal)
 
 
 def main():
