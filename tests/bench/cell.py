@@ -100,11 +100,11 @@ class Cell:
                 pass
             return process, time.monotonic() - began
 
-    def start_daemon(self, model, answers_hz=0, state=None):
-        """model: the path of a file. state: a directory in which it has run before; else a new one."""
+    def start_daemon(self, model, answers_hz=0, state=None, **more):
+        """model: the path of a file. state: a directory in which it has run before; else a new one. more: of the configuration."""
         directory, name = os.path.split(os.path.abspath(model))
-        config = {"instance": INSTANCE, "mqtt": {"url": self.url}, "scores": {"rate_hz": answers_hz}, "log": {"level": "error"},
-                  "models": {"directory": directory, "default": name.removesuffix(".safetensors")}, "state_directory": state or tempfile.mkdtemp(dir=self.work)}
+        config = {"instance": INSTANCE, "mqtt": {"url": self.url}, "scores": {"rate_hz": answers_hz}, "http": {"listen": "127.0.0.1:0"}, "log": {"level": "error"},
+                  "models": {"directory": directory, "default": name.removesuffix(".safetensors")}, "state_directory": state or tempfile.mkdtemp(dir=self.work), **more}
         path = f"{self.work}/armwatchd.json"
         with open(path, "w") as out:
             json.dump(config, out)

@@ -4,7 +4,7 @@
 Usage: memory.py ARMWATCHD ARMWATCH FLOOD LINKS_ONLY MODELS [--peer NAME=COMMAND] [--json]
 
 MODELS is a directory for the autoencoder of the goals; it is trained there if it is not there yet. A peer's command gets MODEL and PORT
-behind it, as python_peer.py takes them. Every robot has sent as many samples as its history has rows, so that all of it was touched.
+behind it, as python_peer.py takes them. Evidence is off, but in one row: its memory has a bound of its own. Every robot has sent as many samples as its history has rows, so that all of it was touched.
 """
 import argparse, json, os, shlex, statistics, struct, subprocess, sys, time
 
@@ -37,8 +37,8 @@ def memory(pid):
     return {"anonymous": status_kib(pid, "RssAnon"), "resident": status_kib(pid, "VmRSS")}
 
 
-def measure_daemon(options, cell, model, robots, rows):
-    process, _ = cell.start_daemon(model)
+def measure_daemon(options, cell, model, robots, rows, evidence=False):
+    process, _ = cell.start_daemon(model, evidence={"enabled": evidence})
     try:
         time.sleep(0.3)
         flood(options, cell, robots, rows)
@@ -101,12 +101,13 @@ def main():
     output = Output("memory")
     model = train_autoencoder(options.armwatch, options.models)
     shape = history(model)
-    daemon, libraries, peers = {robots: [] for robots in ROBOTS}, [], {}
+    daemon, libraries, evidence, peers = {robots: [] for robots in ROBOTS}, [], [], {}
     with Cell(options.armwatchd) as cell:
         for _ in range(ROUNDS):
             libraries.append(measure_libraries(options, cell))
             for robots in ROBOTS:
                 daemon[robots].append(measure_daemon(options, cell, model, robots, shape[0]))
+            evidence.append(measure_daemon(options, cell, model, 100, shape[0], evidence=True))
         for name, command in (peer.split("=", 1) for peer in options.peer):
             figures = measure_peer(options, cell, model, command, shape[0])
             if figures is None:
@@ -115,6 +116,7 @@ def main():
                 peers[name] = [figures]
     output.note(f"one model, 430-64-32-64-430; simulated samples, {shape[0]} of each robot; median of {ROUNDS} (peers: one)")
     report(output, daemon, libraries, peers, shape)
+    output.row("anonymous memory, 100 robots, with evidence", median(evidence, "anonymous") / 1024, "MiB", "without", median(daemon[100], "anonymous") / 1024)
     output.print(options.json)
 
 
