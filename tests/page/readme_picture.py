@@ -23,7 +23,7 @@ def main():
             plant.arm(robot, schedule, session)
         time.sleep(SHOW_S)
         with tabs.Tab(tabs.browser.find()) as tab:
-            for name, tail, width, height, theme in (("page", "#robot/kuka1", 1280, 840, "light"), ("page-dark", "#robot/kuka1", 1280, 840, "dark"),
+            for name, tail, width, height, theme in (("page", "#robot/kuka1", 1280, 826, "light"), ("page-dark", "#robot/kuka1", 1280, 826, "dark"),
                                                      ("overview", "", 1280, 560, "light"), ("wall", "?wall", 1920, 1080, "dark"),
                                                      ("phone", "", 360, 740, "light"), ("kuka3", "#robot/kuka3", 1280, 900, "light")):
                 tab.size(width, height)
