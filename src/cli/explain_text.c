@@ -74,7 +74,8 @@ static void fill_columns(struct columns *columns, const cJSON *times, const cJSO
 static bool set_columns(struct columns *columns, const cJSON *times, size_t count)
 {
     const cJSON *time;
-    *columns = (struct columns){.count = count, .start = INFINITY, .end = -INFINITY};
+    *columns =
+        (struct columns){.count = count, .start = (double)INFINITY, .end = -(double)INFINITY};
     cJSON_ArrayForEach(time, times)
     {
         columns->start = fmin(columns->start, member_value(time));

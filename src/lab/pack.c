@@ -79,7 +79,7 @@ static int take_detectors(struct pack *pack, struct diag *diag)
         if (pack->detectors == MODEL_DETECTORS_MAX)
             return diag_set(diag, "detectors: over %d", MODEL_DETECTORS_MAX);
         struct pack_detector *detector = &pack->detector[pack->detectors++];
-        detector->threshold = INFINITY;
+        detector->threshold = (double)INFINITY;
         const cJSON *threshold = cJSON_GetObjectItemCaseSensitive(item, "threshold");
         r = json_get_string(item, "name", true, DETECTOR_NAME_MAX - 1, &detector->name, diag);
         if (r == 0 && !cJSON_IsNull(threshold))

@@ -18,7 +18,8 @@
 
 void evidence_course_init(struct evidence_course *course, struct page *page, const cJSON *root)
 {
-    *course = (struct evidence_course){.root = root, .start = INFINITY, .end = -INFINITY};
+    *course =
+        (struct evidence_course){.root = root, .start = (double)INFINITY, .end = -(double)INFINITY};
     course->silent = !strcmp(member_text(root, "kind", ""), "silent");
     course->time = member_numbers(&page->html, root, "time", &course->count);
     for (size_t i = 0; i < course->count; i++) {
@@ -204,10 +205,10 @@ static bool read_lines(struct page *page, const struct evidence_course *course,
                           .off = room_for(page, 2 * course->count),
                           .least = room_for(page, 2 * course->count),
                           .most = room_for(page, 2 * course->count),
-                          .low = INFINITY,
-                          .high = -INFINITY,
-                          .off_low = INFINITY,
-                          .off_high = -INFINITY};
+                          .low = (double)INFINITY,
+                          .high = -(double)INFINITY,
+                          .off_low = (double)INFINITY,
+                          .off_high = -(double)INFINITY};
     if (!page->html.failed)
         join(ret, course, (const double *const *)series, counts);
     for (size_t i = 0; i < 3; i++)

@@ -330,16 +330,16 @@ static void test_ids(void **state)
 {
     assert_true(evidence_id_valid(ID));
     assert_true(evidence_id_valid("0123456789abcdef"));
-    static const char *const wrong[] = {"",
-                                        ".",
-                                        "..",
-                                        "../../etc/passwd",
-                                        "0123456789abcde",
-                                        "0123456789ABCDEF",
-                                        "0123456789abcdef/..",
-                                        ".new-0123456789abcdef",
-                                        "0123456789abcdef0123456789abcdef0123456789abcdef"
-                                        "0123456789abcdef0"};
+    static const char *const wrong[] = {
+        "",
+        ".",
+        "..",
+        "../../etc/passwd",
+        "0123456789abcde",
+        "0123456789ABCDEF",
+        "0123456789abcdef/..",
+        ".new-0123456789abcdef",
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_false(evidence_id_valid(wrong[i]));
 }
