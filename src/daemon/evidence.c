@@ -75,7 +75,9 @@ static void end_capture(struct evidence *evidence, struct robot *robot, enum ale
         evidence_put(evidence, item);
         if (capture->cleared)
             evidence_put_note(evidence, capture->alert_id, EVIDENCE_CLEARED_FILE, capture->cleared);
-        capture->cleared = NULL;
+        if (capture->verdict)
+            evidence_put_note(evidence, capture->alert_id, EVIDENCE_VERDICT_FILE, capture->verdict);
+        capture->cleared = capture->verdict = NULL;
     } else {
         if (item)
             model_unref(item->pack.model);
@@ -271,16 +273,17 @@ static void begin_capture(struct robot *robot, enum alert_kind kind, const char 
     recorder->capture[kind] = capture;
 }
 
-static void note_cleared(struct evidence *evidence, struct robot *robot, enum alert_kind kind,
-                         const char *text)
+/* Beside the pack that is there, or is still to come: kept is where it waits for that then. */
+static void note(struct evidence *evidence, const struct robot *robot, enum alert_kind kind,
+                 const char *name, const char *text, char **kept)
 {
-    struct evidence_capture *capture = robot->evidence.capture[kind];
+    const struct evidence_capture *capture = robot->evidence.capture[kind];
     char *copy = strdup(text);
     if (capture && !strcmp(capture->alert_id, robot->alerts[kind].id)) {
-        free(capture->cleared);
-        capture->cleared = copy;
+        free(*kept);
+        *kept = copy;
     } else if (copy) {
-        evidence_put_note(evidence, robot->alerts[kind].id, EVIDENCE_CLEARED_FILE, copy);
+        evidence_put_note(evidence, robot->alerts[kind].id, name, copy);
     }
 }
 
@@ -291,7 +294,8 @@ void evidence_alert(struct evidence *evidence, struct robot *robot, enum alert_k
     if (!evidence || !evidence->config->evidence.enabled)
         return;
     if (transition == ALERT_CLEARED)
-        note_cleared(evidence, robot, kind, text);
+        note(evidence, robot, kind, EVIDENCE_CLEARED_FILE, text,
+             robot->evidence.capture[kind] ? &robot->evidence.capture[kind]->cleared : NULL);
     if (transition != ALERT_RAISED || is_limited(evidence, robot, now_ns))
         return;
     if (robot->evidence.model != robot->model)
@@ -301,19 +305,14 @@ void evidence_alert(struct evidence *evidence, struct robot *robot, enum alert_k
     begin_capture(robot, kind, text, now_ns);
 }
 
-int evidence_verdict(struct evidence *evidence, const char *alert_id, const char *text)
+void evidence_verdict(struct evidence *evidence, struct robot *robot, enum alert_kind kind,
+                      const char *text)
 {
-    char *copy;
-    if (!evidence_id_valid(alert_id))
-        return -EINVAL;
-    if (evidence->waiting >= EVIDENCE_WAITING_MAX)
-        return -EAGAIN;
-    copy = strdup(text);
-    if (!copy)
-        return -ENOMEM;
-    evidence_put_note(evidence, alert_id, EVIDENCE_VERDICT_FILE, copy);
+    if (!evidence)
+        return;
+    struct evidence_capture *capture = robot->evidence.capture[kind];
+    note(evidence, robot, kind, EVIDENCE_VERDICT_FILE, text, capture ? &capture->verdict : NULL);
     evidence_go_on(evidence);
-    return 0;
 }
 
 /* ---- time ---- */

@@ -79,9 +79,10 @@ void evidence_score(struct evidence *evidence, struct robot *robot, const struct
 /* An alert message, as it is published. */
 void evidence_alert(struct evidence *evidence, struct robot *robot, enum alert_kind kind,
                     enum alert_transition transition, const char *text);
-/* What somebody has said about an alert, as JSON: kept beside its pack, if there is one.
- * Errors: -EINVAL no id of an alert; -ENOMEM; -EAGAIN too much waits for the disk. */
-int evidence_verdict(struct evidence *evidence, const char *alert_id, const char *text);
+/* What somebody has said about the robot's newest alert of a kind, as JSON: kept beside its pack,
+ * if there is one or will be. */
+void evidence_verdict(struct evidence *evidence, struct robot *robot, enum alert_kind kind,
+                      const char *text);
 
 /* ---- time */
 

@@ -10,6 +10,7 @@ void evidence_capture_free(struct evidence_capture *capture)
         return;
     free(capture->alert);
     free(capture->cleared);
+    free(capture->verdict);
     free(capture);
 }
 

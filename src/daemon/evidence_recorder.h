@@ -21,6 +21,7 @@ struct evidence_capture {
     struct evidence_moment raised, peak;
     char *alert;   /* as it was raised */
     char *cleared; /* the message that ends it, where that came meanwhile; or NULL */
+    char *verdict; /* what somebody has said of it meanwhile; or NULL */
 };
 
 /* All zeros at first. */

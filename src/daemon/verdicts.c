@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/audit.h"
+#include "daemon/evidence.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -78,7 +79,10 @@ static void record(struct verdicts *verdicts, const struct target *target,
     describe(target, ack, root);
     cJSON_AddStringToObject(root, "model", target->robot->model->name);
     cJSON_AddNumberToObject(root, "model_version", (double)target->robot->model->version);
-    chronicle_append(&verdicts->chronicle, cJSON_PrintUnformatted(root));
+    char *text = cJSON_PrintUnformatted(root);
+    if (text)
+        evidence_verdict(verdicts->publisher->evidence, target->robot, target->kind, text);
+    chronicle_append(&verdicts->chronicle, text);
     cJSON_Delete(root);
 }
 

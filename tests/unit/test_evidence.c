@@ -212,23 +212,23 @@ static void test_after_the_time_without_samples(void **state)
 static void test_notes(void **state)
 {
     struct bench bench;
-    char id[HASH_HEX_SIZE];
     bench_init(&bench, "");
     struct robot *robot = new_robot(&bench, "kuka1");
     send_rows(&bench, robot, 30);
     raise_alert(&bench, robot, 1);
-    snprintf(id, sizeof id, "%s", robot->alerts[ALERT_ANOMALY].id);
     evidence_alert(&bench.evidence, robot, ALERT_ANOMALY, ALERT_CLEARED, "{\"early\":true}");
+    evidence_verdict(&bench.evidence, robot, ALERT_ANOMALY, "{\"verdict\":\"true\"}");
     send_rows(&bench, robot, 20);
     settle(&bench);
     struct pack *pack = load(1);
     assert_true(cJSON_IsTrue(cJSON_GetObjectItem(pack->cleared, "early")));
-    assert_null(pack->verdict);
+    assert_string_equal(cJSON_GetObjectItem(pack->verdict, "verdict")->valuestring, "true");
     pack_free(pack);
     evidence_alert(&bench.evidence, robot, ALERT_ANOMALY, ALERT_CLEARED, "{\"late\":true}");
-    assert_int_equal(evidence_verdict(&bench.evidence, id, "{\"verdict\":\"false\"}"), 0);
-    assert_int_equal(evidence_verdict(&bench.evidence, "../../x", "{}"), -EINVAL);
-    assert_int_equal(evidence_verdict(&bench.evidence, "0123456789abcdef", "{}"), 0); /* no pack */
+    evidence_verdict(&bench.evidence, robot, ALERT_ANOMALY, "{\"verdict\":\"false\"}");
+    strcpy(robot->alerts[ALERT_SILENT].id, "0123456789abcdef"); /* one that has no pack */
+    evidence_verdict(&bench.evidence, robot, ALERT_SILENT, "{}");
+    evidence_verdict(NULL, robot, ALERT_SILENT, "{}");
     settle(&bench);
     assert_int_equal(bench.evidence.failed, 0);
     assert_int_equal(bench.evidence.waiting, 0);
