@@ -273,17 +273,26 @@ static void begin_capture(struct robot *robot, enum alert_kind kind, const char 
     recorder->capture[kind] = capture;
 }
 
-/* Beside the pack that is there, or is still to come: kept is where it waits for that then. */
-static void note(struct evidence *evidence, const struct robot *robot, enum alert_kind kind,
-                 const char *name, const char *text, char **kept)
+static struct evidence_capture *find_capture(const struct robot *robot, const char *alert_id)
 {
-    const struct evidence_capture *capture = robot->evidence.capture[kind];
+    for (int kind = 0; kind < ALERT_KINDS; kind++) {
+        struct evidence_capture *capture = robot->evidence.capture[kind];
+        if (capture && !strcmp(capture->alert_id, alert_id))
+            return capture;
+    }
+    return NULL;
+}
+
+/* Beside the pack that is there; or it waits in kept for the one that is still to come. */
+static void note(struct evidence *evidence, const char *alert_id, const char *name,
+                 const char *text, char **kept)
+{
     char *copy = strdup(text);
-    if (capture && !strcmp(capture->alert_id, robot->alerts[kind].id)) {
+    if (kept) {
         free(*kept);
         *kept = copy;
     } else if (copy) {
-        evidence_put_note(evidence, robot->alerts[kind].id, name, copy);
+        evidence_put_note(evidence, alert_id, name, copy);
     }
 }
 
@@ -293,9 +302,11 @@ void evidence_alert(struct evidence *evidence, struct robot *robot, enum alert_k
     int64_t now_ns = clock_monotonic_ns();
     if (!evidence || !evidence->config->evidence.enabled)
         return;
-    if (transition == ALERT_CLEARED)
-        note(evidence, robot, kind, EVIDENCE_CLEARED_FILE, text,
-             robot->evidence.capture[kind] ? &robot->evidence.capture[kind]->cleared : NULL);
+    if (transition == ALERT_CLEARED) {
+        struct evidence_capture *capture = find_capture(robot, robot->alerts[kind].id);
+        note(evidence, robot->alerts[kind].id, EVIDENCE_CLEARED_FILE, text,
+             capture ? &capture->cleared : NULL);
+    }
     if (transition != ALERT_RAISED || is_limited(evidence, robot, now_ns))
         return;
     if (robot->evidence.model != robot->model)
@@ -305,13 +316,13 @@ void evidence_alert(struct evidence *evidence, struct robot *robot, enum alert_k
     begin_capture(robot, kind, text, now_ns);
 }
 
-void evidence_verdict(struct evidence *evidence, struct robot *robot, enum alert_kind kind,
+void evidence_verdict(struct evidence *evidence, const struct robot *robot, const char *alert_id,
                       const char *text)
 {
-    if (!evidence)
+    if (!evidence || !evidence_id_valid(alert_id))
         return;
-    struct evidence_capture *capture = robot->evidence.capture[kind];
-    note(evidence, robot, kind, EVIDENCE_VERDICT_FILE, text, capture ? &capture->verdict : NULL);
+    struct evidence_capture *capture = find_capture(robot, alert_id);
+    note(evidence, alert_id, EVIDENCE_VERDICT_FILE, text, capture ? &capture->verdict : NULL);
     evidence_go_on(evidence);
 }
 

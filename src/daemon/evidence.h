@@ -79,9 +79,9 @@ void evidence_score(struct evidence *evidence, struct robot *robot, const struct
 /* An alert message, as it is published. */
 void evidence_alert(struct evidence *evidence, struct robot *robot, enum alert_kind kind,
                     enum alert_transition transition, const char *text);
-/* What somebody has said about the robot's newest alert of a kind, as JSON: kept beside its pack,
- * if there is one or will be. */
-void evidence_verdict(struct evidence *evidence, struct robot *robot, enum alert_kind kind,
+/* What somebody has said about an alert of the robot, as JSON: kept beside its pack, if there is
+ * one or will be. */
+void evidence_verdict(struct evidence *evidence, const struct robot *robot, const char *alert_id,
                       const char *text);
 
 /* ---- time */

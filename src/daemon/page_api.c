@@ -151,7 +151,7 @@ static void add_promise(cJSON *object, const struct robot *robot)
     alert_json_number(object, "supported_false_alarms_per_day", supported);
 }
 
-static cJSON *model_tree(const struct service *service, const struct robot *robot)
+static cJSON *model_tree(const struct robot *robot)
 {
     const struct model *model = robot->model;
     cJSON *object = cJSON_CreateObject();
@@ -251,7 +251,7 @@ char *page_robot(struct service *service, struct robot *robot, int64_t now_ns)
     cJSON *root = cJSON_CreateObject(), *entry = robot_tree(robot, now_ns);
     cJSON *drift = cJSON_DetachItemFromObjectCaseSensitive(entry, "drift");
     json_attach(root, "robot", entry);
-    json_attach(root, "model", model_tree(service, robot));
+    json_attach(root, "model", model_tree(robot));
     json_attach(root, "drift", drift);
     json_attach(root, "counters", counters_tree(robot));
     attach_raw(root, "episodes", &episodes);

@@ -197,6 +197,12 @@ static void log_episode(struct publisher *publisher, struct robot *robot,
                                  : entry  ? entry->statement
                                           : NULL);
     episode_log_put(&robot->episodes, &publisher->episodes, id, json, cleared ? NULL : statement);
+    const struct robot_ack *ack = &robot->alerts[alert->kind].ack;
+    struct episode_log_entry *made = episode_log_find(robot->episodes, id);
+    if (made && ack->verdict != ROBOT_UNACKED) { /* by the run before */
+        made->acked = true;
+        snprintf(made->verdict, sizeof made->verdict, "%s", robot_verdict_name(ack->verdict));
+    }
 }
 
 static void send_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,

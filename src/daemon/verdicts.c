@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/audit.h"
+#include "daemon/episode_log.h"
 #include "daemon/evidence.h"
 
 #include <errno.h>
@@ -11,22 +12,37 @@
 
 /* ---- ack ---- */
 
+/* An alert that is known: of a robot now, or of those that are remembered for the page. */
 struct target {
     struct robot *robot;
-    enum alert_kind kind;
+    enum alert_kind kind; /* ALERT_KINDS: only remembered */
+    struct episode_log_entry *entry;
+    const char *id;
 };
+
+static bool is_alert_of(struct robot *robot, const char *id, struct target *ret_target)
+{
+    *ret_target = (struct target){.robot = robot, .kind = ALERT_KINDS, .id = id};
+    for (int kind = 0; kind < ALERT_KINDS; kind++) {
+        if (!strcmp(robot->alerts[kind].id, id))
+            ret_target->kind = (enum alert_kind)kind;
+    }
+    ret_target->entry = episode_log_find(robot->episodes, id);
+    return ret_target->kind != ALERT_KINDS || ret_target->entry;
+}
 
 static bool find_alert(const struct fleet *fleet, const char *id, struct target *ret_target)
 {
     for (size_t i = 0; i < fleet->count; i++) {
-        for (int kind = 0; kind < ALERT_KINDS; kind++) {
-            if (*id && !strcmp(fleet->robot[i]->alerts[kind].id, id)) {
-                *ret_target = (struct target){fleet->robot[i], (enum alert_kind)kind};
-                return true;
-            }
-        }
+        if (*id && is_alert_of(fleet->robot[i], id, ret_target))
+            return true;
     }
     return false;
+}
+
+static bool is_open(const struct target *target)
+{
+    return target->kind != ALERT_KINDS && robot_episode(target->robot, target->kind)->open;
 }
 
 static int read_verdict(const cJSON *arguments, struct robot_ack *ret_ack, struct diag *diag)
@@ -53,22 +69,56 @@ static int read_verdict(const cJSON *arguments, struct robot_ack *ret_ack, struc
     return 0;
 }
 
-static void describe(const struct target *target, const struct robot_ack *ack, cJSON *root)
+static void copy_text(const cJSON *from, const char *key, cJSON *to)
 {
-    const struct robot *robot = target->robot;
-    const struct alert_episode *episode = robot_episode(robot, target->kind);
+    const char *text = "";
+    json_get_string(from, key, false, SIZE_MAX, &text, NULL);
+    cJSON_AddStringToObject(to, key, text);
+}
+
+/* Of an alert that is only remembered: as it was told last. */
+static void describe_remembered(const struct target *target, cJSON *root)
+{
+    cJSON *told = json_parse(target->entry->json, strlen(target->entry->json), NULL);
+    const cJSON *model = cJSON_GetObjectItemCaseSensitive(told, "model");
+    copy_text(told, "kind", root);
+    copy_text(told, "severity", root);
+    copy_text(told, "started", root);
+    const char *name = "";
+    double version = 0;
+    json_get_string(model, "name", false, NAME_MAX_LENGTH, &name, NULL);
+    json_get_number(model, "version", false, 0, JSON_MAX_INTEGER, &version, NULL);
+    cJSON_AddStringToObject(root, "model", name);
+    cJSON_AddNumberToObject(root, "model_version", version);
+    cJSON_Delete(told);
+}
+
+static void describe_present(const struct target *target, cJSON *root)
+{
+    const struct alert_episode *episode = robot_episode(target->robot, target->kind);
     char time[CLOCK_RFC3339_MAX];
-    cJSON_AddStringToObject(root, "alert_id", robot->alerts[target->kind].id);
-    cJSON_AddStringToObject(root, "robot", robot->name);
     cJSON_AddStringToObject(root, "kind", alert_kind_name(target->kind));
     cJSON_AddStringToObject(root, "severity", alert_severity_name(episode->severity));
     clock_format_rfc3339(episode->started_ns, time);
     cJSON_AddStringToObject(root, "started", time);
-    cJSON_AddBoolToObject(root, "open", episode->open);
+    cJSON_AddStringToObject(root, "model", target->robot->model->name);
+    cJSON_AddNumberToObject(root, "model_version", (double)target->robot->model->version);
+}
+
+static void describe(const struct target *target, const struct robot_ack *ack, cJSON *root)
+{
+    cJSON_AddStringToObject(root, "alert_id", target->id);
+    cJSON_AddStringToObject(root, "robot", target->robot->name);
+    if (target->kind != ALERT_KINDS)
+        describe_present(target, root);
+    else
+        describe_remembered(target, root);
+    cJSON_AddBoolToObject(root, "open", is_open(target));
     cJSON_AddStringToObject(root, "verdict", robot_verdict_name(ack->verdict));
     cJSON_AddStringToObject(root, "note", ack->note);
 }
 
+/* In the record, beside the alert's evidence, and for the page. */
 static void record(struct verdicts *verdicts, const struct target *target,
                    const struct robot_ack *ack)
 {
@@ -77,13 +127,25 @@ static void record(struct verdicts *verdicts, const struct target *target,
     clock_format_rfc3339(ack->time_ns, time);
     cJSON_AddStringToObject(root, "time", time);
     describe(target, ack, root);
-    cJSON_AddStringToObject(root, "model", target->robot->model->name);
-    cJSON_AddNumberToObject(root, "model_version", (double)target->robot->model->version);
-    char *text = cJSON_PrintUnformatted(root);
-    if (text)
-        evidence_verdict(verdicts->publisher->evidence, target->robot, target->kind, text);
-    chronicle_append(&verdicts->chronicle, text);
+    char *line = cJSON_PrintUnformatted(root);
     cJSON_Delete(root);
+    if (line)
+        evidence_verdict(verdicts->publisher->evidence, target->robot, target->id, line);
+    chronicle_append(&verdicts->chronicle, line);
+    if (target->entry) {
+        target->entry->acked = true;
+        snprintf(target->entry->verdict, sizeof target->entry->verdict, "%s",
+                 robot_verdict_name(ack->verdict));
+    }
+}
+
+/* With the open alert: it lives as long as that, also through a crash. */
+static void keep_open(const struct verdicts *verdicts, const struct target *target)
+{
+    publisher_journal_episode(verdicts->publisher, target->robot, target->kind);
+    if (verdicts->publisher->journal)
+        journal_write(verdicts->publisher->journal);
+    publisher_state(verdicts->publisher, target->robot, true, clock_monotonic_ns());
 }
 
 const char *verdicts_ack(struct verdicts *verdicts, const cJSON *arguments, const char *who,
@@ -96,26 +158,22 @@ const char *verdicts_ack(struct verdicts *verdicts, const cJSON *arguments, cons
         read_verdict(arguments, &ack, diag) < 0)
         return "invalid_argument";
     if (!find_alert(verdicts->fleet, id, &target)) {
-        diag_set(diag,
-                 "alert_id: \"%.*s\" is neither open nor the last alert of its kind of any robot",
+        diag_set(diag, "alert_id: \"%.*s\" is neither open nor among the last alerts of any robot",
                  json_utf8_head(id, 64), id);
         return "unknown_alert";
     }
-    struct robot *robot = target.robot;
-    bool open = robot_episode(robot, target.kind)->open;
-    bool again = robot->alerts[target.kind].ack.verdict != ROBOT_UNACKED;
-    robot->alerts[target.kind].ack = ack;
+    bool again = target.entry && target.entry->acked;
+    if (target.kind != ALERT_KINDS) {
+        again = target.robot->alerts[target.kind].ack.verdict != ROBOT_UNACKED;
+        target.robot->alerts[target.kind].ack = ack;
+    }
     record(verdicts, &target, &ack);
     describe(&target, &ack, ret_answer);
     cJSON_AddBoolToObject(ret_answer, "replaced", again);
-    log_info("audit: %s: ack %s alert %s of %s: %s%s%s", who, alert_kind_name(target.kind), id,
-             robot->name, robot_verdict_name(ack.verdict), *ack.note ? ": " : "", ack.note);
-    if (!open)
-        return NULL;
-    publisher_journal_episode(verdicts->publisher, robot, target.kind);
-    if (verdicts->publisher->journal)
-        journal_write(verdicts->publisher->journal);
-    publisher_state(verdicts->publisher, robot, true, clock_monotonic_ns());
+    log_info("audit: %s: ack alert %s of %s: %s%s%s", who, id, target.robot->name,
+             robot_verdict_name(ack.verdict), *ack.note ? ": " : "", ack.note);
+    if (is_open(&target))
+        keep_open(verdicts, &target);
     return NULL;
 }
 

@@ -24,8 +24,8 @@ struct verdicts {
 };
 
 /* The command `ack`: alert_id, verdict, note. An alert that has ended takes a verdict, too, as long
- * as its robot has no newer one of its kind. Returns NULL, with what the answer has to tell, or the
- * code of the error. */
+ * as it is remembered: the last of its kind of each robot, and those in the episode log. Returns
+ * NULL, with what the answer has to tell, or the code of the error. */
 const char *verdicts_ack(struct verdicts *verdicts, const cJSON *arguments, const char *who,
                          cJSON *ret_answer, struct diag *diag);
 

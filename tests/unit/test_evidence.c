@@ -217,7 +217,8 @@ static void test_notes(void **state)
     send_rows(&bench, robot, 30);
     raise_alert(&bench, robot, 1);
     evidence_alert(&bench.evidence, robot, ALERT_ANOMALY, ALERT_CLEARED, "{\"early\":true}");
-    evidence_verdict(&bench.evidence, robot, ALERT_ANOMALY, "{\"verdict\":\"true\"}");
+    evidence_verdict(&bench.evidence, robot, robot->alerts[ALERT_ANOMALY].id,
+                     "{\"verdict\":\"true\"}");
     send_rows(&bench, robot, 20);
     settle(&bench);
     struct pack *pack = load(1);
@@ -225,10 +226,11 @@ static void test_notes(void **state)
     assert_string_equal(cJSON_GetObjectItem(pack->verdict, "verdict")->valuestring, "true");
     pack_free(pack);
     evidence_alert(&bench.evidence, robot, ALERT_ANOMALY, ALERT_CLEARED, "{\"late\":true}");
-    evidence_verdict(&bench.evidence, robot, ALERT_ANOMALY, "{\"verdict\":\"false\"}");
-    strcpy(robot->alerts[ALERT_SILENT].id, "0123456789abcdef"); /* one that has no pack */
-    evidence_verdict(&bench.evidence, robot, ALERT_SILENT, "{}");
-    evidence_verdict(NULL, robot, ALERT_SILENT, "{}");
+    evidence_verdict(&bench.evidence, robot, robot->alerts[ALERT_ANOMALY].id,
+                     "{\"verdict\":\"false\"}");
+    evidence_verdict(&bench.evidence, robot, "0123456789abcdef", "{}"); /* one that has no pack */
+    evidence_verdict(&bench.evidence, robot, "../../x", "{}");
+    evidence_verdict(NULL, robot, "0123456789abcdef", "{}");
     settle(&bench);
     assert_int_equal(bench.evidence.failed, 0);
     assert_int_equal(bench.evidence.waiting, 0);

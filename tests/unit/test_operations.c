@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/episode_log.h"
 #include "fake_client.h"
 #include "fixture.h"
 #include "plant.h"
@@ -302,6 +303,30 @@ static void test_verdicts_are_counted(void **state)
     refused("\"command\":\"verdicts\",\"last\":0", "invalid_argument");
 }
 
+/* One that its robot has left behind, as long as the page remembers it. */
+static void test_an_alert_of_before(void **state)
+{
+    struct robot *robot = fleet_find(&plant.fleet, "kuka1");
+    size_t total = 0;
+    episode_log_put(&robot->episodes, &total, "0a1b",
+                    strdup("{\"alert_id\":\"0a1b\",\"kind\":\"silent\",\"severity\":\"info\","
+                           "\"started\":\"2026-11-23T21:06:22.990Z\",\"model\":{\"name\":\"one\","
+                           "\"version\":1}}"),
+                    "no samples");
+    cJSON *reply = command("\"command\":\"ack\",\"alert_id\":\"0a1b\",\"verdict\":\"true\"");
+    assert_string_equal(text(reply, "robot"), "kuka1");
+    assert_string_equal(text(reply, "kind"), "silent");
+    assert_string_equal(text(reply, "model"), "one");
+    assert_true(cJSON_IsFalse(at(reply, "open")) && cJSON_IsFalse(at(reply, "replaced")));
+    cJSON_Delete(reply);
+    assert_true(episode_log_at(robot->episodes, 0)->acked);
+    assert_string_equal(episode_log_at(robot->episodes, 0)->verdict, "true");
+    reply = command("\"command\":\"ack\",\"alert_id\":\"0a1b\",\"verdict\":\"false\"");
+    assert_true(cJSON_IsTrue(at(reply, "replaced")));
+    cJSON_Delete(reply);
+    assert_string_equal(episode_log_at(robot->episodes, 0)->verdict, "false");
+}
+
 static void test_what_is_no_verdict(void **state)
 {
     char body[600], note[300];
@@ -430,6 +455,7 @@ int main(void)
         TEST(test_an_armed_robot),
         TEST(test_an_acknowledged_alert),
         TEST(test_verdicts_are_counted),
+        TEST(test_an_alert_of_before),
         TEST(test_what_is_no_verdict),
         TEST(test_what_was_changed_is_told),
         TEST(test_a_reload_is_audited_at_its_end),
