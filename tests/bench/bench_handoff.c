@@ -250,10 +250,11 @@ static struct bench_way ways[SIZES * SIDES] = {
     {"scorer", threaded_16, 1, {0}}, {"prompt", prompt_16, 1, {0}}, {"inline", inline_16, 1, {0}},
     {"scorer", threaded_64, 1, {0}}, {"prompt", prompt_64, 1, {0}}, {"inline", inline_64, 1, {0}},
 };
-static const char *const titles[SIZES][2] = {{"single samples, 1000/s", "  each score is waited for"},
-                                             {"bursts of 4, 1000/s", "  each score is waited for"},
-                                             {"bursts of 16, 1000/s", "  each score is waited for"},
-                                             {"bursts of 64, 1000/s", "  each score is waited for"}};
+static const char *const titles[SIZES][2] = {
+    {"single samples, 1000/s", "  each score is waited for"},
+    {"bursts of 4, 1000/s", "  each score is waited for"},
+    {"bursts of 16, 1000/s", "  each score is waited for"},
+    {"bursts of 64, 1000/s", "  each score is waited for"}};
 
 static struct scoring_set *set_of_one(uint64_t generation)
 {
