@@ -65,7 +65,7 @@ needed_packages=(
     mosquitto openssl
 )
 lint_packages=(clang-format mandoc)
-test_packages=(mosquitto-clients sqlite3 faketime)
+test_packages=(mosquitto-clients sqlite3 faketime python3-jsonschema)
 fault_packages=("${test_packages[@]}" iproute2 util-linux)
 
 # missing_packages PACKAGE...

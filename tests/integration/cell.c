@@ -1,6 +1,7 @@
 #include "cell.h"
 
 #include "base/clock.h"
+#include "hearing.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -227,6 +228,7 @@ uint64_t cell_send(struct cell *cell, struct cell_robot *robot, double anomaly)
     uint64_t seq = robot->arm.row;
     size_t size = format_next_row(robot, anomaly, text);
     cell_publish(cell, cell_topic(robot->name, "sample"), text, size);
+    hearing_judged("sample", text, size, true);
     return seq;
 }
 
@@ -364,6 +366,18 @@ static cJSON *find_reply(const struct cell *cell, const char *id)
     return NULL;
 }
 
+/* Whether a command was understood, whatever came of it. */
+static bool is_well_formed(const cJSON *reply)
+{
+    static const char *const codes[] = {"malformed", "unknown_command", "invalid_argument"};
+    const cJSON *code = json_at(reply, "error.code");
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (cJSON_IsString(code) && !strcmp(code->valuestring, codes[i]))
+            return false;
+    }
+    return true;
+}
+
 cJSON *cell_command(struct cell *cell, const char *body)
 {
     char id[32], text[1024];
@@ -372,6 +386,7 @@ cJSON *cell_command(struct cell *cell, const char *body)
     cell_publish(cell, CELL_CONTROL, text, strlen(text));
     cJSON *reply = NULL;
     cell_wait(cell, (reply = find_reply(cell, id)), 10000);
+    hearing_judged("control", text, strlen(text), is_well_formed(reply));
     return reply;
 }
 

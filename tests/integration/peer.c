@@ -1,5 +1,7 @@
 #include "peer.h"
 
+#include "hearing.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,6 +37,7 @@ static void peer_on_offline(void *user, const char *reason)
 static void peer_on_message(void *user, const struct mqtt_message *message)
 {
     struct peer *peer = user;
+    hearing_heard(message->topic, message->payload, message->size);
     if (peer->message_count == peer->message_capacity) {
         peer->message_capacity = peer->message_capacity ? 2 * peer->message_capacity : 64;
         peer->messages =
