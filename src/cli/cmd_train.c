@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 #include "cli/data.h"
 #include "cli/method.h"
+#include "cli/model_name.h"
 #include "cli/model_text.h"
 #include "cli/progress.h"
 #include "cli/provenance.h"
@@ -43,21 +44,6 @@ static int on_progress(size_t epoch, size_t batch, size_t batches, void *user)
     progress_update(&work->progress,
                     ((double)epoch + (double)batch / (double)batches) / (double)work->epochs);
     return 0;
-}
-
-/* "cell7.safetensors" in any directory is the model "cell7". */
-static int name_from_path(const char *path, char ret_name[NAME_MAX_LENGTH + 1])
-{
-    static const char ending[] = ".safetensors";
-    const char *slash = strrchr(path, '/');
-    const char *base = slash ? slash + 1 : path;
-    size_t length = strlen(base), tail = strlen(ending);
-    if (length <= tail || strcmp(base + length - tail, ending) != 0 ||
-        length - tail > NAME_MAX_LENGTH)
-        return -EINVAL;
-    memcpy(ret_name, base, length - tail);
-    ret_name[length - tail] = '\0';
-    return name_valid(ret_name) ? 0 : -EINVAL;
 }
 
 /* Which parts of the recordings the threshold rests on, in the order of the calibration. */
@@ -121,13 +107,10 @@ static int load_labelled(const struct cli *cli, struct work *work, struct fit_op
 static int train_model(const struct cli *cli, struct work *work, struct diag *diag)
 {
     char name[NAME_MAX_LENGTH + 1];
-    const char *given = cli_text(cli, "name"), *out = cli_text(cli, "out");
-    if (given)
-        strcpy(name, given);
-    else if (name_from_path(out, name) < 0)
-        return cli_usage(cli,
-                         "--out %s: must end in NAME.safetensors, where NAME is %s; or give --name",
-                         out, NAME_RULE);
+    const char *out = cli_text(cli, "out");
+    int code = model_name_choose(cli, name);
+    if (code != CLI_DONE)
+        return code;
     struct fit_options fit_options;
     struct method_detectors detectors;
     int r = method_choose_training(cli, &fit_options, &detectors, diag);
@@ -137,7 +120,7 @@ static int train_model(const struct cli *cli, struct work *work, struct diag *di
         return cli_usage(cli, "%s", diag->text);
     fit_options.version = cli_integer(cli, "version-number");
     fit_options.false_alarms_per_day = cli_number(cli, "false-alarms-per-day");
-    int code = cli_check_place(cli, "out");
+    code = cli_check_place(cli, "out");
     if (code != CLI_DONE)
         return code;
     r = sessions_load(cli, "normal", NULL, &work->sessions, diag);

@@ -25,6 +25,8 @@ static const struct cli_command *const commands[] = {
     &command_model_list,
     &command_model_keygen,
     &command_model_sign,
+    &command_model_export_onnx,
+    &command_model_import_onnx,
     &command_watch,
     &command_explain,
     &command_ctl,

@@ -6,7 +6,7 @@
 
 #include "nn/spec.h"
 
-#define ARCHITECTURE_LAYERS_MAX 16
+#define ARCHITECTURE_LAYERS_MAX 32
 
 enum architecture_kind {
     ARCHITECTURE_BASIC, /* dense and ReLU: 64, 32 | 64 */

@@ -362,9 +362,10 @@ int derive_learn(const struct derive_source *source, struct derivation *ret_deri
     int r = learn_steps(source, ret_derivation, diag);
     if (r == 0)
         r = learn_rest(source, ret_derivation, diag);
-    if (r == 0)
+    if (r == 0 && !source->as_sampled)
         r = learn_rotations(source, ret_derivation, diag);
-    if (r < 0 || ret_derivation->step_channel == DERIVED_NONE || ret_derivation->motions == 0)
+    if (r < 0 || source->as_sampled || ret_derivation->step_channel == DERIVED_NONE ||
+        ret_derivation->motions == 0)
         return r;
     r = derive_load(source, ret_derivation, diag);
     add_channel(ret_derivation, DERIVED_MOVING_TIME, "moving_time");

@@ -25,6 +25,7 @@ struct derive_source {
     const char *const *motion;
     const char *load; /* channel; NULL: the first in W */
     double period_s;
+    bool as_sampled; /* rest and motion are learnt, nothing is derived and no sign changed */
 };
 
 /* Steps, rest and rotations. The name of the step channel has to be there if it is given. Memory:

@@ -149,7 +149,8 @@ static int prepare(struct work *work, struct recording *const *sessions,
                                          .step_channel = options->step_channel,
                                          .motion = options->motion,
                                          .load = options->load,
-                                         .period_s = options->period_s};
+                                         .period_s = options->period_s,
+                                         .as_sampled = options->adopted != NULL};
     int r = check_ignore(options, sessions[0], diag);
     if (r == 0)
         r = split_make(sessions, work->count, fit_gap_rows(options, options->period_s),

@@ -27,6 +27,15 @@ enum fit_reduction {
     FIT_REDUCTION_MUTUAL_INFORMATION, /* the channels that say most about the label */
 };
 
+/* A network that was trained elsewhere, for windows of all channels that are not ignored, in their
+ * order. Rows stay what the samples are: nothing is derived. */
+struct fit_adopted {
+    const struct nn_layer_spec *layers;
+    size_t count, encoder_count; /* encoder_count: the layers up to the narrowest */
+    const struct network *network;
+    struct scaler *scaler; /* that it was trained with, taken; NULL: options' is fitted */
+};
+
 struct fit_options {
     const char *name; /* of the model */
     int64_t version;
@@ -49,15 +58,16 @@ struct fit_options {
     struct recording *const *labelled;
     size_t labelled_count, keep_channels;
     struct alert_filter filter;
-    bool choose_filter;          /* a longer one instead, where single odd rows ask for it */
-    double false_alarms_per_day; /* target */
-    struct train_options train;  /* layers are filled in by fit */
-    size_t max_training_windows; /* evenly taken from all that there are; 0: all */
-    enum baseline_kind baseline; /* instead of training */
-    bool with_twin;              /* a model of the adversary's twin too */
-    size_t analog_bytes_max;     /* of the reference cycles */
-    size_t analog_neighbours;    /* of them, that an expectation is the mean of */
-    size_t knn_bytes_max;        /* of the reference windows */
+    bool choose_filter;                /* a longer one instead, where single odd rows ask for it */
+    double false_alarms_per_day;       /* target */
+    struct train_options train;        /* layers are filled in by fit */
+    size_t max_training_windows;       /* evenly taken from all that there are; 0: all */
+    enum baseline_kind baseline;       /* instead of training */
+    const struct fit_adopted *adopted; /* or this; the autoencoder alone */
+    bool with_twin;                    /* a model of the adversary's twin too */
+    size_t analog_bytes_max;           /* of the reference cycles */
+    size_t analog_neighbours;          /* of them, that an expectation is the mean of */
+    size_t knn_bytes_max;              /* of the reference windows */
     size_t knn_neighbours;
 };
 

@@ -2,14 +2,39 @@
 #include "lab/fit_internal.h"
 #include "lab/training_json.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- training ---- */
+
+/* A copy, as wide as windows of the channels here are. */
+static int adopt(struct fitting *fitting, const struct train_data *data, struct fit_report *report,
+                 struct diag *diag)
+{
+    const struct fit_adopted *adopted = fitting->options->adopted;
+    size_t width = fitting->options->window * data->channels;
+    if (network_inputs(adopted->network) != width)
+        return diag_set(diag, "the network takes %zu values, %zu rows of %zu channels are %zu",
+                        network_inputs(adopted->network), fitting->options->window, data->channels,
+                        width);
+    assert(adopted->count <= ARCHITECTURE_LAYERS_MAX);
+    memcpy(fitting->architecture.layers, adopted->layers, adopted->count * sizeof *adopted->layers);
+    fitting->architecture.count = adopted->count;
+    fitting->architecture.encoder_count = adopted->encoder_count;
+    int r = network_new(width, adopted->layers, adopted->count, fitting->options->train.batch,
+                        &report->result.network, diag);
+    if (r == 0)
+        network_copy(adopted->network, report->result.network);
+    return r;
+}
 
 static int run_training(struct fitting *fitting, struct fit_report *report, struct diag *diag)
 {
     const struct fit_options *options = fitting->options;
     const struct train_data data = fitting_data(fitting, report);
+    if (options->adopted)
+        return adopt(fitting, &data, report, diag);
     fitting->architecture =
         architecture_make(options->window * data.channels, &options->architecture);
     if (options->baseline != BASELINE_NONE)
@@ -54,7 +79,9 @@ static void describe(const struct fitting *fitting, const struct fit_report *rep
     const struct architecture *architecture = &fitting->architecture;
     fitting_describe(fitting, report, entry);
     cJSON *layers = cJSON_AddObjectToObject(entry, "architecture");
-    cJSON_AddStringToObject(layers, "name", architecture_kind_name(options->architecture.kind));
+    cJSON_AddStringToObject(layers, "name",
+                            options->adopted ? "imported"
+                                             : architecture_kind_name(options->architecture.kind));
     cJSON_AddItemToObject(layers, "encoder",
                           layers_json(architecture->layers, architecture->encoder_count));
     cJSON_AddItemToObject(layers, "decoder",
@@ -64,6 +91,8 @@ static void describe(const struct fitting *fitting, const struct fit_report *rep
     cJSON_AddStringToObject(entry, "score", smooth ? "smooth-l1" : "mse");
     if (smooth)
         cJSON_AddNumberToObject(entry, "beta", options->train.beta);
+    if (options->adopted)
+        return; /* how it was trained is not known here */
     if (options->baseline == BASELINE_NONE)
         cJSON_AddItemToObject(entry, "training", training_json(options, report));
     else

@@ -366,10 +366,21 @@ static int fit_features(struct fitting *fitting, const unsigned char *mark, stru
                                      .channels = features->channels,
                                      .values = fitting->rows,
                                      .valid = mark};
-    int r = scaler_fit(&features->scaler, &fitting->options->scaler, &rows, diag);
+    const struct fit_adopted *adopted = fitting->options->adopted;
+    int r = 0;
+    if (adopted && adopted->scaler) {
+        features->scaler = *adopted->scaler;
+        *adopted->scaler = (struct scaler){0};
+    } else {
+        r = scaler_fit(&features->scaler, &fitting->options->scaler, &rows, diag);
+    }
+    if (r == 0 && features->scaler.channels != features->channels)
+        r = diag_set(diag, "the scaler is for %zu channels, there are %zu",
+                     features->scaler.channels, features->channels);
     if (r < 0)
         return r;
-    hold_inertial(fitting);
+    if (!adopted)
+        hold_inertial(fitting);
     measure_spread(fitting, mark);
     scaler_apply(&features->scaler, fitting->row_count, fitting->rows, fitting->rows);
     if (fitting->options->reduction == FIT_REDUCTION_PCA)

@@ -64,6 +64,10 @@ double scaler_power_inverse(double lambda, const double range[2], double value);
 /* The share of the training rows below a value. */
 double scaler_quantile(const double *quantiles, size_t count, double value);
 double scaler_quantile_inverse(const double *quantiles, size_t count, double value);
+#define SCALER_SHARE_LIMIT 1e-7 /* of a normal distribution on either side */
+/* Wichura's polynomials, numerator and denominator: of 0.180625 - q^2 for a share within 0.425 of
+ * one half (q: from there), and of sqrt(-log(share of the tail)) - 1.6 beyond. */
+extern const double scaler_normal_middle[2][8], scaler_normal_tail[2][8];
 /* The same share as that of a normal distribution, at most 5.2 standard deviations out. */
 double scaler_normal(const double *quantiles, size_t count, double value);
 double scaler_normal_inverse(const double *quantiles, size_t count, double value);

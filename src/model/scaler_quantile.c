@@ -19,8 +19,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define SHARE_LIMIT 1e-7 /* of a normal distribution on either side */
-
 static int compare_floats(const void *a, const void *b)
 {
     float x = *(const float *)a, y = *(const float *)b;
@@ -143,46 +141,33 @@ static double polynomial(const double coefficients[8], double x)
     return sum;
 }
 
-/* share: SHARE_LIMIT to 1 - SHARE_LIMIT. */
+const double scaler_normal_middle[2][8] = {
+    {3.3871328727963666080e0, 1.3314166789178437745e+2, 1.9715909503065514427e+3,
+     1.3731693765509461125e+4, 4.5921953931549871457e+4, 6.7265770927008700853e+4,
+     3.3430575583588128105e+4, 2.5090809287301226727e+3},
+    {1, 4.2313330701600911252e+1, 6.8718700749205790830e+2, 5.3941960214247511077e+3,
+     2.1213794301586595867e+4, 3.9307895800092710610e+4, 2.8729085735721942674e+4,
+     5.2264952788528545610e+3},
+};
+const double scaler_normal_tail[2][8] = {
+    {1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0,
+     3.64784832476320460504e0, 1.27045825245236838258e0, 2.41780725177450611770e-1,
+     2.27238449892691845833e-2, 7.74545014278341407640e-4},
+    {1, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
+     1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4,
+     1.05075007164441684324e-9},
+};
+
+/* share: SCALER_SHARE_LIMIT to 1 - SCALER_SHARE_LIMIT. */
 static double normal_quantile(double share)
 {
-    static const double a[8] = {
-        3.3871328727963666080e0,  1.3314166789178437745e+2, 1.9715909503065514427e+3,
-        1.3731693765509461125e+4, 4.5921953931549871457e+4, 6.7265770927008700853e+4,
-        3.3430575583588128105e+4, 2.5090809287301226727e+3,
-    };
-    static const double b[8] = {
-        1,
-        4.2313330701600911252e+1,
-        6.8718700749205790830e+2,
-        5.3941960214247511077e+3,
-        2.1213794301586595867e+4,
-        3.9307895800092710610e+4,
-        2.8729085735721942674e+4,
-        5.2264952788528545610e+3,
-    };
-    static const double c[8] = {
-        1.42343711074968357734e0,  4.63033784615654529590e0,  5.76949722146069140550e0,
-        3.64784832476320460504e0,  1.27045825245236838258e0,  2.41780725177450611770e-1,
-        2.27238449892691845833e-2, 7.74545014278341407640e-4,
-    };
-    static const double d[8] = {
-        1,
-        2.05319162663775882187e0,
-        1.67638483018380384940e0,
-        6.89767334985100004550e-1,
-        1.48103976427480074590e-1,
-        1.51986665636164571966e-2,
-        5.47593808499534494600e-4,
-        1.05075007164441684324e-9,
-    };
     double q = share - 0.5;
     if (fabs(q) <= 0.425) {
         double r = 0.180625 - q * q;
-        return q * polynomial(a, r) / polynomial(b, r);
+        return q * polynomial(scaler_normal_middle[0], r) / polynomial(scaler_normal_middle[1], r);
     }
     double r = sqrt(-log(q < 0 ? share : 1 - share)) - 1.6;
-    return copysign(polynomial(c, r) / polynomial(d, r), q);
+    return copysign(polynomial(scaler_normal_tail[0], r) / polynomial(scaler_normal_tail[1], r), q);
 }
 
 double scaler_normal(const double *quantiles, size_t count, double value)
@@ -190,7 +175,7 @@ double scaler_normal(const double *quantiles, size_t count, double value)
     if (constant(quantiles, count))
         return value - quantiles[0];
     /* A little outside of the limit, so that the ends come back as the ends. */
-    const double low = SHARE_LIMIT - DBL_EPSILON, high = 1 - low;
+    const double low = SCALER_SHARE_LIMIT - DBL_EPSILON, high = 1 - low;
     double share = share_below(quantiles, count, value);
     share = share < low ? low : share;
     share = share > high ? high : share;
@@ -202,9 +187,9 @@ double scaler_normal_inverse(const double *quantiles, size_t count, double value
     if (constant(quantiles, count))
         return value + quantiles[0];
     double share = 0.5 * erfc(-value * M_SQRT1_2);
-    if (share < SHARE_LIMIT)
+    if (share < SCALER_SHARE_LIMIT)
         share = 0;
-    else if (share > 1 - SHARE_LIMIT)
+    else if (share > 1 - SCALER_SHARE_LIMIT)
         share = 1;
     return value_over(quantiles, count, share);
 }

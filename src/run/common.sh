@@ -66,6 +66,7 @@ needed_packages=(
 )
 lint_packages=(clang-format mandoc)
 test_packages=(mosquitto-clients sqlite3 faketime python3-jsonschema)
+onnx_packages=(python3-numpy python3-onnx python3-torch)
 fault_packages=("${test_packages[@]}" iproute2 util-linux)
 
 # missing_packages PACKAGE...

@@ -15,6 +15,7 @@ PARSERS = {
     "csv": ["src/lab/csv.c"],
     "json": ["src/base/json.c", "src/base/utf8.c"],
     "npy": ["src/lab/npy.c", "src/lab/npy_header.c"],
+    "onnx": [f"src/onnx/{name}.c" for name in ("onnx", "onnx_import", "onnx_import_nodes", "onnx_read")],
     "safetensors": ["src/model/safetensors.c"],
     "sample": ["src/pipeline/sample.c"],
     "sparkplug": [f"src/sparkplug/{name}.c" for name in

@@ -400,6 +400,75 @@ def field(number, value):
     return varint(8 * number + 2) + varint(len(value)) + value
 
 
+# ---- ONNX: field numbers of its specification
+
+def onnx_tensor(name, dims, values=(), raw=True, **fields):
+    numbers = struct.pack(f"<{len(values)}f", *values)
+    return (b"".join(field(1, size) for size in dims) + field(2, fields.pop("type", 1)) + field(8, name) +
+            (field(9, fields.pop("bytes", numbers)) if raw else field(4, numbers)) + fields.pop("rest", b""))
+
+
+def onnx_node(op, inputs, output, *attributes, name=""):
+    return field(1, b"".join(field(1, text) for text in inputs) + field(2, output) + field(3, name) + field(4, op) +
+                 b"".join(field(5, attribute) for attribute in attributes))
+
+
+def onnx_float(name, value):
+    return field(1, name) + varint(8 * 2 + 5) + struct.pack("<f", value) + field(20, 1)
+
+
+def onnx_int(name, value):
+    return field(1, name) + field(3, value) + field(20, 2)
+
+
+def onnx_value(name, dims):
+    shape = b"".join(field(1, field(2, size) if isinstance(size, str) else field(1, size)) for size in dims)
+    return field(1, name) + field(2, field(1, field(1, 1) + field(2, shape)))
+
+
+def onnx_file(nodes, tensors, shape=("n", 4), output="y", rest=b""):
+    graph = (b"".join(nodes) + field(2, "g") + b"".join(field(5, tensor) for tensor in tensors) +
+             field(11, onnx_value("x", shape)) + field(12, onnx_value(output, ("n", 4))) + rest)
+    return field(1, 7) + field(2, "corpus") + field(7, graph) + field(8, field(1, "") + field(2, 13)) + \
+        field(14, field(1, "key") + field(2, "value"))
+
+
+def onnx_seeds():
+    down, up = [0.5, -0.25, 1, 2] * 2, [1, -1, 0.5, 2] * 2
+    two, four = [0.1, 0.2], [0.1, 0.2, 0.3, 0.4]
+    transposed = onnx_int("transB", 1)
+    gemm = [onnx_tensor("w", [2, 4], down), onnx_tensor("b", [2], two), onnx_tensor("v", [4, 2], up), onnx_tensor("c", [4], four)]
+    matmul = [onnx_tensor("w", [4, 2], down, raw=False), onnx_tensor("b", [1, 2], two), onnx_tensor("v", [2, 4], up),
+              onnx_tensor("c", [4], four)]
+    norm = [onnx_tensor(name, [2], values) for name, values in
+            (("s", two), ("o", two), ("m", two), ("d", [1, 2]))]
+    layers = [onnx_node("Gemm", ["x", "w", "b"], "h", transposed), onnx_node("Relu", ["h"], "r"),
+              onnx_node("Gemm", ["r", "v", "c"], "y", transposed)]
+    keras = [onnx_node("MatMul", ["f", "w"], "h"), onnx_node("Add", ["h", "b"], "a"),
+             onnx_node("LeakyRelu", ["a"], "r", onnx_float("alpha", 0.1)), onnx_node("MatMul", ["r", "v"], "u"),
+             onnx_node("Add", ["c", "u"], "y", name="bias")]
+    sizes = [onnx_node("Shape", ["x"], "s"), onnx_node("Gather", ["s", "zero"], "n"), onnx_node("Unsqueeze", ["n", "zero"], "k"),
+             onnx_node("Concat", ["k", "rest"], "t", onnx_int("axis", 0)), onnx_node("Reshape", ["x", "t"], "f")]
+    integers = [onnx_tensor("zero", [1], type=7, bytes=struct.pack("<q", 0)), onnx_tensor("rest", [1], type=7, bytes=struct.pack("<q", 4))]
+    constant = field(1, "value") + field(5, onnx_tensor("", [4], four)) + field(20, 4)
+    return {
+        "gemm": onnx_file(layers, gemm),
+        "window": onnx_file([onnx_node("Flatten", ["x"], "f")] + keras, matmul, ("n", 2, 2)),
+        "sizes": onnx_file(sizes + keras, matmul + integers, ("n", 2, 2)),
+        "norm": onnx_file([layers[0], onnx_node("BatchNormalization", ["h", "s", "o", "m", "d"], "q", onnx_float("epsilon", 0.001)),
+                           onnx_node("Sigmoid", ["q"], "r"), layers[2]], gemm + norm),
+        "constant": onnx_file([onnx_node("Constant", [], "c", constant)] + layers, gemm[:3]),
+        "transpose": onnx_file([onnx_node("Transpose", ["w2"], "w"), onnx_node("Identity", ["v2"], "v")] + layers,
+                               [onnx_tensor("w2", [4, 2], down), onnx_tensor("v2", [4, 2], up), gemm[1], gemm[3]]),
+        "dropout": onnx_file([onnx_node("Dropout", ["x"], "e"), onnx_node("Cast", ["e"], "f", onnx_int("to", 1))] + keras, matmul),
+        "tanh": onnx_file([layers[0], onnx_node("Tanh", ["h"], "r"), layers[2]], gemm),
+        "huge": onnx_file(layers, [onnx_tensor("w", [1 << 40, 1 << 40], down)] + gemm[1:]),
+        "external": onnx_file(layers, [onnx_tensor("w", [2, 4], rest=field(13, field(1, "location") + field(2, "w")) +
+                                                   field(14, 1))] + gemm[1:]),
+        "no_graph": field(1, 7) + field(8, field(2, 13)),
+    }
+
+
 METRIC_FIELDS = {"name": 1, "alias": 2, "time": 3, "type": 4, "historical": 5, "null": 7, "int": 10, "long": 11, "double": 13,
                  "bool": 14, "text": 15, "bytes": 16, "dataset": 17}
 SPARKPLUG_TOPICS = ["NBIRTH a", "NDEATH a", "NDATA a", "DBIRTH a/x", "DDEATH a/x", "DDATA a/x", "DBIRTH a/y", "DDATA a/y",
@@ -539,6 +608,7 @@ def main():
         models = make_models(armwatch, pathlib.Path(directory))
     seeds = {
         "config": CONFIGS, "control": CONTROLS, "csv": CSVS, "episode": EPISODES, "json": JSON_TEXTS, "model": models, "npy": NPYS,
+        "onnx": onnx_seeds(),
         "safetensors": SAFETENSORS, "sample_binary": BINARY_SAMPLES, "sample_json": SAMPLES, "sample_scan": SAMPLES, "source_map": SOURCE_MAPS,
         "source_message": SOURCE_MESSAGES, "sparkplug": SPARKPLUGS,
         "topic": TOPICS, "url": URLS, "host": HOSTS,

@@ -2,6 +2,7 @@
 """Includes point down the layers, and every foreign header has one home.
 
     base <- nn <- model <- pipeline <- {daemon, lab <- cli}
+    model <- onnx <- cli
     base <- mqtt <- {config, daemon, cli},  config <- {daemon, cli},  base <- report <- cli
     {pipeline, mqtt, sparkplug} <- source <- {daemon, cli},  base <- sparkplug
 """
@@ -16,11 +17,12 @@ LAYERS = {
     "lab": ["pipeline"],
     "mqtt": ["base"],
     "report": ["base"],
+    "onnx": ["model"],
     "sparkplug": ["base"],
     "source": ["pipeline", "mqtt", "sparkplug"],
     "config": ["mqtt"],
     "daemon": ["pipeline", "source", "config", "mqtt"],
-    "cli": ["lab", "source", "report", "config", "mqtt"],
+    "cli": ["lab", "onnx", "source", "report", "config", "mqtt"],
 }
 
 # A header of a library: the files or layers that may include it. The others go through these.
@@ -37,6 +39,7 @@ HOMES = {
     "openssl/ssl.h": ["mqtt/"],
     "openssl/x509.h": ["mqtt/"],
     "sparkplug_b.pb-c.h": ["sparkplug/payload.c"],  # generated, and includes protobuf-c.h
+    "onnx.pb-c.h": ["onnx/onnx_read.c", "onnx/onnx_write.c"],  # so is this one
     "uv.h": ["mqtt/", "daemon/", "cli/"],
     "armwatch/armwatch.h": ["pipeline/armwatch.c"],
 }
