@@ -108,6 +108,18 @@ static int read_object(struct config *config, const char *prefix, const cJSON *o
     return 0;
 }
 
+/* First levels of topics that are published. */
+static int check_levels(const char *key, const char *topic, struct diag *diag)
+{
+    size_t size = strlen(topic);
+    if (mqtt_topic_valid(topic) && topic[0] != '$' && topic[size - 1] != '/')
+        return 0;
+    return diag_set(diag,
+                    "%s: \"%.100s\": must be a topic (" MQTT_TOPIC_RULE
+                    ") that does not begin with $ or end with /",
+                    key, topic);
+}
+
 static int check_whole(struct config *config, struct diag *diag)
 {
     struct mqtt_url url;
@@ -126,13 +138,13 @@ static int check_whole(struct config *config, struct diag *diag)
         return diag_set(diag, "models.default: missing; name a model here or in models.robots");
     if (!strcmp(config->models.signature, "require") && !config->models.public_key_file)
         return diag_set(diag, "models.signature: require needs models.public_key_file");
-    size_t root = strlen(config->topics.root);
-    if (!mqtt_topic_valid(config->topics.root) || config->topics.root[0] == '$' ||
-        config->topics.root[root - 1] == '/')
-        return diag_set(diag,
-                        "topics.root: \"%.100s\": must be a topic (" MQTT_TOPIC_RULE
-                        ") that does not begin with $ or end with /",
-                        config->topics.root);
+    r = check_levels("topics.root", config->topics.root, diag);
+    if (r == 0)
+        r = check_levels("homeassistant.prefix", config->homeassistant.prefix, diag);
+    if (r == 0 && strlen(config->homeassistant.prefix) > CONFIG_PREFIX_MAX)
+        r = diag_set(diag, "homeassistant.prefix: over %d bytes", CONFIG_PREFIX_MAX);
+    if (r < 0)
+        return r;
     for (size_t i = 0; r == 0 && i < config->topics.samples.count; i++)
         r = topic_template_check(config->topics.samples.item[i], diag);
     if (r < 0) {

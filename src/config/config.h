@@ -17,6 +17,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define CONFIG_PREFIX_MAX 256 /* bytes of homeassistant.prefix */
+
 struct config_list {
     size_t count;
     char **item;
@@ -76,6 +78,10 @@ struct config {
         struct config_list hosts;
         int64_t connections;
     } http;
+    struct {
+        bool discovery;
+        char *prefix;
+    } homeassistant;
     char *state_directory;
     struct {
         char *level;

@@ -118,6 +118,12 @@ const struct config_key config_keys[] = {
      false},
     {"http.connections", CONFIG_INTEGER, AT(http.connections), "128", 4, 512, NULL,
      "connections at once; more wait", false},
+    {"homeassistant.discovery", CONFIG_BOOL, AT(homeassistant.discovery), "false", 0, 0, NULL,
+     "tell Home Assistant of each robot by MQTT discovery; see [home-assistant.md]"
+     "(home-assistant.md)",
+     true},
+    {"homeassistant.prefix", CONFIG_TEXT, AT(homeassistant.prefix), "\"homeassistant\"", 0, 0, NULL,
+     "first levels of the topics that it listens to for that", true},
     {"state_directory", CONFIG_TEXT, AT(state_directory), "\"/var/lib/armwatch\"", 0, 0, NULL,
      "what must survive a restart; relative to the configuration's directory", false},
     {"log.level", CONFIG_CHOICE, AT(log.level), "\"info\"", 0, 0, "error|warning|info|debug",

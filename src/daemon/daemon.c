@@ -11,6 +11,7 @@
 #include "daemon/broker.h"
 #include "daemon/context.h"
 #include "daemon/control.h"
+#include "daemon/discovery.h"
 #include "daemon/evidence.h"
 #include "daemon/fleet.h"
 #include "daemon/http.h"
@@ -60,6 +61,7 @@ struct daemon {
     struct silence silence;
     struct recovery recovery;
     struct http *http; /* NULL: off, or closed */
+    struct discovery discovery;
     uv_signal_t on_term, on_int, on_hup;
     uv_timer_t tick, farewell, stop_guard;
     enum phase phase;
@@ -70,18 +72,25 @@ struct daemon {
     struct model_watch watch;
 };
 
-/* The text is taken. */
-static char *add_suspensions(struct daemon *daemon, char *text)
+/* What is beside the assignments. The text is taken. */
+static char *add_rest(struct daemon *daemon, char *text)
 {
-    return suspensions_save(&daemon->fleet.suspensions, text, clock_realtime_ns(),
+    text = suspensions_save(&daemon->fleet.suspensions, text, clock_realtime_ns(),
                             clock_monotonic_ns());
+    return discovery_save(&daemon->discovery, text);
 }
 
 static void save_present(void *user)
 {
     struct daemon *daemon = user;
     char *text = assignments_format_state(&daemon->fleet.assignments);
-    saved_state_write(&daemon->saved, add_suspensions(daemon, text));
+    saved_state_write(&daemon->saved, add_rest(daemon, text));
+}
+
+static void tell_discovery(struct daemon *daemon, bool again)
+{
+    if (discovery_tick(&daemon->discovery, again))
+        save_present(daemon);
 }
 
 static void save_state(void *user)
@@ -95,8 +104,8 @@ static void save_state(void *user)
  * this start took into use is accepted from now on. */
 static void replace_outdated_state(struct daemon *daemon, const char *saved, bool warned)
 {
-    char *present = add_suspensions(
-        daemon, assignments_format_start(&daemon->fleet.assignments, saved, warned));
+    char *present =
+        add_rest(daemon, assignments_format_start(&daemon->fleet.assignments, saved, warned));
     if (present && (!saved || strcmp(present, saved) != 0))
         saved_state_write(&daemon->saved, present);
     else
@@ -200,6 +209,7 @@ static void on_online(void *user)
     /* The broker may have lost what it retained. */
     for (size_t i = 0; i < daemon->fleet.count; i++)
         publisher_state(&daemon->publisher, daemon->fleet.robot[i], true, now_ns);
+    tell_discovery(daemon, true);
 }
 
 static void on_offline(void *user, const char *reason)
@@ -357,6 +367,7 @@ static void on_tick(uv_timer_t *handle)
     http_tick(daemon->http, now_ns);
     log_tick();
     evidence_tick(&daemon->evidence, now_ns);
+    tell_discovery(daemon, false);
     service_publish(&daemon->service, false, now_ns);
     feed_watchdog(daemon, now_ns);
 }
@@ -379,6 +390,7 @@ static void apply_config(struct daemon *daemon, struct config *config)
     fleet_set_config(&daemon->fleet, config);
     if (!conditions_same(&config->input.gate, &old->input.gate))
         assembly_renew(&daemon->assembly);
+    tell_discovery(daemon, true);
     config_free(old);
 }
 
@@ -521,6 +533,8 @@ static int start_models(struct daemon *daemon, struct diag *diag)
     if (r == 0 && suspensions_load(&daemon->fleet.suspensions, state, clock_realtime_ns(),
                                    clock_monotonic_ns()) < 0)
         r = diag_errno(diag, ENOMEM, "suspensions");
+    if (r == 0 && discovery_load(&daemon->discovery, state) < 0)
+        r = diag_errno(diag, ENOMEM, "discovery");
     if (r == 0 && (r = commissioning_open(&daemon->fleet.commissioning, &daemon->loop,
                                           daemon->config->state_directory)) < 0)
         diag_errno(diag, r, "commissioning");
@@ -548,7 +562,8 @@ static void wire(struct daemon *daemon)
     daemon->intake.config = daemon->service.config = daemon->config;
     daemon->intake.fleet = daemon->service.fleet = daemon->control.fleet = &daemon->fleet;
     daemon->silence.fleet = daemon->recovery.fleet = &daemon->fleet;
-    daemon->recovery.publisher = &daemon->publisher;
+    daemon->discovery.fleet = &daemon->fleet;
+    daemon->recovery.publisher = daemon->discovery.publisher = &daemon->publisher;
     daemon->silence.publisher = daemon->intake.publisher = &daemon->publisher;
     daemon->service.silence = &daemon->silence;
     daemon->service.intake = &daemon->intake;
@@ -633,6 +648,7 @@ static void free_daemon(struct daemon *daemon)
     control_deinit(&daemon->control);
     evidence_deinit(&daemon->evidence);
     operations_deinit(&daemon->operations);
+    discovery_deinit(&daemon->discovery);
     saved_state_deinit(&daemon->saved);
     fleet_deinit(&daemon->fleet);
     assembly_deinit(&daemon->assembly); /* the robots' assemblers were made by its rules */

@@ -324,15 +324,20 @@ void publisher_state(struct publisher *publisher, struct robot *robot, bool alwa
     cJSON_free(text);
 }
 
-void publisher_status(struct publisher *publisher, const char *text)
+void publisher_retained(struct publisher *publisher, const char *topic, const char *text)
 {
-    const struct mqtt_message message = {.topic = publisher->status_topic,
+    const struct mqtt_message message = {.topic = topic,
                                          .payload = text,
                                          .size = strlen(text),
                                          .qos = 1,
                                          .retained = true,
                                          .content_type = JSON_TYPE};
     put(publisher, &message);
+}
+
+void publisher_status(struct publisher *publisher, const char *text)
+{
+    publisher_retained(publisher, publisher->status_topic, text);
 }
 
 void publisher_reply(struct publisher *publisher, const struct publisher_reply *reply)

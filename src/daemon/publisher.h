@@ -74,6 +74,9 @@ void publisher_tick(struct publisher *publisher, bool connected, int64_t now_ns)
 /* The state, if it differs from the one that was published last, or always. */
 void publisher_state(struct publisher *publisher, struct robot *robot, bool always, int64_t now_ns);
 
+/* A retained message on a topic of no robot; "": there shall be none. */
+void publisher_retained(struct publisher *publisher, const char *topic, const char *text);
+
 /* The service's status; text is the JSON. */
 void publisher_status(struct publisher *publisher, const char *text);
 

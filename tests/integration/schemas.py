@@ -27,6 +27,7 @@ SKIPPED = 77
 TOPICS = (
     (re.compile(r"/robot/[^/]+/(score|alert|state)$"), lambda match: match.group(1)),
     (re.compile(r"/service/[^/]+/status$"), lambda match: "status"),
+    (re.compile(r"/device/armwatch-[^/]+/[^/]+/config$"), lambda match: "discovery"),
     (re.compile(r"/service/[^/]+/control/reply(/.+)?$"), lambda match: "reply"),
 )
 DATE = re.compile(r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?([Zz]|[+-]\d\d:\d\d)$")
