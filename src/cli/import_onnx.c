@@ -1,7 +1,6 @@
 /*
  * The network is what was trained elsewhere; everything around it is made as `armwatch train` makes
- * it: parts of the recordings are kept aside, residuals measured, thresholds calibrated, a
- * self-test put in.
+ * it: residuals are measured, thresholds calibrated, a self-test is put in.
  */
 #include "cli/data.h"
 #include "cli/model_name.h"
@@ -11,6 +10,7 @@
 #include "cli/sessions.h"
 #include "lab/derive.h"
 #include "lab/fit.h"
+#include "lab/runner.h"
 #include "nn/blas.h"
 #include "onnx/onnx_import.h"
 
@@ -188,10 +188,24 @@ static void add_provenance(const struct work *work)
     cJSON_AddStringToObject(source, "sha256", work->sha256);
     cJSON_AddStringToObject(source, "producer", work->model.producer);
     cJSON_AddStringToObject(source, "producer_version", work->model.producer_version);
-    cJSON_AddItemToObject(provenance, "data", provenance_recordings(work->cli, &work->sessions));
+    cJSON_AddItemToObject(provenance, "calibration",
+                          provenance_recordings(work->cli, &work->sessions));
     cJSON_AddItemToObject(provenance, "options", provenance_options(work->cli, given));
     cJSON_AddStringToObject(provenance, "tool", "armwatch " ARMWATCH_VERSION);
     cJSON_AddBoolToObject(provenance, "simulated", cli_given(work->cli, "simulated"));
+}
+
+/* Nothing was trained here, so all of the recordings may set the thresholds. */
+static int calibrate(struct work *work, struct diag *diag)
+{
+    struct calibration calibration;
+    int r = runner_calibrate(work->sessions.item, work->sessions.count, work->report.model,
+                             &calibration, diag);
+    if (r < 0)
+        return r;
+    r = draft_set_calibration(work->draft, 0, &calibration);
+    calibration_deinit(&calibration);
+    return r < 0 ? diag_errno(diag, r, "calibration") : 0;
 }
 
 static int make_model(struct work *work, struct diag *diag)
@@ -204,6 +218,8 @@ static int make_model(struct work *work, struct diag *diag)
     blas_init();
     r = fit(work->sessions.item, work->sessions.count, &work->options, &work->draft, &work->report,
             diag);
+    if (r == 0)
+        r = calibrate(work, diag);
     if (r < 0)
         return sessions_blame(work->cli, "normal", r, diag);
     add_provenance(work);
