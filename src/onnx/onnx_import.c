@@ -11,6 +11,8 @@
 #include <math.h>
 #include <string.h>
 
+#define SHAPE_INPUTS_MAX 8 /* of a node that computes a size */
+
 static const struct {
     const char *op;
     onnx_import_reader *read;
@@ -93,17 +95,24 @@ static int read_input_shape(struct onnx_import_walk *walk, const struct onnx_val
 
 /* ---- constants that nodes make */
 
-static struct onnx_tensor *new_constant(struct onnx_import_walk *walk)
+/* Each node makes one at most: room for all of them, so that none moves the others. */
+static int reserve_constants(struct onnx_import_walk *walk)
 {
     struct onnx_model *model = walk->model;
     struct onnx_tensor *grown =
-        onnx_memory_take(&model->memory, (model->constants + 1) * sizeof *grown);
+        onnx_memory_take(&model->memory, (model->constants + model->nodes + 1) * sizeof *grown);
     if (!grown)
-        return NULL;
+        return diag_errno(walk->diag, ENOMEM, "constants");
     if (model->constants > 0)
         memcpy(grown, model->constant, model->constants * sizeof *grown);
     model->constant = grown;
-    return &grown[model->constants++];
+    return 0;
+}
+
+static void add_constant(struct onnx_import_walk *walk, struct onnx_tensor tensor, const char *name)
+{
+    tensor.name = name;
+    walk->model->constant[walk->model->constants++] = tensor;
 }
 
 static int take_constant(struct onnx_import_walk *walk, const struct onnx_node *node)
@@ -111,11 +120,7 @@ static int take_constant(struct onnx_import_walk *walk, const struct onnx_node *
     const struct onnx_attribute *value = onnx_find_attribute(node, "value");
     if (!value || value->kind != ONNX_ATTRIBUTE_TENSOR || node->outputs != 1)
         return onnx_import_refuse(walk, node, "a Constant must have a tensor as its value");
-    struct onnx_tensor *constant = new_constant(walk);
-    if (!constant)
-        return diag_errno(walk->diag, ENOMEM, "constants");
-    *constant = *value->t;
-    constant->name = node->output[0];
+    add_constant(walk, *value->t, node->output[0]);
     return 0;
 }
 
@@ -146,11 +151,7 @@ static int take_from_constant(struct onnx_import_walk *walk, const struct onnx_n
                                     .count = source->count,
                                     .floats = turned};
     }
-    made.name = node->output[0];
-    struct onnx_tensor *constant = new_constant(walk);
-    if (!constant)
-        return diag_errno(walk->diag, ENOMEM, "constants");
-    *constant = made;
+    add_constant(walk, made, node->output[0]);
     return 0;
 }
 
@@ -198,12 +199,14 @@ static bool makes_shape(const struct onnx_import_walk *walk, const struct onnx_n
         return true;
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
         known |= !strcmp(node->op, ops[i]);
+    if (!known || node->inputs > SHAPE_INPUTS_MAX)
+        return false;
     for (size_t i = 0; i < node->inputs; i++) {
         of_shape |= is_shape(walk, node->input[i]);
         constant = constant && (!*node->input[i] || is_shape(walk, node->input[i]) ||
                                 is_constant(walk, node->input[i]));
     }
-    return known && of_shape && constant;
+    return of_shape && constant;
 }
 
 static int take_shapes(struct onnx_import_walk *walk)
@@ -320,7 +323,9 @@ int onnx_import(struct onnx_model *model, struct onnx_network *ret_network, stru
     walk.used = onnx_memory_take(&model->memory, model->nodes + 1);
     if (!walk.used)
         return diag_errno(diag, ENOMEM, "nodes");
-    int r = take_constants(&walk);
+    int r = reserve_constants(&walk);
+    if (r == 0)
+        r = take_constants(&walk);
     if (r == 0)
         r = take_shapes(&walk);
     if (r == 0)
