@@ -341,7 +341,7 @@ def check_refusals(bench):
     export(Convolution(), 1, width)
     bench.refused("a convolution", 65, "(Conv): not supported", *flat)
     export(good, 1, width)
-    onnx.save(onnx.load(file), file, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    onnx.save(onnx.load(file), str(file), save_as_external_data=True, location="weights.bin", size_threshold=0)
     bench.refused("weights elsewhere", 65, "its numbers are in another file", *flat)
     file.write_bytes(b"not ONNX")
     bench.refused("no ONNX file", 65, "not an ONNX file", *flat)

@@ -91,7 +91,7 @@ def check_daemon():
     os.makedirs("daemon")
     os.rename("calibrated.safetensors", "daemon/calibrated.safetensors")
     pathlib.Path("daemon/armwatchd.json").write_text(
-        '{"mqtt":{"url":"mqtt://127.0.0.1:1"},"models":{"directory":".","default":"calibrated"},"state_directory":"state"}',
+        '{"mqtt":{"url":"mqtt://127.0.0.1:1"},"models":{"directory":".","default":"calibrated"},"http":{"listen":"off"},"state_directory":"state"}',
         encoding="utf-8")
     with subprocess.Popen([ARMWATCHD, "--config", "daemon/armwatchd.json"], stderr=subprocess.PIPE, text=True) as daemon:
         lines = []
