@@ -31,7 +31,7 @@ static const struct cli_option import_options[] = {
      "session",
      .required = true, .repeatable = true},
     {"out", "FILE", "the model, NAME.safetensors", .required = true},
-    {"scaler", "FILE|KIND|none",
+    {"scaler", "SCALER",
      "how the network's input was scaled: a JSON file with \"kind\", \"offset\", \"scale\" and "
      "\"clip\"; standard, minmax, robust or maxabs: fitted on --normal; none: raw values"},
     {"layout", "rows|channels",

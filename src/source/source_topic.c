@@ -19,7 +19,7 @@ static bool level_is(const char *level, size_t length, const char *text)
 
 static enum level read_level(const char *level, size_t length)
 {
-    if (level_is(level, length, "{channel}") && !strcmp(level + length, "/#"))
+    if (!strcmp(level, "{channel}/#"))
         return CHANNEL_REST;
     if (level_is(level, length, "{channel}"))
         return CHANNEL;
