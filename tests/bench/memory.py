@@ -86,7 +86,7 @@ def report(output, daemon, libraries, peers, shape):
         output.row(f"resident memory, {name}", resident, "MiB", "allowed" if goal else "libraries alone",
                    RESIDENT_MIB if goal else median(libraries, "resident") / 1024, **goal)
     each = (median(daemon[1000], "anonymous") - median(daemon[100], "anonymous")) * 1024 / 900
-    output.row("memory of a robot more", each, "B", f"{rows} rows x {width} x 4 + 8 KB", rows * width * 4 + ROBOT_BYTES, goal=8, limit=1)
+    output.row("memory of a robot more", each, "B", f"allowed: {rows} x {width} x 4 B + 8 KB", rows * width * 4 + ROBOT_BYTES, goal=8, limit=1)
     for name, figures in peers.items():
         output.row("resident memory, 1 robot", median(daemon[1], "resident") / 1024, "MiB", name, median(figures, "resident") / 1024)
 

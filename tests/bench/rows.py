@@ -51,7 +51,7 @@ def line(row):
         text += f"{number(row['theirs']):>9} {row['peer']:28}{ratio(row):7.3g}"
     if met(row) is not None:
         bound = "at most" if row["upper"] else "at least"
-        text += f"  {bound} {row['limit']:<6.4g}{'met' if met(row) else 'NOT met'}  (goal {row['goal']})"
+        text += f"  {bound} {row['limit']:<7.4g}{'met' if met(row) else 'NOT met'}  (goal {row['goal']})"
     return text
 
 
