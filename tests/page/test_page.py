@@ -87,6 +87,14 @@ def test_maintenance_is_no_alert(case):
     case.quiet()
 
 
+def test_an_acknowledged_alert_says_so(case):
+    served = case.serve(scenes.overview([scenes.robot("kuka1", "alert", alerts=[scenes.alert()])]))
+    case.holds("acknowledged" not in case.tab.js(ROW % "kuka1" + ".innerText"), "not yet")
+    served.scene["overview"]["robots"][0]["alerts"][0].update(acked=True, ack={"verdict": "false", "note": "a <b>cable</b> was pulled"})
+    case.until(ROW % "kuka1" + ".innerText.includes('acknowledged, a false alarm: a <b>cable</b> was pulled')", "acknowledged, with verdict and note")
+    case.quiet()
+
+
 def test_counts_filter_and_what_it_hides(case):
     case.serve(scenes.cell())
     chips = case.tab.js("[...document.querySelectorAll('.chip')].map(chip => chip.textContent)")

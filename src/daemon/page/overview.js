@@ -40,8 +40,8 @@ function makeRow(robot) {
 function makeNote(note) {
     const line = make("p", {class: note.alert ? "alert" : "reason"});
     if (note.alert) {
-        line.parts = {mark: mark("warning"), word: make("b"), text: make("span", {class: "text"}), since: make("span", {class: "for"})};
-        line.append(line.parts.mark, line.parts.word, line.parts.text, line.parts.since);
+        line.parts = {mark: mark("warning"), word: make("b"), text: make("span", {class: "text"}), since: make("span", {class: "for"}), ack: make("span", {class: "ack"})};
+        line.append(line.parts.mark, line.parts.word, line.parts.text, line.parts.since, line.parts.ack);
     } else {
         line.append(quoted(note.text));
     }
@@ -51,7 +51,7 @@ function makeNote(note) {
 function updateNote(line, {alert, only, nowMs}) {
     if (!alert)
         return;
-    const {mark: shape, word, text, since} = line.parts;
+    const {mark: shape, word, text, since, ack} = line.parts;
     setMark(shape, alert.severity);
     set(line, "data-only", only);
     set(line, "data-severity", alert.severity);
@@ -60,7 +60,10 @@ function updateNote(line, {alert, only, nowMs}) {
     if (text.textContent !== told)
         text.replaceChildren(quoted(told));
     const seconds = format.since(alert.started, nowMs);
-    say(since, (Number.isNaN(seconds) ? "" : "for " + format.duration(seconds)) + (alert.acked ? ", acknowledged" : ""));
+    say(since, Number.isNaN(seconds) ? "" : "for " + format.duration(seconds));
+    const verdict = alert.ack?.verdict ? ", " + words.verdictOf(alert.ack.verdict) : "", said = alert.ack?.note ? ": " + alert.ack.note : "";
+    say(ack, alert.acked ? "acknowledged" + verdict + said : "");
+    show(ack, Boolean(alert.acked));
     set(since, "title", "since " + format.when(alert.started, nowMs) + " by the robot's clock");
 }
 

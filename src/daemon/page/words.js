@@ -91,6 +91,8 @@ const DAEMON_REASONS = {
     no_samples: ["Connected, but no sample has come.", "Do the robots send, to these topics? May the daemon read them? armwatch doctor says what comes."],
     silent: ["More than half of the robots fell silent together.", "Look at what they share: a gateway, a switch, the broker."],
     journal: ["The disk does not take the alerts.", "They are sent, but would not survive a crash. Look at the disk."],
+    evidence: ["What alerts rest on cannot be written.", "The alerts themselves are not affected. Look at the disk of the state directory."],
+    rollback: ["A new model was rolled back by itself, or should have been.", "Choose one: armwatch ctl status says which and why; reload, or rollback."],
     http: ["The port of this page was taken.", "Something else listens there: see http.listen."],
 };
 
