@@ -129,12 +129,17 @@ bool flat_limited(const struct model *model, size_t channel)
     return counts(model, channel) && (it->longest_run > 0 || model->group_run[it->group] > 0);
 }
 
+bool flat_has_alone(const struct flat *flat, const struct model *model, size_t channel)
+{
+    return counts(model, channel) &&
+           channel_over(flat->run[channel], model->channel[channel].longest_run, model->period_s);
+}
+
 bool flat_has(const struct flat *flat, const struct model *model, size_t channel)
 {
-    const struct model_channel *it = &model->channel[channel];
-    return counts(model, channel) &&
-           (channel_over(flat->run[channel], it->longest_run, model->period_s) ||
-            over(flat->group[it->group], model->group_run[it->group]));
+    size_t group = model->channel[channel].group;
+    return flat_has_alone(flat, model, channel) ||
+           (counts(model, channel) && over(flat->group[group], model->group_run[group]));
 }
 
 enum flat_verdict flat_judge(struct flat *flat, const struct model *model)

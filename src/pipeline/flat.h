@@ -58,7 +58,8 @@ enum flat_verdict {
 enum flat_verdict flat_judge(struct flat *flat, const struct model *model);
 /* The channel has a limit, of its own or in its group. */
 bool flat_limited(const struct model *model, size_t channel);
-/* After flat_judge: the channel is over its limit, or its group is. */
+/* After flat_judge: the channel is over its own limit; or that one is, or its group is. */
+bool flat_has_alone(const struct flat *flat, const struct model *model, size_t channel);
 bool flat_has(const struct flat *flat, const struct model *model, size_t channel);
 
 #endif

@@ -15,6 +15,7 @@ static uint32_t list_channels(struct sensor_fault *fault, const struct flat *fla
         if (at < SENSOR_FAULT_LISTED_MAX) {
             fault->listed[at].channel = c;
             fault->listed[at].observed = flat->last[c];
+            fault->listed[at].alone = flat_has_alone(flat, model, c);
             fault->listed[at].varied = false;
         }
         rows = flat->rows[c] < rows ? flat->rows[c] : rows;
@@ -45,18 +46,33 @@ static enum alert_transition note_fault(struct sensor_fault *fault, const struct
     return raised ? ALERT_RAISED : ALERT_NONE;
 }
 
-/* One that no limit is known of any more, after a change of models, cannot hold the episode open.
- */
+static bool group_varied(const struct sensor_fault *fault, const struct model *model,
+                         size_t channel)
+{
+    size_t group = model->channel[channel].group;
+    for (size_t i = 0; i < fault->channels && i < SENSOR_FAULT_LISTED_MAX; i++) {
+        if (fault->listed[i].varied && model->channel[fault->listed[i].channel].group == group)
+            return true;
+    }
+    return false;
+}
+
+/* One that no limit is known of any more, after a change of models, cannot hold the episode open;
+ * nor can one that stood still only with its group, such as a temperature, once that lives. */
 static bool all_varied(struct sensor_fault *fault, const struct flat *flat,
                        const struct model *model)
 {
+    size_t count =
+        fault->channels < SENSOR_FAULT_LISTED_MAX ? fault->channels : SENSOR_FAULT_LISTED_MAX;
     bool all = true;
-    for (size_t i = 0; i < fault->channels && i < SENSOR_FAULT_LISTED_MAX; i++) {
+    for (size_t i = 0; i < count; i++) {
         size_t channel = fault->listed[i].channel;
         fault->listed[i].varied |=
             flat->last[channel] != fault->listed[i].observed || !flat_limited(model, channel);
-        all &= fault->listed[i].varied;
     }
+    for (size_t i = 0; i < count; i++)
+        all &= fault->listed[i].varied ||
+               (!fault->listed[i].alone && group_varied(fault, model, fault->listed[i].channel));
     return all;
 }
 

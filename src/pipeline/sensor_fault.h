@@ -24,6 +24,7 @@ struct sensor_fault {
     struct {
         size_t channel; /* of the model */
         float observed;
+        bool alone;  /* by its own limit; else because all of its group did */
         bool varied; /* since that row */
     } listed[SENSOR_FAULT_LISTED_MAX];
     double flat_s; /* for which all of them have stood still at least */

@@ -280,6 +280,30 @@ static void test_a_gap_makes_no_sensor_live(void **state)
     flat_deinit(&rig.flat);
 }
 
+/* A temperature that was frozen with its sensor may keep its value for hours in health. */
+static void test_a_group_that_lives_holds_nothing_open(void **state)
+{
+    struct rig rig;
+    build(&rig);
+    rig.channel[NOISE_A].longest_run = 0; /* no limit of its own */
+    push_episode(&rig, A | B);
+    push_episode(&rig, B);
+    assert_int_equal(push_episode(&rig, B), ALERT_RAISED);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(push_episode(&rig, 1U << GYRO_A | B), ALERT_NONE);
+    assert_int_equal(push_episode(&rig, 1U << GYRO_A | B), ALERT_CLEARED);
+    /* One that was over its own limit has to vary itself. */
+    for (int i = 0; i < 9; i++)
+        push_episode(&rig, B);
+    assert_true(rig.fault.episode.open);
+    for (int i = 0; i < 30; i++)
+        assert_int_equal(push_episode(&rig, 1U << NOISE_A | B), ALERT_NONE);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(push_episode(&rig, A | B), ALERT_NONE);
+    assert_int_equal(push_episode(&rig, A | B), ALERT_CLEARED);
+    flat_deinit(&rig.flat);
+}
+
 static void test_a_stop_does_not_clear_and_muting_does_not_raise(void **state)
 {
     struct rig rig;
@@ -311,6 +335,7 @@ int main(void)
         cmocka_unit_test(test_a_restart_forgets),
         cmocka_unit_test(test_an_episode),
         cmocka_unit_test(test_a_gap_makes_no_sensor_live),
+        cmocka_unit_test(test_a_group_that_lives_holds_nothing_open),
         cmocka_unit_test(test_a_stop_does_not_clear_and_muting_does_not_raise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
