@@ -307,8 +307,7 @@ static void test_verdicts_are_counted(void **state)
 static void test_an_alert_of_before(void **state)
 {
     struct robot *robot = fleet_find(&plant.fleet, "kuka1");
-    size_t total = 0;
-    episode_log_put(&robot->episodes, &total, "0a1b",
+    episode_log_put(&robot->episodes, &plant.publisher.episodes, "0a1b",
                     strdup("{\"alert_id\":\"0a1b\",\"kind\":\"silent\",\"severity\":\"info\","
                            "\"started\":\"2026-11-23T21:06:22.990Z\",\"model\":{\"name\":\"one\","
                            "\"version\":1}}"),
