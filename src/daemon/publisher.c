@@ -205,6 +205,18 @@ static void log_episode(struct publisher *publisher, struct robot *robot,
     }
 }
 
+void publisher_log_open(struct publisher *publisher, struct robot *robot)
+{
+    for (int kind = 0; kind < ALERT_KINDS; kind++) {
+        const struct message_alert alert = {.source = publisher->source,
+                                            .kind = (enum alert_kind)kind,
+                                            .transition = ALERT_UPDATED,
+                                            .now_ns = clock_realtime_ns()};
+        if (robot_episode(robot, alert.kind)->open)
+            log_episode(publisher, robot, &alert);
+    }
+}
+
 static void send_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
                        enum alert_transition transition, int64_t now_ns)
 {

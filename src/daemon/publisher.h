@@ -57,6 +57,9 @@ void publisher_alert(struct publisher *publisher, struct robot *robot, enum aler
 void publisher_assert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
                       int64_t now_ns);
 
+/* For the page: the robot's open episodes, which a run before has raised, as they stand. */
+void publisher_log_open(struct publisher *publisher, struct robot *robot);
+
 /* Alert messages of the robot for which memory was out, now and then. */
 void publisher_retry(struct publisher *publisher, struct robot *robot, int64_t now_ns);
 

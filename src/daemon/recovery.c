@@ -119,6 +119,7 @@ static void take_episode(struct recovery *recovery, const struct journal_op *op)
         return;
     }
     robot->last_arrival_ns = clock_monotonic_ns();
+    publisher_log_open(recovery->publisher, robot);
     log_info("%s: the open %s alert goes on", robot->name, op->alert_kind);
 }
 

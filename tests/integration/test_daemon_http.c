@@ -222,6 +222,26 @@ static void fresh(struct cell *cell)
     wait_ms(&cell->harness->loop, 600); /* what was rendered before is as good for 500 ms */
 }
 
+/* What an operator says of the newest alert is there at the next look. */
+static void acknowledge(struct cell *cell, const struct web *web)
+{
+    char body[160];
+    cJSON *tree = web_json(web, "/api/robot?name=kuka1", 200);
+    snprintf(body, sizeof body, "\"command\":\"ack\",\"alert_id\":\"%s\",\"verdict\":\"true\"",
+             json_text(json_at(tree, "episodes")->child, "alert_id"));
+    cJSON_Delete(tree);
+    cJSON *reply = cell_command(cell, body);
+    assert_true(cJSON_IsTrue(json_at(reply, "ok")));
+    cJSON_Delete(reply);
+    fresh(cell);
+    tree = web_json(web, "/api/robot?name=kuka1", 200);
+    const cJSON *episode = json_at(tree, "episodes")->child;
+    assert_true(cJSON_IsTrue(json_at(episode, "acked")));
+    assert_string_equal(json_text(episode, "verdict"), "true");
+    assert_true(cJSON_IsTrue(json_at(json_at(tree, "robot.alerts")->child, "acked")));
+    cJSON_Delete(tree);
+}
+
 static void test_a_robot_and_its_alerts(void **state)
 {
     struct cell *cell = *state;
@@ -240,6 +260,7 @@ static void test_a_robot_and_its_alerts(void **state)
     cell_run(cell, &robot, 30, GROSS);
     fresh(cell);
     expect_one_robot(&web, 2, "raised");
+    acknowledge(cell, &web);
     cell_stop(cell);
 }
 

@@ -217,6 +217,22 @@ static void test_episodes(void **state)
     cJSON_Delete(tree);
 }
 
+/* One that a run before has raised is there at once, and so is what was said of it. */
+static void test_restored_episodes(void **state)
+{
+    struct robot *robot = add_robot("kuka1");
+    robot->silence = (struct alert_episode){.open = true, .started_ns = clock_realtime_ns()};
+    strcpy(robot->alerts[ALERT_SILENT].id, "0123");
+    robot->alerts[ALERT_SILENT].ack.verdict = ROBOT_FALSE_ALARM;
+    publisher_log_open(&plant.publisher, robot);
+    cJSON *tree = parse(page_robot(&service, robot, clock_monotonic_ns()));
+    assert_int_equal(cJSON_GetArraySize(at(tree, "episodes")), 1);
+    assert_string_equal(text_at(at(tree, "episodes")->child, "alert_id"), "0123");
+    assert_string_equal(text_at(at(tree, "episodes")->child, "verdict"), "false");
+    assert_string_equal(text_at(at(tree, "episodes")->child, "state"), "raised");
+    cJSON_Delete(tree);
+}
+
 static void test_episodes_are_counted_and_bounded(void **state)
 {
     struct robot *robot = add_robot("kuka1");
@@ -261,6 +277,7 @@ int main(void)
         TEST(test_a_new_robot),
         TEST(test_scores),
         TEST(test_episodes),
+        TEST(test_restored_episodes),
         TEST(test_episodes_are_counted_and_bounded),
         TEST(test_without_memory),
     };
