@@ -162,7 +162,9 @@ def wanted(seen):
                                               "commissioning", "warming", "ok")}
     needed |= {f"status {state}" for state in ("online", "degraded", "offline")}
     needed |= {f"reply {command} {ok}" for command in ("status", "reload", "rollback", "suspend", "resume", "commission",
-                                                       "arm", "disarm") for ok in (True, False)}
+                                                       "arm", "disarm", "threshold", "ack", "shadow", "promote",
+                                                       "unshadow") for ok in (True, False)}
+    needed |= {f"reply {command} True" for command in ("verdicts", "shadow-report", "audit")}
     return sorted(needed - parts)
 
 

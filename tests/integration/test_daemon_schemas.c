@@ -188,6 +188,18 @@ static void test_alerts_and_states(void **state)
     cell_stop(cell);
 }
 
+static void acknowledge(struct cell *cell, struct cell_robot *robot)
+{
+    char body[160];
+    run_until_told(cell, robot, GROSS, "anomaly", "raised");
+    cJSON *alert = cell_last_json(cell, ALERT);
+    snprintf(body, sizeof body, "\"command\":\"ack\",\"alert_id\":\"%s\",\"verdict\":\"false\"",
+             json_text(alert, "data.alert_id"));
+    cJSON_Delete(alert);
+    command(cell, body);
+    run_until_told(cell, robot, 0, "anomaly", "cleared");
+}
+
 static void test_commands(void **state)
 {
     static const char *const good[] = {
@@ -199,6 +211,14 @@ static void test_commands(void **state)
         "\"command\":\"resume\"",
         "\"command\":\"reload\",\"model\":\"cell-v2\"",
         "\"command\":\"rollback\"",
+        "\"command\":\"threshold\",\"false_alarms_per_day\":0.02",
+        "\"command\":\"shadow\",\"model\":\"cell-v2\"",
+        "\"command\":\"shadow-report\"",
+        "\"command\":\"unshadow\"",
+        "\"command\":\"shadow\",\"model\":\"cell-v2\"",
+        "\"command\":\"promote\"",
+        "\"command\":\"verdicts\"",
+        "\"command\":\"audit\",\"last\":200",
         "\"command\":\"commission\",\"robot\":\"kuka1\"",
     };
     static const struct {
@@ -217,12 +237,20 @@ static void test_commands(void **state)
         {"\"command\":\"commission\"", "invalid_argument"},
         {"\"command\":\"arm\",\"robot\":\"kuka1\"", "not_supported"},
         {"\"command\":\"arm\",\"robot\":\"kuka1\",\"false_alarms_per_day\":0", "invalid_argument"},
+        {"\"command\":\"threshold\",\"false_alarms_per_day\":0", "invalid_argument"},
+        {"\"command\":\"ack\",\"alert_id\":\"0\",\"verdict\":\"false\"", "unknown_alert"},
+        {"\"command\":\"ack\",\"alert_id\":\"0\",\"verdict\":\"perhaps\"", "invalid_argument"},
+        {"\"command\":\"shadow\"", "invalid_argument"},
+        {"\"command\":\"unshadow\"", "no_shadow"},
+        {"\"command\":\"promote\"", "no_shadow"},
+        {"\"command\":\"audit\",\"last\":0", "invalid_argument"},
         {"\"command\":\"dance\"", "unknown_command"},
         {"\"robot\":\"kuka1\"", "malformed"},
     };
     struct cell *cell = *state;
     struct cell_robot robot;
     start(cell, &robot);
+    acknowledge(cell, &robot);
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         command(cell, good[i]);
     run_until(cell, &robot, "commissioning");
