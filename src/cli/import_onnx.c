@@ -76,8 +76,9 @@ static int check_asked(const struct work *work)
     const struct cli *cli = work->cli;
     bool shaped = work->onnx.window > 0;
     if (!cli_given(cli, "scaler"))
-        return cli_usage(cli, "the file does not say how its input was scaled: give --scaler FILE, "
-                              "KIND or none");
+        return cli_usage(
+            cli, "the file does not say how its input was scaled: give --scaler with a file, "
+                 "a kind or none");
     if (!shaped && !cli_given(cli, "layout"))
         return cli_usage(cli,
                          "the input is flat, %zu values: say with --layout whether a window "
