@@ -18,6 +18,11 @@ int64_t clock_monotonic_ns(void)
     return clock_read(CLOCK_MONOTONIC);
 }
 
+int64_t clock_boottime_ns(void)
+{
+    return clock_read(CLOCK_BOOTTIME);
+}
+
 int64_t clock_realtime_ns(void)
 {
     return clock_read(CLOCK_REALTIME);

@@ -17,6 +17,8 @@
 
 int64_t clock_monotonic_ns(void);
 int64_t clock_realtime_ns(void);
+/* As the monotonic one, but it goes on while the host is suspended. */
+int64_t clock_boottime_ns(void);
 
 /* Formats as "2026-11-23T17:00:00.123Z" (milliseconds; the years 0 to 9999, others are clamped). */
 void clock_format_rfc3339(int64_t time_ns, char ret_text[CLOCK_RFC3339_MAX]);

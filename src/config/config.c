@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "config/keys.h"
 #include "config/listen.h"
+#include "config/partitions_check.h"
 #include "config/topic_template.h"
 #include "config/value.h"
 #include "mqtt/topic.h"
@@ -155,7 +156,7 @@ static int check_whole(struct config *config, struct diag *diag)
     r = listen_parse(config->http.listen, &listen, diag);
     if (r < 0)
         diag_prefix(diag, "http.listen");
-    return r;
+    return r < 0 ? r : config_check_partitions(config, diag);
 }
 
 /* Defaults that depend on other keys, and paths that are relative to the file. */

@@ -48,6 +48,18 @@ struct config {
         int64_t max;
     } robots;
     struct {
+        int64_t count; /* 0: the robots are not parted */
+        char *own;     /* NULL: by leases */
+        double stale_s;
+        struct {
+            struct config_list url; /* empty: none */
+            char *bucket, *storage;
+            int64_t replicas, most; /* most 0: as many as are fair */
+            double ttl_s;
+            char *username, *password_file, *ca_file, *cert_file, *key_file;
+        } lease;
+    } partitions;
+    struct {
         char *directory, *default_name, *signature, *public_key_file;
         bool watch;
         double probation_s, rollback_alerts;
@@ -113,6 +125,9 @@ int config_read_secret(const struct config *config, const char *name, char **ret
  * the names of those that differed. */
 void config_keep_fixed(struct config *config, struct config *running, char *ret_changed,
                        size_t size);
+
+/* Whether partitions are owned by leases. */
+bool config_leases(const struct config *config);
 
 /* The model that a robot is configured to have; NULL if there is none. */
 const char *config_model_of(const struct config *config, const char *robot);

@@ -31,11 +31,44 @@ const struct config_key config_keys[] = {
     {"topics.root", CONFIG_TEXT, AT(topics.root), "\"armwatch\"", 0, 0, NULL,
      "first levels of every topic that is published", false},
     {"topics.samples", CONFIG_LIST, AT(topics.samples), "[]", 0, 0, NULL,
-     "topics of samples; `{robot}` is one level and names the robot; default "
-     "`ROOT/robot/{robot}/sample`",
+     "topics of samples; `{robot}` is one level and names the robot, `{partition}` one with the "
+     "number of its partition; default `ROOT/robot/{robot}/sample`",
      false},
     {"robots.max", CONFIG_INTEGER, AT(robots.max), "1000", 1, 1000, NULL,
      "robots at most; samples of further ones are refused and counted", false},
+    {"partitions.count", CONFIG_INTEGER, AT(partitions.count), "0", 0, 256, NULL,
+     "partitions that the robots of a fleet are parted into; 0: none; with them every topic "
+     "of `topics.samples` has a level `{partition}`",
+     false},
+    {"partitions.own", CONFIG_TEXT, AT(partitions.own), "null", 0, 0, NULL,
+     "those of this instance where there are no leases, as in `0-7,12`", false},
+    {"partitions.stale_s", CONFIG_NUMBER, AT(partitions.stale_s), "5", 0.1, 3600, NULL,
+     "when a partition is taken over, samples that are older by their time are dropped and counted",
+     true},
+    {"partitions.lease.url", CONFIG_ONE_OR_LIST, AT(partitions.lease.url), "[]", 0, 0, NULL,
+     "NATS servers with JetStream, `nats://host[:4222]` or `tls://host[:4222]`: partitions are "
+     "owned by leases there",
+     false},
+    {"partitions.lease.bucket", CONFIG_NAME, AT(partitions.lease.bucket), "\"armwatch_partitions\"",
+     0, 0, NULL, "key-value bucket of the leases; made if it is not there", false},
+    {"partitions.lease.ttl_s", CONFIG_NUMBER, AT(partitions.lease.ttl_s), "5", 1, 300, NULL,
+     "a lease that is not renewed for so long is free; must be the bucket's", false},
+    {"partitions.lease.most", CONFIG_INTEGER, AT(partitions.lease.most), "0", 0, 256, NULL,
+     "partitions that this instance holds at most; 0: as many as are fair", false},
+    {"partitions.lease.replicas", CONFIG_INTEGER, AT(partitions.lease.replicas), "1", 1, 5, NULL,
+     "servers that keep the bucket, where it has to be made: 3 in a cluster", false},
+    {"partitions.lease.storage", CONFIG_CHOICE, AT(partitions.lease.storage), "\"file\"", 0, 0,
+     "file|memory", "where they keep it", false},
+    {"partitions.lease.username", CONFIG_TEXT, AT(partitions.lease.username), "null", 0, 0, NULL,
+     "user name", false},
+    {"partitions.lease.password_file", CONFIG_TEXT, AT(partitions.lease.password_file), "null", 0,
+     0, NULL, "secret file with the password in its first line", false},
+    {"partitions.lease.ca_file", CONFIG_TEXT, AT(partitions.lease.ca_file), "null", 0, 0, NULL,
+     "secret file: certificate authority of the servers (PEM); default: the system's", false},
+    {"partitions.lease.cert_file", CONFIG_TEXT, AT(partitions.lease.cert_file), "null", 0, 0, NULL,
+     "secret file: our certificate (PEM), with `partitions.lease.key_file`", false},
+    {"partitions.lease.key_file", CONFIG_TEXT, AT(partitions.lease.key_file), "null", 0, 0, NULL,
+     "secret file: our private key (PEM)", false},
     {"models.directory", CONFIG_TEXT, AT(models.directory), "\"/var/lib/armwatch/models\"", 0, 0,
      NULL, "where `NAME.safetensors` are; relative to the configuration's directory", false},
     {"models.default", CONFIG_NAME, AT(models.default_name), "null", 0, 0, NULL,
@@ -135,8 +168,9 @@ const size_t config_key_count = sizeof config_keys / sizeof config_keys[0];
 
 void config_print_reference(FILE *out)
 {
-    static const char *const type_names[] = {"string",  "name", "choice", "number", "integer",
-                                             "boolean", "list", "object", "object"};
+    static const char *const type_names[] = {"string",  "name",    "choice", "number",
+                                             "integer", "boolean", "list",   "string or list",
+                                             "object",  "object"};
     fprintf(
         out,
         "| key | type | allowed | default | at SIGHUP | meaning |\n|---|---|---|---|---|---|\n");

@@ -14,9 +14,10 @@ enum config_type {
     CONFIG_NUMBER,
     CONFIG_INTEGER,
     CONFIG_BOOL,
-    CONFIG_LIST,  /* of strings */
-    CONFIG_NAMES, /* object: name -> name */
-    CONFIG_GATE   /* object: signal -> allowed values; its default is added where it lacks a name */
+    CONFIG_LIST,        /* of strings */
+    CONFIG_ONE_OR_LIST, /* the same, or a single string */
+    CONFIG_NAMES,       /* object: name -> name */
+    CONFIG_GATE /* object: signal -> allowed values; its default is added where it lacks a name */
 };
 
 struct config_key {

@@ -60,6 +60,19 @@ static int set_list(struct config_list *list, const cJSON *array, struct diag *d
     return 0;
 }
 
+static int set_one_or_list(struct config_list *list, const cJSON *value, struct diag *diag)
+{
+    if (cJSON_IsArray(value))
+        return set_list(list, value, diag);
+    if (!cJSON_IsString(value))
+        return diag_set(diag, "%s, must be a string or an array of strings", json_type_name(value));
+    cJSON *array = cJSON_CreateArray();
+    cJSON_AddItemToArray(array, cJSON_CreateString(value->valuestring));
+    int r = cJSON_GetArraySize(array) == 1 ? set_list(list, array, diag) : -ENOMEM;
+    cJSON_Delete(array);
+    return r;
+}
+
 static void names_clear(struct config_map *map)
 {
     for (size_t i = 0; i < map->count; i++) {
@@ -170,6 +183,8 @@ int config_value_set(const struct config_key *key, void *slot, const cJSON *valu
         if (!cJSON_IsArray(value))
             return diag_set(diag, "%s, must be an array of strings", json_type_name(value));
         return set_list(slot, value, diag);
+    case CONFIG_ONE_OR_LIST:
+        return set_one_or_list(slot, value, diag);
     case CONFIG_NAMES:
         if (!cJSON_IsObject(value))
             return diag_set(diag, "%s, must be an object", json_type_name(value));
@@ -189,6 +204,7 @@ size_t config_value_size(enum config_type type)
                                    [CONFIG_INTEGER] = sizeof(int64_t),
                                    [CONFIG_BOOL] = sizeof(bool),
                                    [CONFIG_LIST] = sizeof(struct config_list),
+                                   [CONFIG_ONE_OR_LIST] = sizeof(struct config_list),
                                    [CONFIG_NAMES] = sizeof(struct config_map),
                                    [CONFIG_GATE] = sizeof(struct conditions)};
     return sizes[type];
@@ -205,7 +221,7 @@ bool config_value_same(const struct config_key *key, const void *a, const void *
         return same_text(*(char *const *)a, *(char *const *)b);
     if (key->type == CONFIG_GATE)
         return conditions_same(a, b);
-    if (key->type != CONFIG_LIST)
+    if (key->type != CONFIG_LIST && key->type != CONFIG_ONE_OR_LIST)
         return !memcmp(a, b, config_value_size(key->type));
     const struct config_list *x = a, *y = b;
     bool same = x->count == y->count;
@@ -218,7 +234,7 @@ void config_value_clear(const struct config_key *key, void *slot)
 {
     if (key->type == CONFIG_TEXT || key->type == CONFIG_NAME || key->type == CONFIG_CHOICE)
         free(*(char **)slot);
-    else if (key->type == CONFIG_LIST)
+    else if (key->type == CONFIG_LIST || key->type == CONFIG_ONE_OR_LIST)
         list_clear(slot);
     else if (key->type == CONFIG_NAMES)
         names_clear(slot);

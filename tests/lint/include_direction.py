@@ -4,7 +4,7 @@
     base <- nn <- model <- pipeline <- {daemon, lab <- cli}
     model <- onnx <- cli
     base <- mqtt <- {config, daemon, cli},  config <- {daemon, cli},  base <- report <- cli
-    {pipeline, mqtt, sparkplug} <- source <- {daemon, cli},  base <- sparkplug
+    {pipeline, mqtt, sparkplug} <- source <- {daemon, cli},  base <- sparkplug,  base <- nats <- daemon
 """
 import re
 import sources
@@ -19,9 +19,10 @@ LAYERS = {
     "report": ["base"],
     "onnx": ["model"],
     "sparkplug": ["base"],
+    "nats": ["base"],
     "source": ["pipeline", "mqtt", "sparkplug"],
     "config": ["mqtt"],
-    "daemon": ["pipeline", "source", "config", "mqtt"],
+    "daemon": ["pipeline", "source", "config", "mqtt", "nats"],
     "cli": ["lab", "onnx", "source", "report", "config", "mqtt"],
 }
 
@@ -40,6 +41,7 @@ HOMES = {
     "openssl/x509.h": ["mqtt/"],
     "sparkplug_b.pb-c.h": ["sparkplug/payload.c"],  # generated, and includes protobuf-c.h
     "onnx.pb-c.h": ["onnx/onnx_read.c", "onnx/onnx_write.c"],  # so is this one
+    "nats/nats.h": ["nats/"],
     "uv.h": ["mqtt/", "daemon/", "cli/"],
     "armwatch/armwatch.h": ["pipeline/armwatch.c"],
 }
