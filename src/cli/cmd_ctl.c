@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/fields.h"
 #include "cli/operations_text.h"
+#include "cli/partitions_text.h"
 #include "cli/status_text.h"
 #include "cli/terminal.h"
 
@@ -191,6 +192,7 @@ static void print_status(const struct control *control, const cJSON *reply)
            fields_text(reply, "model", "-"), fields_number(reply, "model_version", 0),
            fields_number(reply, "samples", 0), fields_number(reply, "rejected", 0),
            fields_number(reply, "alerts", 0), fields_number(reply, "open_alerts", 0));
+    partitions_text(reply, stdout);
     cJSON_ArrayForEach(model, models) status_text_promise(model, stdout);
     operations_text_status(reply, cli_text(control->cli, "instance"), stdout);
     if (cJSON_GetArraySize(robots) == 0) {

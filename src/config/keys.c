@@ -51,7 +51,7 @@ const struct config_key config_keys[] = {
      false},
     {"partitions.lease.bucket", CONFIG_NAME, AT(partitions.lease.bucket), "\"armwatch_partitions\"",
      0, 0, NULL, "key-value bucket of the leases; made if it is not there", false},
-    {"partitions.lease.ttl_s", CONFIG_NUMBER, AT(partitions.lease.ttl_s), "5", 1, 300, NULL,
+    {"partitions.lease.ttl_s", CONFIG_NUMBER, AT(partitions.lease.ttl_s), "4", 1, 300, NULL,
      "a lease that is not renewed for so long is free; must be the bucket's", false},
     {"partitions.lease.most", CONFIG_INTEGER, AT(partitions.lease.most), "0", 0, 256, NULL,
      "partitions that this instance holds at most; 0: as many as are fair", false},

@@ -197,7 +197,7 @@ static void add_robots(struct control *control, cJSON *tree, const char *only)
     size_t used = 0, omitted = 0;
     for (size_t i = 0; i < control->fleet->count; i++) {
         struct robot *robot = control->fleet->robot[i];
-        if (*only && strcmp(only, robot->name) != 0)
+        if (robot->absent || (*only && strcmp(only, robot->name) != 0))
             continue;
         char *text = used < STATUS_ROBOTS_MAX ? message_robot(robot, now_ns) : NULL;
         used += text ? strlen(text) + 1 : 0;

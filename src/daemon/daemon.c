@@ -21,6 +21,7 @@
 #include "daemon/model_watch.h"
 #include "daemon/notify.h"
 #include "daemon/operations.h"
+#include "daemon/partitions.h"
 #include "daemon/publisher.h"
 #include "daemon/recovery.h"
 #include "daemon/saved_state.h"
@@ -62,6 +63,7 @@ struct daemon {
     struct recovery recovery;
     struct http *http; /* NULL: off, or closed */
     struct discovery discovery;
+    struct partitions partitions;
     uv_signal_t on_term, on_int, on_hup;
     uv_timer_t tick, farewell, stop_guard;
     enum phase phase;
@@ -114,6 +116,16 @@ static void replace_outdated_state(struct daemon *daemon, const char *saved, boo
 
 /* ---- results ---- */
 
+static bool is_parted(const struct daemon *daemon)
+{
+    return daemon->intake.partitions != NULL;
+}
+
+static bool is_ours(const struct daemon *daemon, const struct robot *robot)
+{
+    return !is_parted(daemon) || partitions_own_robot(&daemon->partitions, robot);
+}
+
 /* For metrics and the page. */
 static void note_score(struct daemon *daemon, struct robot *robot,
                        const struct scorer_result *result, int64_t now_ns)
@@ -130,11 +142,14 @@ static void on_result(void *user, const struct scorer_result *result)
     struct daemon *daemon = user;
     struct robot *robot = daemon->fleet.robot[result->robot];
     int64_t now_ns = clock_monotonic_ns();
+    bool left = result->epoch < robot->first_epoch || !is_ours(daemon, robot);
+    robot->pending -= !result->shadow;
+    if (left)
+        return; /* perhaps to come back */
     if (result->shadow) {
         shadows_result(robot, result, now_ns);
         return;
     }
-    robot->pending--;
     bool muted = context_suspended(robot, now_ns) || result->epoch <= robot->muted_epoch;
     double ratio = -1;
     if (result->scored && result->score.detectors == robot->alert.detectors) {
@@ -202,6 +217,8 @@ static void on_online(void *user)
     if (daemon->phase != PHASE_RUNNING)
         return; /* only what is left is to be told */
     silence_listen(&daemon->silence, true, now_ns);
+    if (is_parted(daemon))
+        partitions_listen(&daemon->partitions, true, now_ns);
     assembly_missed(&daemon->assembly);
     daemon->service.takeovers = mqtt_client_takeovers(daemon->client);
     daemon->service.troubles &= ~(1U << SERVICE_SUBSCRIPTION); /* they were sent again */
@@ -217,6 +234,8 @@ static void on_offline(void *user, const char *reason)
     struct daemon *daemon = user;
     int64_t now_ns = clock_monotonic_ns();
     silence_listen(&daemon->silence, false, now_ns);
+    if (is_parted(daemon))
+        partitions_listen(&daemon->partitions, false, now_ns);
     if (now_ns < daemon->offline_again_ns && !strcmp(reason, daemon->offline_reason))
         return; /* every three seconds, for hours */
     daemon->offline_again_ns = now_ns + SAME_REASON_NS;
@@ -232,7 +251,8 @@ static void on_message(void *user, const struct mqtt_message *message)
     if (!strcmp(message->topic, daemon->publisher.control_topic))
         control_message(&daemon->control, message);
     else if (!intake_message(&daemon->intake, message) &&
-             !assembly_message(&daemon->assembly, message))
+             !assembly_message(&daemon->assembly, message) &&
+             !(is_parted(daemon) && partitions_message(&daemon->partitions, message)))
         log_debug("a message on %s belongs to nobody", message->topic);
 }
 
@@ -279,7 +299,18 @@ static const struct mqtt_handlers mqtt_handlers = {.on_online = on_online,
                                                    .on_ack = on_ack,
                                                    .on_refused = on_refused};
 
-static int start_client(struct daemon *daemon, struct diag *diag)
+static int subscribe(struct daemon *daemon)
+{
+    int r = intake_subscribe(&daemon->intake, daemon->client);
+    if (r == 0)
+        r = assembly_subscribe(&daemon->assembly, daemon->client);
+    if (r == 0)
+        r = mqtt_client_subscribe(daemon->client, daemon->publisher.control_topic,
+                                  1 | MQTT_RETAIN_AS_PUBLISHED);
+    return r;
+}
+
+static int make_client(struct daemon *daemon, struct diag *diag)
 {
     char *text = message_print(service_status(&daemon->service, true));
     const struct broker_will will = {.topic = daemon->publisher.status_topic, .text = text};
@@ -290,13 +321,37 @@ static int start_client(struct daemon *daemon, struct diag *diag)
     if (r < 0)
         return r;
     daemon->publisher.client = daemon->client;
-    r = intake_subscribe(&daemon->intake, daemon->client);
-    if (r == 0)
-        r = assembly_subscribe(&daemon->assembly, daemon->client);
-    if (r == 0)
-        r = mqtt_client_subscribe(daemon->client, daemon->publisher.control_topic,
-                                  1 | MQTT_RETAIN_AS_PUBLISHED);
+    r = subscribe(daemon);
     return r < 0 ? diag_errno(diag, r, "subscriptions") : 0;
+}
+
+static int start_client(struct daemon *daemon, struct diag *diag)
+{
+    int r = make_client(daemon, diag);
+    if (r < 0 || !is_parted(daemon))
+        return r;
+    return partitions_start(&daemon->partitions, &daemon->loop, daemon->client, diag);
+}
+
+/* The library sends again, after a reconnect, what was not acknowledged: states of robots, too,
+ * that are another instance's since. With another client the outbox is asked what may still be
+ * told. */
+static void replace_client(struct daemon *daemon)
+{
+    struct mqtt_client *old = daemon->client;
+    struct diag diag = DIAG_INIT;
+    daemon->partitions.under_way = false;
+    if (make_client(daemon, &diag) < 0 || partitions_use(&daemon->partitions, daemon->client) < 0) {
+        log_error("broker: the client cannot be replaced: %s", diag.text);
+        if (daemon->client != old)
+            mqtt_client_abandon(daemon->client);
+        daemon->client = daemon->publisher.client = daemon->partitions.client = old;
+        return;
+    }
+    log_warning("broker: a lease has ended while messages were under way: connecting anew");
+    mqtt_client_abandon(old);
+    outbox_resend(daemon->publisher.outbox);
+    on_offline(daemon, "connecting anew");
 }
 
 /* ---- time ---- */
@@ -318,6 +373,8 @@ static void assert_again(struct daemon *daemon, struct robot *robot, int64_t now
 
 static void tick_robot(struct daemon *daemon, struct robot *robot, int64_t now_ns)
 {
+    if (robot->absent)
+        return;
     double limit_s = daemon->config->input.stale_periods * robot->model->period_s;
     double quiet_s = (double)(now_ns - robot->last_arrival_ns) / 1e9;
     robot->stale = quiet_s > (limit_s > 1 ? limit_s : 1);
@@ -351,6 +408,10 @@ static void on_tick(uv_timer_t *handle)
     int64_t now_ns = clock_monotonic_ns();
     uint64_t jumps = daemon->intake.clock.jumps;
     intake_tick(&daemon->intake, clock_realtime_ns(), clock_monotonic_ns());
+    if (is_parted(daemon))
+        partitions_tick(&daemon->partitions, now_ns);
+    if (daemon->partitions.under_way)
+        replace_client(daemon);
     maintenance_tick(&daemon->fleet, now_ns);
     if (jumps != daemon->intake.clock.jumps && daemon->fleet.suspensions.count > 0)
         save_present(daemon); /* their ends have other names now */
@@ -384,6 +445,7 @@ static void apply_config(struct daemon *daemon, struct config *config)
     daemon->config = config;
     daemon->publisher.config = daemon->intake.config = daemon->service.config = config;
     daemon->evidence.config = config;
+    daemon->partitions.config = config;
     enum log_level level = LOG_LEVEL_INFO;
     log_level_parse(config->log.level, &level);
     log_set_level(level);
@@ -434,12 +496,19 @@ static void on_client_stopped(void *user)
     model_watch_stop(&daemon->watch);
 }
 
-static void on_evidence_stopped(void *user)
+static void on_partitions_stopped(void *user)
 {
     struct daemon *daemon = user;
     struct mqtt_client *client = daemon->client;
     daemon->client = NULL;
     mqtt_client_stop(client, on_client_stopped, daemon);
+}
+
+/* Nothing is told any more: another instance may go on at once. */
+static void on_evidence_stopped(void *user)
+{
+    struct daemon *daemon = user;
+    partitions_stop(&daemon->partitions, on_partitions_stopped, daemon);
 }
 
 static void on_journal_stopped(void *user)
@@ -453,6 +522,7 @@ static void on_farewell(uv_timer_t *handle)
 {
     struct daemon *daemon = handle->data;
     bool told = outbox_count(daemon->publisher.outbox) == 0 || !mqtt_client_online(daemon->client);
+    partitions_alive(&daemon->partitions); /* its leases are of use until then */
     bool late = uv_timer_get_due_in(&daemon->stop_guard) < STOP_MS - FAREWELL_MS;
     if ((!told && !late) || daemon->phase != PHASE_FAREWELL)
         return;
@@ -554,6 +624,18 @@ static int start_operations(struct daemon *daemon, struct diag *diag)
     return r < 0 ? diag_errno(diag, r, "operations") : 0;
 }
 
+static void wire_partitions(struct daemon *daemon)
+{
+    struct partitions *partitions = &daemon->partitions;
+    partitions_init(partitions, daemon->config);
+    partitions->fleet = &daemon->fleet;
+    partitions->intake = &daemon->intake;
+    partitions->publisher = partitions->takeover.publisher = &daemon->publisher;
+    daemon->intake.partitions = partitions;
+    daemon->service.partitions = partitions;
+    daemon->recovery.takeover = &partitions->takeover;
+}
+
 static void wire(struct daemon *daemon)
 {
     daemon->fleet.on_state_changed = save_state;
@@ -575,6 +657,8 @@ static void wire(struct daemon *daemon)
     host_clock_init(&daemon->intake.clock, clock_realtime_ns(), clock_monotonic_ns());
     daemon->service.since_ns = daemon->service.began_ns = clock_realtime_ns();
     daemon->service.started_ns = clock_monotonic_ns();
+    if (daemon->config->partitions.count > 0)
+        wire_partitions(daemon);
 }
 
 static cJSON *control_status(void *user)
@@ -630,6 +714,7 @@ static int start(struct daemon *daemon, struct diag *diag)
         r = scorer_start(&daemon->loop, &scorer_handlers, daemon, &daemon->scorer);
     if (r < 0)
         return diag_errno(diag, r, "start");
+    daemon->publisher.partitions = daemon->intake.partitions;
     daemon->fleet.scorer = daemon->scorer;
     r = recovery_start(&daemon->recovery, &daemon->loop, daemon->config->state_directory);
     if (r < 0)
@@ -649,6 +734,7 @@ static void free_daemon(struct daemon *daemon)
     evidence_deinit(&daemon->evidence);
     operations_deinit(&daemon->operations);
     discovery_deinit(&daemon->discovery);
+    partitions_deinit(&daemon->partitions);
     saved_state_deinit(&daemon->saved);
     fleet_deinit(&daemon->fleet);
     assembly_deinit(&daemon->assembly); /* the robots' assemblers were made by its rules */

@@ -131,8 +131,9 @@ static bool take_forgotten_back(struct discovery *discovery)
 {
     const struct journal *journal = discovery->publisher->journal;
     bool any = false;
-    if (discovery->looked || !journal || journal_failing(journal))
-        return false;
+    if (discovery->looked || !journal || journal_failing(journal) ||
+        discovery->publisher->partitions)
+        return false; /* in a fleet others have them */
     discovery->looked = true;
     for (size_t i = discovery->count; i-- > 0;) {
         if (fleet_find(discovery->fleet, discovery->robot[i]))
@@ -164,6 +165,8 @@ static bool tell_robots(struct discovery *discovery, bool again)
     for (size_t i = 0; i < discovery->fleet->count; i++) {
         const struct robot *robot = discovery->fleet->robot[i];
         const char *told = discovery->told[robot->number];
+        if (robot->absent)
+            continue;
         if (again || strncmp(told, robot->model->sha256, DISCOVERY_MODEL_SIZE - 1) != 0)
             any |= tell(discovery, robot);
     }
@@ -184,5 +187,7 @@ bool discovery_tick(struct discovery *discovery, bool again)
     if (!discovery->prefix && !(discovery->prefix = strdup(config->homeassistant.prefix)))
         return changed;
     changed |= take_forgotten_back(discovery);
+    again |= discovery->comings != discovery->fleet->comings;
+    discovery->comings = discovery->fleet->comings;
     return tell_robots(discovery, again) || changed;
 }

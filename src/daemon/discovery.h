@@ -27,6 +27,7 @@ struct discovery {
     size_t told_capacity;
     char (*told)[DISCOVERY_MODEL_SIZE]; /* [told_capacity] by a robot's number: in this run, with
                                            which model; "": not yet */
+    uint64_t comings;                   /* the fleet's when it was looked at last */
     bool looked;                        /* whether what was told before is still there */
 };
 

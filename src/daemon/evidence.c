@@ -126,11 +126,11 @@ static void start_ring(struct evidence *evidence, const struct robot *robot,
                     evidence->config->evidence.memory_mib);
 }
 
-/* Rows of another model are no rows of this one: what began with it ends with it. */
-static void change_model(struct evidence *evidence, struct robot *robot)
+/* What began with the model's rows ends with them. */
+static void forget_model(struct evidence *evidence, struct robot *robot, const char *why)
 {
     struct evidence_recorder *recorder = &robot->evidence;
-    end_all(evidence, robot, "the model changed");
+    end_all(evidence, robot, why);
     if (recorder->ring)
         evidence->ring_bytes -=
             evidence_ring_size(recorder->model, evidence->config->evidence.before_s,
@@ -140,7 +140,15 @@ static void change_model(struct evidence *evidence, struct robot *robot)
     evidence_ring_free(recorder->ring);
     model_unref(recorder->model);
     recorder->ring = NULL;
+    recorder->model = NULL;
     recorder->scored = false;
+}
+
+/* Rows of another model are no rows of this one. */
+static void change_model(struct evidence *evidence, struct robot *robot)
+{
+    struct evidence_recorder *recorder = &robot->evidence;
+    forget_model(evidence, robot, "the model changed");
     recorder->model = model_ref(robot->model);
     start_ring(evidence, robot, recorder);
 }
@@ -337,6 +345,14 @@ void evidence_tick_robot(struct evidence *evidence, struct robot *robot, int64_t
                         (double)(now_ns - capture->raised_ns) / 1e9 >= after_s))
             end_if_possible(evidence, robot, (enum alert_kind)kind);
     }
+}
+
+void evidence_leave(struct evidence *evidence, struct robot *robot)
+{
+    if (!evidence)
+        return;
+    forget_model(evidence, robot, "the robot is another instance's");
+    evidence_go_on(evidence);
 }
 
 void evidence_finish(struct evidence *evidence, struct robot *robot)

@@ -89,6 +89,9 @@ void evidence_verdict(struct evidence *evidence, const struct robot *robot, cons
 void evidence_tick_robot(struct evidence *evidence, struct robot *robot, int64_t now_ns);
 void evidence_tick(struct evidence *evidence, int64_t now_ns);
 
+/* The robot leaves: its packs are cut with what there is, and its samples are forgotten. evidence
+ * may be NULL. */
+void evidence_leave(struct evidence *evidence, struct robot *robot);
 /* The daemon stops: the robot's packs are cut with what there is. */
 void evidence_finish(struct evidence *evidence, struct robot *robot);
 /* Writes what waits, for EVIDENCE_STOP_NS since the first call of evidence_finish at most, and

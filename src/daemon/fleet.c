@@ -63,19 +63,16 @@ struct robot *fleet_find(const struct fleet *fleet, const char *name)
     return slot ? fleet->robot[slot - 1] : NULL;
 }
 
-struct robot *fleet_add(struct fleet *fleet, const char *name, struct diag *diag)
+static struct robot *make_robot(struct fleet *fleet, const char *name, size_t number,
+                                struct diag *diag)
 {
-    if (fleet->count >= fleet->capacity) {
-        diag_set(diag, "robot %s is one more than robots.max (%zu)", name, fleet->capacity);
-        return NULL;
-    }
     struct assignment *assignment = assignments_find(&fleet->assignments, name);
     if (!assignment) {
         diag_set(diag, "robot %s has no model: name one in models.default or models.robots", name);
         return NULL;
     }
     struct robot *robot =
-        robot_new(name, fleet->count, assignment->model, fleet->config->input.max_gap_s);
+        robot_new(name, number, assignment->model, fleet->config->input.max_gap_s);
     if (!robot) {
         diag_errno(diag, ENOMEM, "robot %s", name);
         return NULL;
@@ -89,11 +86,77 @@ struct robot *fleet_add(struct fleet *fleet, const char *name, struct diag *diag
     alert_set_model(&robot->alert, robot->model, thresholds);
     commissioning_attach(&fleet->commissioning, robot);
     fleet_apply_thresholds(fleet, robot);
-    *find_slot(fleet, name) = (uint32_t)fleet->count + 1;
-    fleet->robot[fleet->count++] = robot;
+    return robot;
+}
+
+/* The place of an absent robot that nothing is under way for; count if there is none. */
+static size_t find_place(const struct fleet *fleet)
+{
+    size_t i = 0;
+    while (i < fleet->count && !(fleet->robot[i]->absent && fleet->robot[i]->pending == 0))
+        i++;
+    return i;
+}
+
+static void put_robot(struct fleet *fleet, struct robot *robot)
+{
+    struct robot *before = robot->number < fleet->count ? fleet->robot[robot->number] : NULL;
+    fleet->robot[robot->number] = robot;
+    if (before) {
+        fleet->comings++;
+        fleet->departed += before->counters.received;
+        robot_free(before);
+        memset(fleet->slots, 0, fleet->slot_count * sizeof *fleet->slots);
+        for (size_t i = 0; i < fleet->count; i++)
+            *find_slot(fleet, fleet->robot[i]->name) = (uint32_t)i + 1;
+    } else {
+        fleet->count++;
+        *find_slot(fleet, robot->name) = (uint32_t)fleet->count;
+    }
     shadows_attach(fleet, robot);
     fleet->dirty = true;
+}
+
+/* What the scorer still has of the one before comes back with an epoch before the first one. */
+static void begin_behind(struct robot *robot, const struct robot *before)
+{
+    robot->epoch = robot->first_epoch = robot->alert_epoch = before->epoch + 1;
+}
+
+struct robot *fleet_add(struct fleet *fleet, const char *name, struct diag *diag)
+{
+    size_t place = fleet->count < fleet->capacity ? fleet->count : find_place(fleet);
+    if (place >= fleet->capacity) {
+        diag_set(diag, "robot %s is one more than robots.max (%zu)", name, fleet->capacity);
+        return NULL;
+    }
+    struct robot *robot = make_robot(fleet, name, place, diag);
+    if (robot && place < fleet->count)
+        begin_behind(robot, fleet->robot[place]);
+    if (robot)
+        put_robot(fleet, robot);
     return robot;
+}
+
+struct robot *fleet_return(struct fleet *fleet, struct robot *robot, struct diag *diag)
+{
+    struct robot *anew = make_robot(fleet, robot->name, robot->number, diag);
+    if (!anew)
+        return NULL;
+    anew->counters = robot->counters;
+    anew->pending = robot->pending;
+    begin_behind(anew, robot);
+    robot->counters.received = 0; /* none of its samples has departed */
+    put_robot(fleet, anew);
+    return anew;
+}
+
+size_t fleet_present(const struct fleet *fleet)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < fleet->count; i++)
+        count += !fleet->robot[i]->absent;
+    return count;
 }
 
 /* ---- scoring sets

@@ -42,6 +42,8 @@ struct fleet {
     struct swap swap;
     uint64_t swap_results[SWAP_RESULTS]; /* since the start */
     bool reconciling;
+    uint64_t comings;  /* robots that came back, or in the place of another one */
+    uint64_t departed; /* samples of absent robots whose place another one has */
     void (*on_state_changed)(void *user); /* the assignments changed: save them */
     void (*on_suspended)(void *user);     /* the suspensions did; may be NULL */
     void *user;
@@ -54,9 +56,14 @@ void fleet_deinit(struct fleet *fleet);
 
 /* By name; NULL if it is not there. */
 struct robot *fleet_find(const struct fleet *fleet, const char *name);
-/* A new robot. NULL: robots.max is reached, it has no model, or memory is out: the reason is in
- * diag. */
+/* A new robot, in the place of an absent one where there is no other. NULL: robots.max is reached,
+ * it has no model, or memory is out: the reason is in diag. */
 struct robot *fleet_add(struct fleet *fleet, const char *name, struct diag *diag);
+
+/* An absent robot is here again, as one that has just been added; its counters go on. The old one
+ * is freed. Errors: NULL, it stays absent; the reason is in diag. */
+struct robot *fleet_return(struct fleet *fleet, struct robot *robot, struct diag *diag);
+size_t fleet_present(const struct fleet *fleet); /* robots that are not absent */
 
 /* Posts a scoring set if robots were added since the last one. Before scorer_push, and once at the
  * start. */

@@ -175,6 +175,8 @@ static enum MHD_Result answer_robot(struct http *http, struct MHD_Connection *co
         return fail(http, connection, HTTP_COUNT_BAD_REQUEST, "name=ROBOT is wanted: " NAME_RULE,
                     false);
     struct robot *robot = fleet_find(http->service->fleet, name);
+    if (robot && robot->absent)
+        robot = NULL;
     if (!robot)
         return fail(http, connection, HTTP_COUNT_NOT_FOUND, "no such robot", false);
     struct MHD_Response *response = http_cache_find(&http->cache, path, name, now_ns);

@@ -5,6 +5,7 @@
 #include "config/topic_template.h"
 #include "daemon/context.h"
 #include "daemon/evidence.h"
+#include "daemon/partitions.h"
 #include "daemon/silence.h"
 
 #include <errno.h>
@@ -15,6 +16,8 @@
 
 int intake_subscribe(const struct intake *intake, struct mqtt_client *client)
 {
+    if (intake->partitions)
+        return 0; /* each by itself, when it is ours */
     for (size_t i = 0; i < intake->config->topics.samples.count; i++) {
         char *filter = topic_template_filter(intake->config->topics.samples.item[i]);
         if (!filter)
@@ -28,12 +31,13 @@ int intake_subscribe(const struct intake *intake, struct mqtt_client *client)
 }
 
 static bool match_topic(const struct intake *intake, const char *topic,
-                        char ret_robot[NAME_MAX_LENGTH + 1])
+                        char ret_robot[NAME_MAX_LENGTH + 1], int *ret_partition)
 {
     bool fits = false;
     *ret_robot = '\0';
     for (size_t i = 0; i < intake->config->topics.samples.count && !*ret_robot; i++)
-        fits |= topic_template_match(intake->config->topics.samples.item[i], topic, ret_robot);
+        fits |= topic_template_match_partition(intake->config->topics.samples.item[i], topic,
+                                               ret_robot, ret_partition);
     return fits;
 }
 
@@ -315,6 +319,10 @@ static void take_message(struct intake *intake, struct robot *robot,
         refuse(intake, robot, refusal, diag.text, now_ns);
         return;
     }
+    if (intake->partitions && partitions_is_backlog(intake->partitions, robot, &sample, now_ns)) {
+        robot->counters.backlog++;
+        return;
+    }
     note_unknown_channel(robot, message);
     take_sample(intake, robot, &sample, now_ns);
 }
@@ -362,7 +370,8 @@ struct robot *intake_robot(struct intake *intake, const char *name, bool retaine
 bool intake_message(struct intake *intake, const struct mqtt_message *message)
 {
     char name[NAME_MAX_LENGTH + 1];
-    if (!match_topic(intake, message->topic, name))
+    int partition;
+    if (!match_topic(intake, message->topic, name, &partition))
         return false;
     intake->samples++;
     intake->retained += message->retained;
@@ -372,7 +381,9 @@ bool intake_message(struct intake *intake, const struct mqtt_message *message)
                         (unsigned long long)intake->invalid_names, message->topic, NAME_RULE);
         return true;
     }
-    struct robot *robot = intake_robot(intake, name, message->retained);
+    struct robot *robot = intake->partitions ? partitions_robot(intake->partitions, name, partition,
+                                                                message->retained)
+                                             : intake_robot(intake, name, message->retained);
     if (robot)
         take_message(intake, robot, message);
     return true;

@@ -16,10 +16,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct partitions;
+
 struct intake {
-    const struct config *config; /* borrowed */
-    struct fleet *fleet;         /* borrowed */
-    struct publisher *publisher; /* borrowed */
+    const struct config *config;   /* borrowed */
+    struct fleet *fleet;           /* borrowed */
+    struct publisher *publisher;   /* borrowed */
+    struct partitions *partitions; /* borrowed; NULL: the robots are not parted */
     struct host_clock clock;
     /* Messages on sample topics: those that robots have received, and the three kinds behind. */
     uint64_t samples;

@@ -255,8 +255,23 @@ static void add_open_alerts(cJSON *root, const struct robot *robot)
         add_time(entry, "started", episode->started_ns);
         cJSON_AddStringToObject(entry, "severity", alert_severity_name(episode->severity));
         add_ack(entry, &robot->alerts[kind].ack);
+        if (robot->partition >= 0) {
+            cJSON_AddNumberToObject(entry, "first_seq", (double)episode->first_seq);
+            cJSON_AddNumberToObject(entry, "windows", (double)episode->windows);
+            alert_json_number(entry, "peak_score", episode->peak_score);
+        }
         json_append(alerts, entry);
     }
+}
+
+/* Who speaks for the robot, so that another instance knows whose word the newest is. */
+static void add_owner(cJSON *root, const struct robot *robot)
+{
+    if (robot->partition < 0)
+        return;
+    cJSON_AddNumberToObject(root, "partition", robot->partition);
+    cJSON_AddStringToObject(root, "instance", robot->owner);
+    cJSON_AddNumberToObject(root, "epoch", (double)robot->owner_epoch);
 }
 
 cJSON *message_state_tree(struct robot *robot, int64_t now_ns)
@@ -284,6 +299,7 @@ cJSON *message_state_tree(struct robot *robot, int64_t now_ns)
     commissioning_json(root, robot);
     cJSON_AddStringToObject(root, "model", robot->model->name);
     cJSON_AddNumberToObject(root, "model_version", (double)robot->model->version);
+    add_owner(root, robot);
     return root;
 }
 
@@ -304,9 +320,9 @@ cJSON *message_rejected_tree(const struct robot *robot)
     return rejected;
 }
 
-/* What every sample came to: received = rejected + retained + gated + duplicates + late + those
- * that became a row; a row that completed a window is in windows or in overload, one with readings
- * that stand still in faulty or in stopped. */
+/* What every sample came to: received = rejected + retained + gated + duplicates + late + backlog
+ * + those that became a row; a row that completed a window is in windows or in overload, one with
+ * readings that stand still in faulty or in stopped. */
 static cJSON *counters_tree(const struct robot *robot)
 {
     const struct robot_counters *counters = &robot->counters;
@@ -320,7 +336,7 @@ static cJSON *counters_tree(const struct robot *robot)
                   {"windows", counters->windows},       {"scored", counters->scored},
                   {"overload", counters->overload},     {"nonfinite", counters->nonfinite},
                   {"faulty", counters->faulty},         {"stopped", counters->stopped},
-                  {"alerts", counters->alerts}};
+                  {"alerts", counters->alerts},         {"backlog", counters->backlog}};
     cJSON *root = cJSON_CreateObject();
     for (size_t i = 0; i < sizeof single / sizeof single[0]; i++)
         cJSON_AddNumberToObject(root, single[i].name, (double)single[i].value);

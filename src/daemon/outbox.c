@@ -24,8 +24,12 @@ struct outbox {
     struct list queue;    /* those that were sent come first */
     struct entry *unsent; /* the first that was not sent */
     struct list refused;  /* kept ones that the broker did not take */
-    int64_t retry_ns;     /* monotonic: when they are queued again */
-    int64_t ready;        /* number of the last that may be sent */
+    struct list aside;    /* kept ones that are not ours to tell; they are in count, too */
+    size_t aside_count;
+    bool (*may)(void *user, const char *topic); /* NULL: whatever it is */
+    void *may_user;
+    int64_t retry_ns; /* monotonic: when they are queued again */
+    int64_t ready;    /* number of the last that may be sent */
     size_t count, bytes;
     uint64_t dropped, expired, refusals;
     void (*on_gone)(void *user, int64_t number);
@@ -76,6 +80,7 @@ struct outbox *outbox_new(void (*on_gone)(void *user, int64_t number), void *use
         return NULL;
     list_init(&outbox->queue);
     list_init(&outbox->refused);
+    list_init(&outbox->aside);
     outbox->on_gone = on_gone;
     outbox->user = user;
     return outbox;
@@ -87,6 +92,7 @@ void outbox_free(struct outbox *outbox)
         return;
     list_free(&outbox->queue);
     list_free(&outbox->refused);
+    list_free(&outbox->aside);
     free(outbox);
 }
 
@@ -99,7 +105,9 @@ static void unqueue(struct outbox *outbox, struct entry *entry)
 
 static void discard(struct outbox *outbox, struct entry *entry)
 {
-    if (!list_remove(&outbox->refused, entry))
+    if (list_remove(&outbox->aside, entry))
+        outbox->aside_count--;
+    else if (!list_remove(&outbox->refused, entry))
         unqueue(outbox, entry);
     outbox->count--;
     outbox->bytes -= entry->bytes;
@@ -154,7 +162,9 @@ static struct entry *find_unsent_retained(const struct outbox *outbox, const cha
 static void make_room(struct outbox *outbox, size_t bytes)
 {
     while (outbox->count >= OUTBOX_MAX || outbox->bytes + bytes > OUTBOX_BYTES_MAX) {
-        struct entry *oldest = outbox->refused.first ? outbox->refused.first : outbox->unsent;
+        struct entry *oldest = outbox->aside.first     ? outbox->aside.first
+                               : outbox->refused.first ? outbox->refused.first
+                                                       : outbox->unsent;
         if (!oldest)
             return;
         outbox->dropped++;
@@ -204,10 +214,66 @@ void outbox_ready(struct outbox *outbox, int64_t number)
         outbox->ready = number;
 }
 
+/* ---- whose it is */
+
+void outbox_set_gate(struct outbox *outbox, bool (*may)(void *user, const char *topic), void *user)
+{
+    outbox->may = may;
+    outbox->may_user = user;
+}
+
+static void put_aside(struct outbox *outbox, struct entry *entry)
+{
+    if (entry->kept.number == 0) {
+        discard(outbox, entry);
+        return;
+    }
+    unqueue(outbox, entry);
+    list_append(&outbox->aside, entry);
+    outbox->aside_count++;
+}
+
+void outbox_recall(struct outbox *outbox)
+{
+    if (!outbox->aside.first)
+        return;
+    *outbox->queue.end = outbox->aside.first;
+    outbox->queue.end = outbox->aside.end;
+    if (!outbox->unsent)
+        outbox->unsent = outbox->aside.first;
+    list_init(&outbox->aside);
+    outbox->aside_count = 0;
+}
+
+size_t outbox_disown(struct outbox *outbox, const char *topic)
+{
+    size_t count = 0;
+    struct entry *next;
+    for (struct entry *entry = outbox->aside.first; entry; entry = next) {
+        next = entry->next;
+        if (strcmp(entry->message.topic, topic) != 0)
+            continue;
+        discard(outbox, entry);
+        count++;
+    }
+    return count;
+}
+
+void outbox_resend(struct outbox *outbox)
+{
+    for (struct entry *entry = outbox->queue.first; entry && entry->sent; entry = entry->next)
+        entry->sent = false;
+    outbox->unsent = outbox->queue.first;
+}
+
 void outbox_flush(struct outbox *outbox, struct mqtt_client *client)
 {
     while (outbox->unsent && outbox->unsent->kept.number <= outbox->ready) {
         struct entry *entry = outbox->unsent;
+        if (outbox->may && !outbox->may(outbox->may_user, entry->message.topic)) {
+            put_aside(outbox, entry);
+            continue;
+        }
         int r = mqtt_client_publish(client, &entry->message, &entry->token);
         bool impossible = r == -EMSGSIZE || r == -EINVAL;
         if (r < 0 && !impossible)
@@ -272,13 +338,16 @@ void outbox_tick(struct outbox *outbox, double max_age_s, bool now, int64_t now_
 {
     if (outbox->refused.first && (now || now_ns >= outbox->retry_ns))
         queue_refused(outbox);
-    struct entry *next;
-    for (struct entry *entry = outbox->unsent; entry; entry = next) {
-        next = entry->next;
-        if (entry->kept.number == 0 || age_s(entry, now_ns) <= max_age_s)
-            continue;
-        outbox->expired++;
-        discard(outbox, entry);
+    struct entry *const lists[] = {outbox->unsent, outbox->aside.first};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        struct entry *next;
+        for (struct entry *entry = lists[i]; entry; entry = next) {
+            next = entry->next;
+            if (entry->kept.number == 0 || age_s(entry, now_ns) <= max_age_s)
+                continue;
+            outbox->expired++;
+            discard(outbox, entry);
+        }
     }
 }
 
@@ -287,8 +356,8 @@ void outbox_each_kept(const struct outbox *outbox,
                                    const struct outbox_kept *kept),
                       void *user)
 {
-    const struct list *const lists[] = {&outbox->refused, &outbox->queue};
-    for (size_t i = 0; i < 2; i++) {
+    const struct list *const lists[] = {&outbox->aside, &outbox->refused, &outbox->queue};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         for (const struct entry *entry = lists[i]->first; entry; entry = entry->next) {
             if (entry->kept.number)
                 each(user, &entry->message, &entry->kept);
@@ -298,7 +367,12 @@ void outbox_each_kept(const struct outbox *outbox,
 
 size_t outbox_count(const struct outbox *outbox)
 {
-    return outbox->count;
+    return outbox->count - outbox->aside_count;
+}
+
+size_t outbox_aside(const struct outbox *outbox)
+{
+    return outbox->aside_count;
 }
 
 uint64_t outbox_dropped(const struct outbox *outbox)

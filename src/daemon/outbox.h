@@ -13,6 +13,7 @@
 
 #include "mqtt/client.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,17 @@ int outbox_put_kept(struct outbox *outbox, const struct mqtt_message *message,
 /* Kept messages up to this number may be sent from now on. */
 void outbox_ready(struct outbox *outbox, int64_t number);
 
+/* From now on each message is asked for before it is sent. One that may not be is put aside if it
+ * is kept, until outbox_recall; else it is dropped: a state that is not ours to tell. */
+void outbox_set_gate(struct outbox *outbox, bool (*may)(void *user, const char *topic), void *user);
+/* What was put aside is queued again: it is asked for anew. */
+void outbox_recall(struct outbox *outbox);
+/* Gives up what was put aside for a topic. Returns how many that were. */
+size_t outbox_disown(struct outbox *outbox, const char *topic);
+/* What was sent and not acknowledged is to be sent again, by another client: it is asked for anew.
+ */
+void outbox_resend(struct outbox *outbox);
+
 /* Sends what the client takes now: after outbox_put, outbox_ready, on_online and on_ack. */
 void outbox_flush(struct outbox *outbox, struct mqtt_client *client);
 
@@ -61,6 +73,8 @@ void outbox_each_kept(const struct outbox *outbox,
                       void *user);
 
 size_t outbox_count(const struct outbox *outbox);     /* waiting or unacknowledged */
+size_t outbox_aside(const struct outbox *outbox);     /* not ours to tell at present; not counted
+                                                         there */
 uint64_t outbox_dropped(const struct outbox *outbox); /* for want of room */
 uint64_t outbox_expired(const struct outbox *outbox); /* too old */
 uint64_t outbox_refused(const struct outbox *outbox); /* answers of the broker */

@@ -133,8 +133,10 @@ char *page_overview(struct service *service, int64_t now_ns)
     add_broker(root, service);
     add_totals(root, service);
     cJSON *robots = cJSON_AddArrayToObject(root, "robots");
-    for (size_t i = 0; i < service->fleet->count; i++)
-        json_append(robots, robot_tree(service->fleet->robot[i], now_ns));
+    for (size_t i = 0; i < service->fleet->count; i++) {
+        if (!service->fleet->robot[i]->absent)
+            json_append(robots, robot_tree(service->fleet->robot[i], now_ns));
+    }
     return message_print(root);
 }
 

@@ -7,6 +7,7 @@
 #include "daemon/episode_text.h"
 #include "daemon/evidence.h"
 #include "daemon/message.h"
+#include "daemon/partitions.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -102,6 +103,12 @@ static void robot_topic(const struct publisher *publisher, const struct robot *r
              leaf);
 }
 
+/* Just before something is told. */
+static bool is_ours(const struct publisher *publisher, const struct robot *robot)
+{
+    return !publisher->partitions || partitions_own_robot(publisher->partitions, robot);
+}
+
 bool publisher_score_is_due(const struct publisher *publisher, const struct robot *robot,
                             int64_t now_ns)
 {
@@ -115,7 +122,7 @@ void publisher_score(struct publisher *publisher, struct robot *robot, const str
                      int64_t now_ns)
 {
     if (!publisher->client || !mqtt_client_online(publisher->client) ||
-        !publisher_score_is_due(publisher, robot, now_ns))
+        !publisher_score_is_due(publisher, robot, now_ns) || !is_ours(publisher, robot))
         return;
     robot->last_score_message_ns = now_ns;
     double thresholds[MODEL_DETECTORS_MAX];
@@ -220,6 +227,10 @@ void publisher_log_open(struct publisher *publisher, struct robot *robot)
 static void send_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
                        enum alert_transition transition, int64_t now_ns)
 {
+    if (!is_ours(publisher, robot)) {
+        robot->alerts[kind].owed = transition;
+        return;
+    }
     robot->alerts[kind].messages++;
     robot->alerts[kind].last_assert_ns = now_ns;
     const struct message_alert alert = {.source = publisher->source,
@@ -312,7 +323,7 @@ void publisher_state(struct publisher *publisher, struct robot *robot, bool alwa
 {
     char key[sizeof robot->published];
     state_key(robot, now_ns, key, sizeof key);
-    if (!always && !strcmp(key, robot->published))
+    if ((!always && !strcmp(key, robot->published)) || !is_ours(publisher, robot))
         return;
     strcpy(robot->published, key);
     unsigned states = robot_states(robot, now_ns);

@@ -18,14 +18,16 @@
 #include <stdint.h>
 
 struct evidence;
+struct partitions;
 
 struct publisher {
     const struct config *config; /* borrowed */
     struct mqtt_client *client;  /* borrowed; NULL before it is started */
     struct outbox *outbox;
-    struct journal *journal;   /* borrowed; NULL: alerts are not kept */
-    struct evidence *evidence; /* borrowed; NULL: nor is what they rest on */
-    char *source;              /* armwatch/service/<instance>, without a configured root */
+    struct partitions *partitions; /* borrowed; NULL: every robot is ours to tell of */
+    struct journal *journal;       /* borrowed; NULL: alerts are not kept */
+    struct evidence *evidence;     /* borrowed; NULL: nor is what they rest on */
+    char *source;                  /* armwatch/service/<instance>, without a configured root */
     char *status_topic;
     char *control_topic; /* the daemon's own; replies go to control_topic/reply */
     char *reply_topic;

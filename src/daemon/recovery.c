@@ -33,6 +33,12 @@ static void keep_robot(struct recovery *recovery, struct robot *robot, int64_t w
                   wall_ns - (now_ns - robot->last_arrival_ns));
 }
 
+static void give_episode(void *user, const char *robot, const char *kind, const char *text)
+{
+    struct recovery *recovery = user;
+    journal_episode(recovery->publisher->journal, robot, kind, text);
+}
+
 static void on_refill(void *user)
 {
     struct recovery *recovery = user;
@@ -45,6 +51,8 @@ static void on_refill(void *user)
             keep_robot(recovery, recovery->fleet->robot[i], wall_ns, now_ns);
     }
     outbox_each_kept(recovery->publisher->outbox, give_message, recovery);
+    if (recovery->takeover)
+        takeover_each_own(recovery->takeover, give_episode, recovery);
 }
 
 static const struct journal_handlers journal_handlers = {.on_ready = on_ready,
@@ -140,9 +148,22 @@ static void take_robot(struct recovery *recovery, const struct journal_op *op)
         robot->kept_ns = -HEARD_EVERY_NS - 1; /* the journal wants to know of its next row */
 }
 
+/* Whether a robot is ours is not known before its partition is and it sends. Which robots there are
+ * is the matter of who owns them. */
+static void take_later(struct recovery *recovery, const struct journal_op *op)
+{
+    if (op->kind == JOURNAL_EPISODE)
+        takeover_keep(recovery->takeover, op->robot, op->alert_kind, op->text);
+    else if (op->kind != JOURNAL_ROBOT)
+        take_message(recovery, op);
+}
+
 static void on_found(void *user, const struct journal_op *op)
 {
-    if (op->kind == JOURNAL_ROBOT)
+    const struct recovery *recovery = user;
+    if (recovery->takeover)
+        take_later(user, op);
+    else if (op->kind == JOURNAL_ROBOT)
         take_robot(user, op);
     else if (op->kind == JOURNAL_EPISODE)
         take_episode(user, op);

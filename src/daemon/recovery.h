@@ -10,10 +10,12 @@
 #include "daemon/fleet.h"
 #include "daemon/journal.h"
 #include "daemon/publisher.h"
+#include "daemon/takeover.h"
 
 struct recovery {
     struct fleet *fleet;         /* borrowed */
     struct publisher *publisher; /* borrowed; it gets the journal */
+    struct takeover *takeover;   /* borrowed; NULL: every robot is ours */
 };
 
 /* Starts the journal and takes up what the run before has left: its messages are queued before any

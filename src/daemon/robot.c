@@ -50,6 +50,7 @@ struct robot *robot_new(const char *name, size_t number, struct model *model, do
     }
     strcpy(robot->name, name);
     robot->number = number;
+    robot->partition = -1;
     robot->model = model_ref(model);
     robot->score = -1;
     robot->state = ROBOT_STATES; /* none was published yet */
@@ -103,6 +104,18 @@ void robot_shift(struct robot *robot, int64_t step_ns)
     history_shift(&robot->track.history, step_ns);
     if (robot->shadow)
         shadow_track_shift(robot->shadow, step_ns);
+}
+
+void robot_leave(struct robot *robot)
+{
+    robot->absent = true;
+    robot->alert.episode.open = robot->fault.episode.open = robot->silence.open = false;
+    for (int kind = 0; kind < ALERT_KINDS; kind++)
+        robot->alerts[kind].owed = ALERT_NONE;
+    robot->last_arrival_ns = robot->kept_ns = 0;
+    robot->arrivals = 0;
+    robot->published[0] = '\0';
+    robot->commissioning = NULL;
 }
 
 const struct alert_episode *robot_episode(const struct robot *robot, enum alert_kind kind)

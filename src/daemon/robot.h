@@ -67,6 +67,7 @@ struct robot_counters {
     uint64_t received; /* messages on its topic */
     uint64_t rejected[SAMPLE_REFUSALS];
     uint64_t retained, duplicates, late, gated;
+    uint64_t backlog;  /* of before its partition was taken over */
     uint64_t gaps;     /* over max_gap_s */
     uint64_t restarts; /* the source's clock was set back, or it counts anew */
     uint64_t missing;  /* that did not come, or not in their turn */
@@ -111,7 +112,12 @@ struct robot_alert {
 
 struct robot {
     char name[NAME_MAX_LENGTH + 1];
-    size_t number; /* in scoring sets */
+    size_t number;     /* in scoring sets */
+    int partition;     /* that its samples come in; negative: the robots are not parted */
+    const char *owner; /* where they are: this instance, borrowed */
+    uint64_t owner_epoch;
+    int64_t adopted_ns; /* monotonic: when it came with its partition */
+    bool absent;        /* its partition is another instance's: only its counters are kept */
     struct assignment *assignment;
     struct model *model;         /* the one that its results are from: usually the assignment's */
     struct assembler *assembler; /* NULL: no tag has come for it */
@@ -141,6 +147,7 @@ struct robot {
     unsigned pending;     /* windows with the scorer */
     uint64_t epoch;       /* grows when the history starts anew */
     uint64_t alert_epoch; /* of the windows that `alert` has seen */
+    uint64_t first_epoch; /* windows before it are of its former stay here */
     struct {
         const struct conditions *conditions; /* borrowed */
         struct gate_reading known;           /* see gate_follow */
@@ -203,6 +210,9 @@ int robot_set_model(struct robot *robot, struct model *model, const double *thre
 void robot_break(struct robot *robot);
 void robot_restart(struct robot *robot);
 void robot_shift(struct robot *robot, int64_t step_ns);
+
+/* It is another instance's now: nothing of it is open, awaited or told any more. */
+void robot_leave(struct robot *robot);
 
 /* The episode of a kind, open or not. */
 const struct alert_episode *robot_episode(const struct robot *robot, enum alert_kind kind);

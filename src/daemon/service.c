@@ -29,6 +29,7 @@ static const char *const trouble_names[SERVICE_TROUBLES] = {
     [SERVICE_HTTP] = "http",
     [SERVICE_EVIDENCE] = "evidence",
     [SERVICE_ROLLBACK] = "rollback",
+    [SERVICE_LEASES] = "leases",
 };
 
 const char *service_trouble_name(enum service_trouble trouble)
@@ -41,6 +42,8 @@ const char *service_trouble_name(enum service_trouble trouble)
 static bool lacks_samples(struct service *service, int64_t now_ns)
 {
     int64_t since_ns = service->silence->listening_since_ns;
+    if (service->partitions)
+        return false; /* a partition may be empty, or none be ours */
     double silent_s = service->config->input.silent_s;
     if (service->intake->samples > service->intake->retained)
         service->no_samples = false;
@@ -94,6 +97,9 @@ unsigned service_troubles(struct service *service, int64_t now_ns)
         (service->evidence && evidence_failing(service->evidence) ? 1U << SERVICE_EVIDENCE : 0) |
         (lacks_samples(service, now_ns) ? 1U << SERVICE_NO_SAMPLES : 0) |
         (http_failing(service->http) ? 1U << SERVICE_HTTP : 0) |
+        (service->partitions && partitions_in_trouble(service->partitions, now_ns)
+             ? 1U << SERVICE_LEASES
+             : 0) |
         (stalled ? 1U << SERVICE_SCORER : 0);
     return service->troubles | service->recent | present;
 }
@@ -129,6 +135,8 @@ static void add_unassigned(cJSON *root, const struct intake *intake)
     cJSON_AddNumberToObject(object, "invalid_name", (double)intake->invalid_names);
     cJSON_AddNumberToObject(object, "robots", (double)intake->unknown);
     cJSON_AddNumberToObject(object, "retained", (double)intake->unknown_retained);
+    if (intake->partitions)
+        partitions_add_unassigned(intake->partitions, object);
 }
 
 static void add_counters(cJSON *root, const struct service *service)
@@ -167,7 +175,7 @@ cJSON *service_status(struct service *service, bool offline)
     }
     struct assignment *standard =
         assignments_find(&service->fleet->assignments, ASSIGNMENT_DEFAULT);
-    cJSON_AddNumberToObject(root, "robots", (double)service->fleet->count);
+    cJSON_AddNumberToObject(root, "robots", (double)fleet_present(service->fleet));
     if (standard) {
         cJSON_AddStringToObject(root, "model", standard->model->name);
         cJSON_AddNumberToObject(root, "model_version", (double)standard->model->version);
@@ -178,6 +186,8 @@ cJSON *service_status(struct service *service, bool offline)
     http_add_url(offline ? NULL : service->http, root);
     shadow_command_status(service->fleet, root);
     probation_status(service->fleet, root);
+    if (service->partitions && !offline) /* the last will is of another time */
+        partitions_add_status(service->partitions, root);
     cJSON_AddNumberToObject(root, "uptime",
                             (double)((now_ns - service->started_ns) / CLOCK_NS_PER_S));
     return root;
@@ -194,8 +204,9 @@ static void tell_manager(struct service *service, unsigned troubles)
             used += snprintf(line + used, sizeof line - (size_t)used, "%s%s",
                              troubles & ((1U << t) - 1) ? ", " : ": ", trouble_names[t]);
     }
-    used += snprintf(line + used, sizeof line - (size_t)used, "; %zu robots, %llu alerts open",
-                     service->fleet->count, (unsigned long long)open_alerts(service->fleet));
+    used +=
+        snprintf(line + used, sizeof line - (size_t)used, "; %zu robots, %llu alerts open",
+                 fleet_present(service->fleet), (unsigned long long)open_alerts(service->fleet));
     if (client && !mqtt_client_online(client))
         snprintf(line + used, sizeof line - (size_t)used, "; no broker: %.200s",
                  mqtt_client_reason(client));
@@ -210,8 +221,11 @@ void service_publish(struct service *service, bool always, int64_t now_ns)
     unsigned troubles = service_troubles(service, now_ns);
     tell_manager(service, troubles);
     bool changed = !service->any_published || troubles != service->published;
+    uint64_t moves = service->partitions ? partitions_changes(service->partitions) : 0;
+    always |= moves != service->partitions_published;
     if (!changed && !always && now_ns - service->last_publish_ns < REFRESH_NS)
         return;
+    service->partitions_published = moves;
     if (changed)
         service->since_ns = clock_realtime_ns();
     service->any_published = true;

@@ -13,6 +13,7 @@
 #include "daemon/fleet.h"
 #include "daemon/intake.h"
 #include "daemon/latency.h"
+#include "daemon/partitions.h"
 #include "daemon/publisher.h"
 #include "daemon/saved_state.h"
 #include "daemon/silence.h"
@@ -36,6 +37,7 @@ enum service_trouble {
     SERVICE_HTTP,         /* metrics and page cannot be served: it is tried again */
     SERVICE_EVIDENCE,     /* what alerts rest on cannot be kept, or not of all */
     SERVICE_ROLLBACK,     /* a model was rolled back by itself, and nobody has chosen since */
+    SERVICE_LEASES,       /* their store does not answer, or another instance has our name */
     SERVICE_TROUBLES
 };
 
@@ -49,6 +51,7 @@ struct service {
     struct intake *intake;
     const struct assembly *assembly;
     struct publisher *publisher;
+    const struct partitions *partitions; /* NULL: the robots are not parted */
     const struct control *control;
     const struct saved_state *saved;
     const struct silence *silence;
@@ -62,6 +65,7 @@ struct service {
     unsigned troubles;       /* bits that stay until somebody clears them: MODEL, SUBSCRIPTION */
     unsigned published;      /* troubles in the status that was published last */
     bool any_published;
+    uint64_t partitions_published; /* partitions_changes */
     int64_t last_publish_ns;
     uint64_t takeovers; /* of the client's session, as of the last time that it came online */
     bool no_samples;    /* it was said in the log */

@@ -15,7 +15,7 @@
 
 static double robots(const struct service *service)
 {
-    return (double)service->fleet->count;
+    return (double)fleet_present(service->fleet);
 }
 
 static double mqtt_connected(const struct service *service)

@@ -105,7 +105,7 @@ static void print_single(const struct fleet *fleet, int64_t now_ns, struct text 
             const char *at = (const char *)robot + families[f].offset;
             double value = families[f].value ? families[f].value(robot, now_ns)
                                              : (double)*(const uint64_t *)(const void *)at;
-            if (!isnan(value))
+            if (!isnan(value) && !robot->absent)
                 exposition_sample(out, families[f].name, "", labels, value);
         }
     }
@@ -230,7 +230,9 @@ void telemetry_robots(const struct fleet *fleet, int64_t now_ns, struct text *ou
     print_single(fleet, now_ns, out);
     for (size_t f = 0; f < sizeof labelled / sizeof labelled[0]; f++) {
         exposition_family(out, labelled[f].name, labelled[f].kind, labelled[f].help);
-        for (size_t i = 0; i < fleet->count; i++)
-            labelled[f].print(fleet->robot[i], labelled[f].name, now_ns, out);
+        for (size_t i = 0; i < fleet->count; i++) {
+            if (!fleet->robot[i]->absent)
+                labelled[f].print(fleet->robot[i], labelled[f].name, now_ns, out);
+        }
     }
 }

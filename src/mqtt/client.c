@@ -249,6 +249,15 @@ void mqtt_client_stop(struct mqtt_client *client, void (*on_stopped)(void *user)
         client_begin_stop(client);
 }
 
+void mqtt_client_abandon(struct mqtt_client *client)
+{
+    if (client->connection)
+        mqtt_connection_discard(client->connection);
+    if (client->state == CLIENT_ONLINE)
+        client->state = CLIENT_CONNECTING; /* there is nothing to be finished */
+    mqtt_client_stop(client, NULL, NULL);
+}
+
 int mqtt_client_subscribe(struct mqtt_client *client, const char *filter, int options)
 {
     int qos = options & ~MQTT_RETAIN_AS_PUBLISHED;

@@ -84,6 +84,10 @@ int mqtt_client_start(uv_loop_t *loop, const struct mqtt_options *options,
  * pool, on_stopped comes at its end, with a dead DNS server in some ten seconds. */
 void mqtt_client_stop(struct mqtt_client *client, void (*on_stopped)(void *user), void *user);
 
+/* The same without a word: what has not reached the broker yet does not reach it any more, as far
+ * as that is up to us, and the broker sends the last will. The client frees itself. */
+void mqtt_client_abandon(struct mqtt_client *client);
+
 /* Kept and renewed at every connect. options: QoS 0 or 1, with MQTT_RETAIN_AS_PUBLISHED where a
  * message that was published as retained must be told from others even when it arrives at once
  * (MQTT 5; 3.1.1 cannot). Errors: -EINVAL, -ENOMEM; unsubscribe: -ENOENT. */

@@ -384,6 +384,15 @@ void mqtt_connection_close(struct mqtt_connection *c)
     uv_close((uv_handle_t *)&c->tick, on_handle_closed);
 }
 
+/* Closed in this way the kernel resets the connection and forgets what it has still to send. */
+void mqtt_connection_discard(struct mqtt_connection *c)
+{
+    int fd = c->closing || c->working ? -1 : mosquitto_socket(c->session->mosq);
+    const struct linger none = {.l_onoff = 1, .l_linger = 0};
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
+
 static void on_lingered(void *user)
 {
     struct mqtt_connection *c = user;

@@ -36,6 +36,9 @@ void mqtt_connection_touch(struct mqtt_connection *connection);
  * waits for its end. */
 void mqtt_connection_close(struct mqtt_connection *connection);
 
+/* What was written and has not reached the broker is not to reach it any more: before close. */
+void mqtt_connection_discard(struct mqtt_connection *connection);
+
 /* Ends it with DISCONNECT, after everything that is still to be written; within a second. */
 void mqtt_connection_finish(struct mqtt_connection *connection);
 

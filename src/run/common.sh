@@ -61,11 +61,11 @@ step() {
 needed_packages=(
     build-essential meson ninja-build pkg-config python3
     libuv1-dev libmosquitto-dev libcjson-dev libopenblas-serial-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libcmocka-dev
-    libprotobuf-c-dev protobuf-c-compiler
+    libprotobuf-c-dev protobuf-c-compiler libnats-dev
     mosquitto openssl
 )
 lint_packages=(clang-format mandoc)
-test_packages=(mosquitto-clients sqlite3 faketime python3-jinja2 python3-jsonschema)
+test_packages=(mosquitto-clients sqlite3 faketime python3-jinja2 python3-jsonschema nats-server)
 onnx_packages=(python3-numpy python3-onnx python3-torch)
 fault_packages=("${test_packages[@]}" iproute2 util-linux)
 

@@ -87,6 +87,7 @@ const DAEMON_REASONS = {
     model: ["A model could not be used, or is older than it should be.", "The one in use before goes on. See the log: armwatch ctl reload."],
     state: ["The daemon's state cannot be saved.", "A restart would forget which models are in use. Look at the state directory and its disk."],
     subscription: ["The broker refuses the subscription.", "Give the daemon the right to read the topics of the samples."],
+    leases: ["The store of the fleet's leases does not answer, or another instance has this one's name.", "Partitions are left to others until it does."],
     client_id: ["Another client took the daemon's place at the broker.", "Each needs an mqtt.client_id of its own."],
     no_samples: ["Connected, but no sample has come.", "Do the robots send, to these topics? May the daemon read them? armwatch doctor says what comes."],
     silent: ["More than half of the robots fell silent together.", "Look at what they share: a gateway, a switch, the broker."],

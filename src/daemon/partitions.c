@@ -1,0 +1,331 @@
+#include "daemon/partitions.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/topic_template.h"
+#include "daemon/evidence.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATIC_GRANT 1
+
+/* ---- who owns what */
+
+bool partitions_own(const struct partitions *partitions, int partition)
+{
+    if (partition < 0 || (size_t)partition >= partitions->count)
+        return false;
+    uint64_t grant = partitions->part[partition].grant;
+    return grant != 0 &&
+           lease_board_grant(&partitions->board, (size_t)partition, clock_boottime_ns()) == grant;
+}
+
+bool partitions_own_robot(const struct partitions *partitions, const struct robot *robot)
+{
+    return !robot->absent && partitions_own(partitions, robot->partition);
+}
+
+/* ROOT/robot/ROBOT/...: of the robots that are here. Whatever else is told is our own. */
+static bool may_tell(void *user, const char *topic)
+{
+    const struct partitions *partitions = user;
+    char name[NAME_MAX_LENGTH + 1];
+    const char *root = partitions->config->topics.root;
+    size_t length = strlen(root);
+    if (strncmp(topic, root, length) != 0 || strncmp(topic + length, "/robot/", 7) != 0)
+        return true;
+    const char *robot = topic + length + 7;
+    size_t size = strcspn(robot, "/");
+    if (size > NAME_MAX_LENGTH)
+        return true;
+    memcpy(name, robot, size);
+    name[size] = '\0';
+    const struct robot *known = fleet_find(partitions->fleet, name);
+    return known && partitions_own_robot(partitions, known);
+}
+
+/* ---- start and stop */
+
+void partitions_init(struct partitions *partitions, const struct config *config)
+{
+    struct partition_set own = {0};
+    partitions->config = config;
+    partitions->count = (size_t)config->partitions.count;
+    partitions->leased = config_leases(config);
+    strcpy(partitions->instance, config->instance);
+    strcpy(partitions->takeover.instance, config->instance);
+    if (config->partitions.own)
+        partition_set_parse(config->partitions.own, partitions->count, &own, NULL);
+    for (size_t p = 0; p < partitions->count; p++) {
+        if (!partition_set_has(&own, p))
+            continue;
+        atomic_store(&partitions->board.slot[p].grant, STATIC_GRANT);
+        atomic_store(&partitions->board.slot[p].deadline_ns, INT64_MAX);
+    }
+}
+
+void partitions_deinit(struct partitions *partitions)
+{
+    takeover_deinit(&partitions->takeover);
+}
+
+static void on_turn(void *user, const char *error)
+{
+    struct partitions *partitions = user;
+    int64_t now_ns = clock_monotonic_ns();
+    if (*error && partitions->unreachable_ns == 0)
+        partitions->unreachable_ns = now_ns;
+    if (!*error)
+        partitions->unreachable_ns = 0;
+    if (*error && strcmp(error, partitions->error) != 0)
+        log_warning("leases: %s", error);
+    else if (!*error && *partitions->error)
+        log_info("leases: the store answers");
+    snprintf(partitions->error, sizeof partitions->error, "%s", error);
+    partitions_tick(partitions, now_ns);
+}
+
+/* States first: what a broker has retained of them comes before the first sample then. */
+static int subscribe_states(struct partitions *partitions)
+{
+    char *filter;
+    if (!partitions->client)
+        return 0;
+    if (asprintf(&filter, "%s/robot/+/state", partitions->config->topics.root) < 0)
+        return -ENOMEM;
+    int r = mqtt_client_subscribe(partitions->client, filter, 0);
+    free(filter);
+    return r;
+}
+
+int partitions_start(struct partitions *partitions, uv_loop_t *loop, struct mqtt_client *client,
+                     struct diag *diag)
+{
+    partitions->client = client;
+    partitions->takeover.publisher = partitions->publisher;
+    partitions->offline_ns = clock_monotonic_ns();
+    outbox_set_gate(partitions->publisher->outbox, may_tell, partitions);
+    int r = subscribe_states(partitions);
+    if (r < 0)
+        return diag_errno(diag, -r, "subscriptions");
+    const struct lease_thread_handlers handlers = {.on_turn = on_turn, .user = partitions};
+    partitions_tick(partitions, clock_monotonic_ns());
+    if (!partitions->leased)
+        return 0;
+    atomic_store(&partitions->board.able, false); /* until the broker can be heard */
+    return lease_thread_start(loop, partitions->config, &partitions->board, &handlers,
+                              &partitions->thread, diag);
+}
+
+void partitions_stop(struct partitions *partitions, void (*on_stopped)(void *user), void *user)
+{
+    struct lease_thread *thread = partitions->thread;
+    partitions->client = NULL;
+    partitions->thread = NULL;
+    if (thread)
+        lease_thread_stop(thread, on_stopped, user);
+    else
+        on_stopped(user);
+}
+
+/* ---- one partition */
+
+static int for_each_filter(struct partitions *partitions, size_t partition, bool subscribe)
+{
+    const struct config_list *samples = &partitions->config->topics.samples;
+    int r = 0;
+    for (size_t i = 0; r == 0 && partitions->client && i < samples->count; i++) {
+        char *filter = topic_template_filter_partition(samples->item[i], partition);
+        if (!filter)
+            r = -ENOMEM;
+        else if (subscribe)
+            r = mqtt_client_subscribe(partitions->client, filter, 0);
+        else
+            mqtt_client_unsubscribe(partitions->client, filter); /* one at most is not there */
+        free(filter);
+    }
+    return r;
+}
+
+int partitions_use(struct partitions *partitions, struct mqtt_client *client)
+{
+    partitions->client = client;
+    int r = subscribe_states(partitions);
+    for (size_t p = 0; r == 0 && p < partitions->count; p++) {
+        if (partitions->part[p].grant != 0)
+            r = for_each_filter(partitions, p, true);
+    }
+    return r;
+}
+
+static void acquire(struct partitions *partitions, size_t partition, uint64_t grant, int64_t now_ns)
+{
+    partitions->part[partition] = (struct partition){
+        .grant = grant, .since_ns = clock_realtime_ns(), .subscribed_ns = now_ns};
+    partitions->obtained++;
+    if (for_each_filter(partitions, partition, true) < 0)
+        log_error("out of memory: partition %zu is not heard", partition);
+    log_info("partition %zu is ours", partition);
+}
+
+/* What is open of the robots goes on where they are next; nothing of it is told here any more. */
+static void release(struct partitions *partitions, size_t partition, const char *why)
+{
+    size_t robots = 0;
+    partitions->part[partition].grant = 0;
+    for_each_filter(partitions, partition, false);
+    for (size_t i = 0; i < partitions->fleet->count; i++) {
+        struct robot *robot = partitions->fleet->robot[i];
+        if (robot->absent || robot->partition != (int)partition)
+            continue;
+        takeover_leave(&partitions->takeover, robot);
+        evidence_leave(partitions->publisher->evidence, robot);
+        robot_leave(robot);
+        robots++;
+    }
+    log_info("partition %zu is not ours any more (%s): %zu robots leave", partition, why, robots);
+}
+
+/* Returns true if something was given up that the keeper waits for. */
+static bool follow(struct partitions *partitions, size_t partition, int64_t now_ns)
+{
+    struct lease_slot *slot = &partitions->board.slot[partition];
+    uint64_t used = partitions->part[partition].grant;
+    uint64_t held = lease_board_grant(&partitions->board, partition, clock_boottime_ns());
+    uint64_t give = atomic_load(&slot->give);
+    bool asked = give != 0 && give != atomic_load(&slot->given);
+    if (used != 0 && used == give) {
+        partitions->given++;
+        release(partitions, partition, "another instance is to have it");
+    } else if (used != 0 && used != held) {
+        partitions->lost++;
+        partitions->under_way |= partitions->client && mqtt_client_inflight(partitions->client) > 0;
+        release(partitions, partition, "its lease has ended");
+    }
+    if (held != 0 && held != give && partitions->part[partition].grant == 0)
+        acquire(partitions, partition, held, now_ns);
+    if (asked)
+        atomic_store(&slot->given, give);
+    return asked;
+}
+
+void partitions_alive(struct partitions *partitions)
+{
+    atomic_store(&partitions->board.alive_ns, clock_boottime_ns());
+}
+
+void partitions_tick(struct partitions *partitions, int64_t now_ns)
+{
+    bool given = false;
+    double offline_s = (double)(now_ns - partitions->offline_ns) / (double)CLOCK_NS_PER_S;
+    partitions_alive(partitions);
+    if (partitions->offline_ns != 0 && offline_s > PARTITIONS_DEAF_S)
+        atomic_store(&partitions->board.able, false);
+    for (size_t p = 0; p < partitions->count; p++)
+        given |= follow(partitions, p, now_ns);
+    if (given && partitions->thread)
+        lease_thread_poke(partitions->thread);
+}
+
+void partitions_listen(struct partitions *partitions, bool listening, int64_t now_ns)
+{
+    if (!listening) {
+        partitions->offline_ns = partitions->offline_ns ? partitions->offline_ns : now_ns;
+        return;
+    }
+    partitions->offline_ns = 0;
+    atomic_store(&partitions->board.able, true);
+    for (size_t p = 0; p < partitions->count; p++)
+        partitions->part[p].subscribed_ns = now_ns;
+    if (partitions->thread)
+        lease_thread_poke(partitions->thread);
+}
+
+/* ---- robots */
+
+static struct robot *adopt(struct partitions *partitions, struct robot *robot, int partition,
+                           int64_t now_ns)
+{
+    struct diag diag = DIAG_INIT;
+    if (robot->absent)
+        robot = fleet_return(partitions->fleet, robot, &diag);
+    if (!robot) {
+        if (log_is_due(++partitions->intake->unknown))
+            log_warning("sample refused (%llu so far): %s",
+                        (unsigned long long)partitions->intake->unknown, diag.text);
+        return NULL;
+    }
+    robot->partition = partition;
+    robot->owner = partitions->instance;
+    robot->owner_epoch = partitions->part[partition].grant;
+    robot->adopted_ns = now_ns;
+    takeover_resume(&partitions->takeover, robot);
+    outbox_recall(partitions->publisher->outbox);
+    return robot;
+}
+
+struct robot *partitions_robot(struct partitions *partitions, const char *name, int partition,
+                               bool retained)
+{
+    if (partition < 0 || (size_t)partition >= partitions->count) {
+        if (log_is_due(++partitions->invalid))
+            log_warning("sample refused (%llu so far): of robot %s: there are partitions 0 to %zu",
+                        (unsigned long long)partitions->invalid, name, partitions->count - 1);
+        return NULL;
+    }
+    if (!partitions_own(partitions, partition)) {
+        partitions->foreign++; /* it was on its way when the partition was lost */
+        return NULL;
+    }
+    struct robot *robot = intake_robot(partitions->intake, name, retained);
+    if (!robot || retained ||
+        (!robot->absent && robot->partition == partition &&
+         robot->owner_epoch == partitions->part[partition].grant))
+        return robot;
+    return adopt(partitions, robot, partition, clock_monotonic_ns());
+}
+
+bool partitions_is_backlog(const struct partitions *partitions, const struct robot *robot,
+                           const struct sample *sample, int64_t now_ns)
+{
+    if (!sample->has_time || robot->partition < 0)
+        return false;
+    int64_t since_ns = now_ns - partitions->part[robot->partition].subscribed_ns;
+    int64_t age_ns = host_clock_ns(&partitions->intake->clock, now_ns) - sample->time_ns;
+    return (double)since_ns <= PARTITIONS_BACKLOG_S * (double)CLOCK_NS_PER_S &&
+           (double)age_ns > partitions->config->partitions.stale_s * (double)CLOCK_NS_PER_S;
+}
+
+/* Another instance has had the robot since: what we still had to tell of it is void. */
+static void disown(struct partitions *partitions, const char *name)
+{
+    char *topic;
+    if (asprintf(&topic, "%s/robot/%s/alert", partitions->config->topics.root, name) < 0)
+        return;
+    size_t count = outbox_disown(partitions->publisher->outbox, topic);
+    partitions->disowned += count;
+    if (count > 0)
+        log_warning("%s: %zu alert messages are void: another instance has it", name, count);
+    free(topic);
+}
+
+bool partitions_message(struct partitions *partitions, const struct mqtt_message *message)
+{
+    char name[NAME_MAX_LENGTH + 1];
+    bool other;
+    if (!takeover_message(&partitions->takeover, message, name, &other))
+        return false;
+    struct robot *robot = other ? fleet_find(partitions->fleet, name) : NULL;
+    if (other && (!robot || !partitions_own_robot(partitions, robot))) {
+        disown(partitions, name);
+    } else if (robot) {
+        /* It came after the robot's first sample. */
+        double here_s = (double)(clock_monotonic_ns() - robot->adopted_ns) / 1e9;
+        if (here_s < PARTITIONS_BACKLOG_S)
+            takeover_resume(&partitions->takeover, robot);
+    }
+    return true;
+}
