@@ -222,6 +222,52 @@ static void test_refusals(void **state)
     }
 }
 
+#define PARTED "\"topics\":{\"samples\":[\"p/{partition}/{robot}\"]},\"partitions\":"
+#define LEASE(more) WITH(PARTED "{\"count\":24,\"lease\":{" more "}}")
+
+static void test_partitions(void **state)
+{
+    static const struct {
+        const char *text, *key, *found, *allowed;
+    } cases[] = {
+        {WITH(PARTED "{}"), "topics.samples", "p/{partition}", "partitions.count"},
+        {WITH("\"partitions\":{\"count\":24,\"own\":\"0\"}"), "topics.samples", "{robot}",
+         "{partition}"},
+        {WITH("\"partitions\":{\"own\":\"0\"}"), "partitions.own", "partitions.count", ""},
+        {WITH(PARTED "{\"count\":24}"), "partitions", "own", "lease.url"},
+        {WITH(PARTED "{\"count\":24,\"own\":\"0-24\"}"), "partitions.own", "24", "0 to 23"},
+        {WITH(PARTED "{\"count\":257,\"own\":\"0\"}"), "partitions.count", "257", "256"},
+        {WITH(PARTED "{\"count\":24,\"own\":\"0\"},\"input\":{\"assembler_file\":\"a\"}"),
+         "input.assembler_file", "partitions", ""},
+        {WITH(PARTED "{\"count\":24,\"own\":\"0\",\"lease\":{\"url\":\"nats://h\"}}"), "partitions",
+         "one of own and lease.url", ""},
+        {LEASE("\"url\":7"), "partitions.lease.url", "a number", "string or an array"},
+        {LEASE("\"url\":[\"nats://h\",\"h\"]"), "partitions.lease.url", "\"h\"", "nats://"},
+        {LEASE("\"url\":\"nats://h\",\"ttl_s\":0.5"), "partitions.lease.ttl_s", "0.5", "1 to"},
+        {LEASE("\"url\":\"tls://h\",\"cert_file\":\"c\""), "cert_file", "key_file", "together"},
+        {LEASE("\"url\":\"nats://h\",\"ca_file\":\"c\""), "ca_file", "tls://", ""},
+        {LEASE("\"url\":\"nats://h\",\"password_file\":\"c\""), "password_file", "username", ""},
+#if !ARMWATCH_NATS
+        {LEASE("\"url\":\"nats://h\""), "partitions.lease", "without NATS", "-Dnats=enabled"},
+#endif
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *const parts[] = {cases[i].key, cases[i].found, cases[i].allowed};
+        refuse(cases[i].text, parts, 3);
+    }
+    struct config *config = load(WITH(PARTED "{\"count\":24,\"own\":\"0-7,12\"}"));
+    assert_int_equal(config->partitions.count, 24);
+    assert_false(config_leases(config));
+    config_free(config);
+#if ARMWATCH_NATS
+    config = load(LEASE("\"url\":\"nats://h\""));
+    assert_true(config_leases(config));
+    assert_string_equal(config->partitions.lease.url.item[0], "nats://h");
+    assert_string_equal(config->partitions.lease.bucket, "armwatch_partitions");
+    config_free(config);
+#endif
+}
+
 static void test_files_that_cannot_be_read(void **state)
 {
     struct config *config = NULL;
@@ -356,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_the_gate),
         cmocka_unit_test(test_what_follows_from_other_keys),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_partitions),
         cmocka_unit_test(test_files_that_cannot_be_read),
         cmocka_unit_test(test_a_long_text_is_refused),
         cmocka_unit_test(test_secrets_beside_the_configuration),

@@ -344,6 +344,88 @@ static void test_everything_is_copied(void **state)
     outbox_free(outbox);
 }
 
+/* ---- whose it is */
+
+static const char *not_ours = "";
+
+static bool may(void *user, const char *topic)
+{
+    return strcmp(topic, not_ours) != 0;
+}
+
+static void test_what_is_not_ours(void **state)
+{
+    struct outbox *outbox = new_kept();
+    outbox_set_gate(outbox, may, NULL);
+    not_ours = "alert";
+    put_as(outbox, "state", "a", 1, true);
+    put_kept(outbox, "b", 1, 0);
+    put_as(outbox, "alert", "c", 1, false); /* not kept: it goes */
+    put_kept(outbox, "d", 2, 0);
+    put_as(outbox, "state", "e", 1, false);
+    outbox_ready(outbox, 2);
+    flush(outbox);
+    expect_taken("ae");
+    assert_int_equal(outbox_aside(outbox), 2);
+    assert_int_equal(outbox_count(outbox), 2);
+    outbox_recall(outbox);
+    flush(outbox);
+    expect_taken("ae");
+    assert_int_equal(outbox_aside(outbox), 2);
+    not_ours = "";
+    outbox_recall(outbox);
+    flush(outbox);
+    expect_taken("aebd");
+    assert_int_equal(outbox_aside(outbox), 0);
+    outbox_free(outbox);
+}
+
+static void test_what_is_void(void **state)
+{
+    struct outbox *outbox = new_kept();
+    outbox_set_gate(outbox, may, NULL);
+    not_ours = "alert";
+    for (int64_t number = 1; number <= 3; number++)
+        put_kept(outbox, "x", number, number == 2 ? 100 : 0);
+    outbox_ready(outbox, 3);
+    flush(outbox);
+    assert_int_equal(outbox_aside(outbox), 3);
+    outbox_tick(outbox, 50, false, 0); /* they do not wait for ever */
+    assert_int_equal(outbox_aside(outbox), 2);
+    assert_int_equal(outbox_expired(outbox), 1);
+    assert_int_equal(outbox_disown(outbox, "another"), 0);
+    assert_int_equal(outbox_disown(outbox, "alert"), 2);
+    assert_int_equal(outbox_aside(outbox) + outbox_count(outbox), 0);
+    not_ours = "";
+    outbox_recall(outbox);
+    flush(outbox);
+    expect_taken("");
+    outbox_free(outbox);
+}
+
+/* By another client, in the same order; what is not ours any more is left out. */
+static void test_sent_again(void **state)
+{
+    struct outbox *outbox = new_kept();
+    outbox_set_gate(outbox, may, NULL);
+    not_ours = "";
+    put_as(outbox, "state", "a", 1, true);
+    put_as(outbox, "status", "b", 1, true);
+    put_kept(outbox, "c", 1, 0);
+    outbox_ready(outbox, 1);
+    flush(outbox);
+    put_as(outbox, "status", "d", 1, false);
+    expect_taken("abc");
+    not_ours = "state";
+    outbox_resend(outbox);
+    flush(outbox);
+    expect_taken("abcbcd");
+    for (size_t i = 3; i < 6; i++)
+        outbox_ack(outbox, fake_client.message[i].token, 0, 0);
+    assert_int_equal(outbox_count(outbox), 0);
+    outbox_free(outbox);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,6 +442,9 @@ int main(void)
         cmocka_unit_test(test_kept_ones_grow_old),
         cmocka_unit_test(test_every_kept_one_is_told),
         cmocka_unit_test(test_everything_is_copied),
+        cmocka_unit_test(test_what_is_not_ours),
+        cmocka_unit_test(test_what_is_void),
+        cmocka_unit_test(test_sent_again),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     fake_client_reset();

@@ -1,6 +1,8 @@
 /* What an operator reads in `armwatch ctl status` about promises and drift. */
 #include "cli/status_text.h"
 
+#include "cli/partitions_text.h"
+
 #include "fixture.h"
 
 #include <stdlib.h>
@@ -152,10 +154,41 @@ static void test_commissioning(void **state)
         "supported 0.9 (95 %)\n");
 }
 
+static void expect_partitions(const char *json, const char *expected)
+{
+    cJSON *tree = json_parse(json, strlen(json), NULL);
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(tree);
+    assert_non_null(out);
+    partitions_text(tree, out);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, expected);
+    cJSON_Delete(tree);
+    free(text);
+}
+
+static void test_partitions(void **state)
+{
+    expect_partitions("{\"instance\":\"a\"}", "");
+    expect_partitions(
+        "{\"partitions\":{\"count\":24,\"owned\":\"0-7,12\",\"lag_s\":0.021,"
+        "\"obtained\":10,\"given\":1,\"lost\":0,\"lease\":{\"reachable\":true,"
+        "\"instances\":3}}}",
+        "partitions 0-7,12 of 24; 10 taken, 1 given to others, 0 lost; samples 0.021 s "
+        "old\nleases: 3 instances share them\n");
+    expect_partitions("{\"partitions\":{\"count\":24,\"owned\":\"\",\"lease\":{\"reachable\":"
+                      "false,\"error\":\"connecting: No server\"}}}",
+                      "partitions none of 24; 0 taken, 0 given to others, 0 lost; samples 0.000 s "
+                      "old\nleases: no answer: connecting: No server\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_promise),
+        cmocka_unit_test(test_partitions),
         cmocka_unit_test(test_scores_that_lie_where_they_lay),
         cmocka_unit_test(test_scores_that_have_moved),
         cmocka_unit_test(test_a_calibration_of_one_session),

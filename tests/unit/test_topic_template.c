@@ -42,6 +42,44 @@ static void test_filter(void **state)
     free(filter);
 }
 
+static void expect_partition(const char *template, const char *topic, int partition)
+{
+    char name[NAME_MAX_LENGTH + 1];
+    int found = 99;
+    if (!topic_template_match_partition(template, topic, name, &found))
+        fail_msg("\"%s\": \"%s\" does not fit", template, topic);
+    if (found != partition)
+        fail_msg("\"%s\": %d instead of %d", topic, found, partition);
+    assert_string_equal(name, "kuka1");
+}
+
+static void test_partition(void **state)
+{
+    static const char both[] = "part/{partition}/armwatch/robot/{robot}/sample";
+    expect_partition(both, "part/0/armwatch/robot/kuka1/sample", 0);
+    expect_partition(both, "part/23/armwatch/robot/kuka1/sample", 23);
+    expect_partition(both, "part/9999/armwatch/robot/kuka1/sample", 9999);
+    expect_partition("{robot}/{partition}", "kuka1/7", 7);
+    expect_partition("a/{robot}", "a/kuka1", TOPIC_PARTITION_NONE);
+    static const char *const wrong[] = {"", "07", "00", "-1", "+1", "x", "1x", "10000", "1 "};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char topic[64];
+        snprintf(topic, sizeof topic, "kuka1/%s", wrong[i]);
+        expect_partition("{robot}/{partition}", topic, TOPIC_PARTITION_INVALID);
+    }
+    expect_match(both, "part/armwatch/robot/kuka1/sample", NULL);
+    expect_match(both, "part/1/2/armwatch/robot/kuka1/sample", NULL);
+    expect_match(both, "part/1/armwatch/robot/kuka1/sample/x", NULL);
+    assert_true(topic_template_has_partition(both));
+    assert_false(topic_template_has_partition("a/{robot}"));
+    char *filter = topic_template_filter(both);
+    assert_string_equal(filter, "part/+/armwatch/robot/+/sample");
+    free(filter);
+    filter = topic_template_filter_partition(both, 12);
+    assert_string_equal(filter, "part/12/armwatch/robot/+/sample");
+    free(filter);
+}
+
 static void test_refused(void **state)
 {
     static const struct {
@@ -52,6 +90,9 @@ static void test_refused(void **state)
         {"a/x{robot}", "whole level"},
         {"a/{robot}x", "whole level"},
         {"{robot}/{robot}", "once"},
+        {"{robot}/{partition}/{partition}", "{partition} must stand for one whole level"},
+        {"{robot}/p{partition}", "{partition} must stand for one whole level"},
+        {"{partition}", "{robot} must stand for one whole level"},
         {"+/{robot}", "must be a topic"},
         {"{robot}/#", "must be a topic"},
         {"a\x01/{robot}", "\"a /{robot}\": must be a topic"},
@@ -79,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_match),
         cmocka_unit_test(test_filter),
+        cmocka_unit_test(test_partition),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
