@@ -2,7 +2,9 @@
  * The library's own functions for buckets do not say why a write was refused, nor remove a key only
  * if it is still ours. So keys are written as what they are, messages on $KV.BUCKET.KEY in the
  * stream KV_BUCKET, with the last sequence number that is expected there. The library's reconnect
- * is off: it would send what has waited in its buffer, long after the caller has given it up.
+ * is off: it would send what has waited in its buffer, long after the caller has given it up. Each
+ * server is tried by itself, because the library looks at the name in a certificate only where it
+ * is told which one to expect.
  */
 #include "nats/kv.h"
 
@@ -18,6 +20,7 @@ struct nats_kv {
     struct nats_kv_options options;
     natsConnection *connection;
     jsCtx *js;
+    size_t next;                   /* of the servers */
     char stream[160], prefix[160]; /* KV_BUCKET, $KV.BUCKET. */
     char error[256];
 };
@@ -48,22 +51,37 @@ static void disconnect(struct nats_kv *kv)
     kv->connection = NULL;
 }
 
-static natsStatus set_tls(const struct nats_kv_options *from, natsOptions *to)
+/* SCHEME://[USER@]HOST[:PORT], HOST perhaps in brackets. */
+static void read_host(const char *url, char ret_host[256])
 {
-    bool tls = false;
-    for (size_t i = 0; i < from->url_count; i++)
-        tls |= !strncmp(from->urls[i], "tls://", 6);
-    natsStatus s = tls ? natsOptions_SetSecure(to, true) : NATS_OK;
-    if (s == NATS_OK && from->ca_file)
+    const char *host = strstr(url, "://");
+    host = host ? host + 3 : url;
+    const char *user = strchr(host, '@');
+    host = user ? user + 1 : host;
+    bool bracket = *host == '[';
+    host += bracket;
+    snprintf(ret_host, 256, "%.*s", (int)strcspn(host, bracket ? "]" : ":/"), host);
+}
+
+static natsStatus set_tls(const struct nats_kv_options *from, const char *url, natsOptions *to)
+{
+    char host[256];
+    if (strncmp(url, "tls://", 6) != 0)
+        return NATS_OK;
+    read_host(url, host);
+    natsStatus s = natsOptions_SetSecure(to, true);
+    if (s == NATS_OK)
+        s = natsOptions_SetExpectedHostname(to, host);
+    if (s == NATS_OK && from->ca_file) /* else the system's */
         s = natsOptions_LoadCATrustedCertificates(to, from->ca_file);
     if (s == NATS_OK && from->cert_file)
         s = natsOptions_LoadCertificatesChain(to, from->cert_file, from->key_file);
     return s;
 }
 
-static natsStatus set_options(const struct nats_kv_options *from, natsOptions *to)
+static natsStatus set_options(const struct nats_kv_options *from, const char *url, natsOptions *to)
 {
-    natsStatus s = natsOptions_SetServers(to, (const char **)from->urls, (int)from->url_count);
+    natsStatus s = natsOptions_SetURL(to, url);
     if (s == NATS_OK)
         s = natsOptions_SetTimeout(to, from->timeout_ms);
     if (s == NATS_OK)
@@ -74,7 +92,19 @@ static natsStatus set_options(const struct nats_kv_options *from, natsOptions *t
         s = natsOptions_SetPingInterval(to, 2 * from->timeout_ms);
     if (s == NATS_OK && from->username)
         s = natsOptions_SetUserInfo(to, from->username, from->password ? from->password : "");
-    return s == NATS_OK ? set_tls(from, to) : s;
+    return s == NATS_OK ? set_tls(from, url, to) : s;
+}
+
+static natsStatus connect_to(struct nats_kv *kv, const char *url)
+{
+    natsOptions *options = NULL;
+    natsStatus s = natsOptions_Create(&options);
+    if (s == NATS_OK)
+        s = set_options(&kv->options, url, options);
+    if (s == NATS_OK)
+        s = natsConnection_Connect(&kv->connection, options);
+    natsOptions_Destroy(options);
+    return s;
 }
 
 /* Makes the bucket where there is none. */
@@ -121,13 +151,9 @@ static int ensure_connection(struct nats_kv *kv)
     if (kv->connection && !natsConnection_IsClosed(kv->connection))
         return 0;
     disconnect(kv);
-    natsOptions *options = NULL;
-    natsStatus s = natsOptions_Create(&options);
-    if (s == NATS_OK)
-        s = set_options(&kv->options, options);
-    if (s == NATS_OK)
-        s = natsConnection_Connect(&kv->connection, options);
-    natsOptions_Destroy(options);
+    natsStatus s = NATS_NO_SERVER;
+    for (size_t i = 0; i < kv->options.url_count && s != NATS_OK; i++)
+        s = connect_to(kv, kv->options.urls[kv->next++ % kv->options.url_count]);
     jsOptions js;
     jsOptions_Init(&js);
     js.Wait = kv->options.timeout_ms;

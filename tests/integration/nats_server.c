@@ -174,6 +174,11 @@ void nats_server_free(struct nats_server *server)
     free(server);
 }
 
+int nats_server_port(const struct nats_server *server)
+{
+    return server->port;
+}
+
 const char *nats_server_url(const struct nats_server *server)
 {
     return server->url;

@@ -22,6 +22,7 @@ void nats_server_kill(struct nats_server *server);
 void nats_server_freeze(struct nats_server *server);
 void nats_server_thaw(struct nats_server *server);
 
+int nats_server_port(const struct nats_server *server);
 const char *nats_server_url(const struct nats_server *server);
 const char *nats_server_mqtt_url(const struct nats_server *server);
 

@@ -298,6 +298,8 @@ static void test_undelivered_alerts(void **state)
 
 static void test_garbage_in_states(void **state)
 {
+#define ALERT_OF(id, n, more)                                                                      \
+    "{\"alerts\":[{\"alert_id\":\"" id "\",\"n\":" n ",\"kind\":\"anomaly\"" more "}]}"
     static const char *const texts[] = {
         "",
         "x",
@@ -305,9 +307,9 @@ static void test_garbage_in_states(void **state)
         "{}",
         "{\"alerts\":7}",
         "{\"alerts\":[7,{}]}",
-        "{\"alerts\":[{\"alert_id\":\"a\\\"b\",\"n\":1,\"kind\":\"anomaly\",\"started\":"
-        "\"2026-11-23T21:06:22.990Z\",\"severity\":\"info\"}]}",
-        "{\"alerts\":[{\"alert_id\":\"a\",\"n\":-1,\"kind\":\"anomaly\",\"started\":\"x\"}]}"};
+        ALERT_OF("a", "1", ",\"started\":\"2026-11-23T21:06:22.990Z\",\"severity\":\"grave\""),
+        ALERT_OF("a", "-1", ",\"started\":\"2026-11-23T21:06:22.990Z\",\"severity\":\"info\""),
+        ALERT_OF("a", "1", ",\"started\":\"x\",\"severity\":\"info\"")};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         send_text(STATE_TOPIC, texts[i]);
     assert_int_equal(partitions.takeover.count, 0);
