@@ -11,6 +11,7 @@ extern const struct cli_command command_ctl;
 extern const struct cli_command command_doctor;
 extern const struct cli_command command_evaluate;
 extern const struct cli_command command_explain;
+extern const struct cli_command command_fleet;
 extern const struct cli_command command_model_export_onnx;
 extern const struct cli_command command_model_import_onnx;
 extern const struct cli_command command_model_install;

@@ -28,6 +28,7 @@ static const struct cli_command *const commands[] = {
     &command_model_export_onnx,
     &command_model_import_onnx,
     &command_watch,
+    &command_fleet,
     &command_explain,
     &command_ctl,
     &command_check_config,
