@@ -65,7 +65,7 @@ needed_packages=(
     mosquitto openssl
 )
 lint_packages=(clang-format mandoc)
-test_packages=(mosquitto-clients sqlite3 faketime python3-jinja2 python3-jsonschema nats-server)
+test_packages=(mosquitto-clients sqlite3 faketime python3-jinja2 python3-jsonschema nats-server python3-paho-mqtt)
 onnx_packages=(python3-numpy python3-onnx python3-torch)
 fault_packages=("${test_packages[@]}" iproute2 util-linux)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A simulation of a large fleet: how evenly partitions load instances, and what a takeover adds to the others.
 
-balance.py [--robots N] [--hz N] [--cost-us US] [--per-message-limit SHARE] [--seed N]. Every figure is simulated.
+balance.py [--robots N] [--hz N] [--cost-us US] [--fill SHARE] [--seed N]. Every figure is simulated.
 """
 import argparse
 import random
@@ -53,7 +53,7 @@ def main():
     print(f"{args.robots} robots at {args.hz:g} Hz: {rate:.0f} samples a second, {args.cost_us:g} us each: {needed:.1f} processors "
           f"of work, {instances} instances at {args.fill:.0%} of a processor each (and 1000 robots at most)")
     print("all figures simulated; load 1.00: what is fair\n")
-    print(f"{'partitions':>10}{'robots of one':>18}{'each instance':>20}{'after a death':>20}{'of a processor':>16}{'alone':>8}")
+    print(f"{'partitions':>10}{'robots of one':>18}{'each instance':>20}{'after a death':>20}{'of a processor':>16}{'in use':>8}")
     for count in COUNTS:
         if count < instances:
             print(f"{count:>10}  fewer than instances: {instances - count} would have nothing to do")

@@ -73,6 +73,9 @@ class Trial:
         check(all(s.get("partition") == plants.partition_of(r) for r, s in self.ears.states.items()),
               "partitions are those of FNV-1a of the robot's name, modulo 24")
 
+        code, said = self.plant.fleet()
+        check(code == 0, f"armwatch fleet: {said.splitlines()[-1] if said else code}")
+
     def stop(self):
         if hasattr(self, "sender"):
             self.sender.end(signal.SIGKILL)

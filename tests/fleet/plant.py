@@ -139,7 +139,7 @@ class Plant:
         return self.hosts[host].address
 
     def make_secrets(self):
-        names = ",".join(f"IP:{self.address(n)}" for n in NODES)
+        names = ",".join(f"IP:{self.address(n)},DNS:{self.address(n)}" for n in NODES)
         subprocess.run(["bash", os.path.join(CONFIG, "make-certificates.sh"), self.path("secrets")], check=True,
                        stdout=subprocess.DEVNULL, env={**os.environ, "TRIAL_ADDRESSES": names})
 
@@ -213,6 +213,14 @@ class Plant:
         self.homes[name] = host
         self.daemons[name] = Process(self.hosts[host], [self.armwatchd, "--config", f"{home}/armwatchd.json"],
                                      f"{home}/log")
+
+    def fleet(self, *options, node="n2"):
+        """armwatch fleet as an operator: its exit code and what it says."""
+        argv = [self.armwatch, "fleet", "--broker", f"mqtts://{self.address(node)}:8883", "--protocol", "3.1.1",
+                "--username", "operator", "--password-file", self.path("secrets", "operator.password"), "--ca-file",
+                self.path("secrets", "ca.crt"), "--wait", "1s", *options]
+        result = subprocess.run(self.hosts[node].command(argv), capture_output=True, text=True, check=False)
+        return result.returncode, result.stdout + result.stderr
 
     def stop(self):
         for process in [*self.daemons.values(), self.mosquitto, *self.nodes.values()]:

@@ -3,6 +3,7 @@
 
 test_config.py ARMWATCH ARMWATCHD; exit code 77: what it needs is not installed.
 """
+import json
 import os
 import subprocess
 import sys
@@ -142,6 +143,25 @@ def check_roles(plant):
     listener.end()
 
 
+def check_fleet(plant):
+    """armwatch fleet: nobody, a gap, all of it, a double."""
+    code, said = plant.fleet()
+    check(code == 1 and "no instance tells of partitions" in said, "armwatch fleet: no instance")
+    models = {"models": {"directory": os.path.join(plants.ROOT, "models"), "default": "kuka-sim"}}
+    for name, own, expected, says in (("a", "0-11", 1, "without an owner: 12-23 of 24"),
+                                      ("b", "12-23", 0, "24 partitions, each with one owner"),
+                                      ("c", "3", 1, "partition 3: owned by a and c")):
+        plant.start_daemon(name, "n3", partitions={"count": 24, "own": own}, **models)
+        wait(lambda: f"{name}         online" in plant.fleet()[1], 20)
+        code, said = plant.fleet()
+        check(code == expected and says in said, f"armwatch fleet: {says}")
+    tree = json.loads(plant.fleet("--json")[1])
+    check(tree["doubled"] == [{"partition": 3, "instances": ["a", "c"]}] and not tree["whole"], "armwatch fleet --json")
+    plant.daemons["c"].end()
+    wait(lambda: plant.fleet()[0] == 0, 10)
+    check(plant.fleet()[0] == 0, "armwatch fleet: whole again when the third has stopped")
+
+
 def check_strangers(plant):
     for text, arguments in (("a wrong password", {"user": "operator", "password": "wrong"}),
                             ("nobody in particular", {"user": None}), ("one without TLS", {"user": "operator", "tls": False})):
@@ -166,6 +186,7 @@ def main():
             check_way(plant)
             check_roles(plant)
             check_strangers(plant)
+            check_fleet(plant)
         finally:
             plant.stop()
     return failures > 0
