@@ -74,7 +74,8 @@ class Trial:
               "partitions are those of FNV-1a of the robot's name, modulo 24")
 
         code, said = self.plant.fleet()
-        check(code == 0, f"armwatch fleet: {said.splitlines()[-1] if said else code}")
+        check(code == 0, "armwatch fleet says so, too:")
+        print("".join(f"          {line}\n" for line in said.splitlines()), end="", flush=True)
 
     def stop(self):
         if hasattr(self, "sender"):
