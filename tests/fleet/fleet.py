@@ -153,10 +153,12 @@ class Trial:
         check(wait(lambda: self.even(number or 3), 60), f"{number or 3} instances share the partitions "
                                                         f"{time.monotonic() - healed:.1f} s after it")
         time.sleep(3)
+        again = longest_pause(self.ears.arrivals(healed - 2 / self.args.hz), time.monotonic())
+        print(f"  seen    longest pause of a robot since it was mended: {again:.1f} s", flush=True)
         self.turn("well", before + during)
         check(wait(lambda: self.cleared(before + during), 40), "all of them were cleared")
         rows.append({"fault": title, "robots": len(affected), "median_s": round(statistics.median(delays), 2),
-                     "longest_s": round(worst, 2), "limit_s": limit_s})
+                     "longest_s": round(worst, 2), "limit_s": limit_s, "after_s": round(again, 2)})
 
     def kill_daemon(self):
         affected = self.robots_of("b")
@@ -246,6 +248,10 @@ def first_after(times, began, hz):
     if len(edges) == 1:
         return 999.0
     return (end or edges[1]) - began
+
+
+def longest_pause(arrivals, now):
+    return max(max(b - a for a, b in zip(times, times[1:] + [now])) for times in arrivals.values())
 
 
 def main():
