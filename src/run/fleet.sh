@@ -12,6 +12,7 @@ bench)
 esac
 ensure_packages nats-server python3-paho-mqtt iproute2 util-linux
 ensure_build
+[ "$program" != fleet.py ] || meson test -C "$build_dir" --no-rebuild --print-errorlogs fleet_config </dev/null
 kept=$build_dir/fleet
 inside=()
 if [ "$(id -u)" -eq 0 ] && unshare --net true 2>/dev/null; then
