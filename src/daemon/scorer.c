@@ -49,7 +49,6 @@
 #define SHADOW_TOLD_MAX 32 /* results of candidates that wake nobody */
 #define SCORER_DRAIN_MS 100
 #define GATHER_MS 2
-#define GATHER_NS INT64_C(2000000)
 #define SCORER_STOP_NS CLOCK_NS_PER_S /* for the windows that wait when it is stopped */
 
 struct window_record {
@@ -590,7 +589,7 @@ void scorer_wake(struct scorer *scorer)
     if (!scorer->pushed)
         return;
     int64_t now_ns = clock_monotonic_ns();
-    if (scorer->prompted || now_ns - scorer->woken_ns >= GATHER_NS)
+    if (scorer->prompted || now_ns - scorer->woken_ns >= GATHER_MS * CLOCK_NS_PER_MS)
         wake_now(scorer, now_ns);
     else if (!uv_is_active((uv_handle_t *)&scorer->gather))
         uv_timer_start(&scorer->gather, on_gathered, GATHER_MS, 0);
