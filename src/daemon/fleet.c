@@ -83,7 +83,11 @@ static struct robot *make_robot(struct fleet *fleet, const char *name, size_t nu
     context_suspend(robot, suspensions_find(&fleet->suspensions, name, now_ns), now_ns);
     double thresholds[MODEL_DETECTORS_MAX];
     fleet_thresholds(fleet, name, robot->model, thresholds);
-    alert_set_model(&robot->alert, robot->model, thresholds);
+    if (alert_set_model(&robot->alert, robot->model, thresholds) < 0) {
+        robot_free(robot);
+        diag_errno(diag, ENOMEM, "robot %s", name);
+        return NULL;
+    }
     commissioning_attach(&fleet->commissioning, robot);
     fleet_apply_thresholds(fleet, robot);
     return robot;

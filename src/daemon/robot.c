@@ -55,7 +55,6 @@ struct robot *robot_new(const char *name, size_t number, struct model *model, do
     robot->score = -1;
     robot->state = ROBOT_STATES; /* none was published yet */
     robot->state_since_ns = clock_realtime_ns();
-    alert_init(&robot->alert);
     return robot;
 }
 
@@ -68,6 +67,7 @@ void robot_free(struct robot *robot)
     evidence_recorder_deinit(&robot->evidence);
     shadow_track_free(robot->shadow);
     track_deinit(&robot->track);
+    alert_deinit(&robot->alert);
     stability_deinit(&robot->stability);
     model_unref(robot->model);
     free(robot);
@@ -75,12 +75,19 @@ void robot_free(struct robot *robot)
 
 int robot_set_model(struct robot *robot, struct model *model, const double *thresholds)
 {
-    int r = track_set_model(&robot->track, model);
-    if (r < 0)
+    struct alert alert = robot->alert;
+    alert.windows = NULL; /* the robot's, until nothing can fail any more */
+    int r = alert_set_model(&alert, model, thresholds);
+    if (r == 0)
+        r = track_set_model(&robot->track, model);
+    if (r < 0) {
+        alert_deinit(&alert);
         return r;
+    }
+    alert_deinit(&robot->alert);
+    robot->alert = alert;
     model_unref(robot->model);
     robot->model = model_ref(model);
-    alert_set_model(&robot->alert, model, thresholds);
     stability_set_model(&robot->stability, model);
     return 0;
 }

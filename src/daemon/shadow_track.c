@@ -43,8 +43,10 @@ struct shadow_track *shadow_track_new(const struct robot *robot,
     track->report = options->report;
     track->changed = options->changed;
     strcpy(track->robot, robot->name);
-    alert_init(&track->alert);
-    alert_set_model(&track->alert, options->model, options->thresholds);
+    if (alert_set_model(&track->alert, options->model, options->thresholds) < 0) {
+        shadow_track_free(track);
+        return NULL;
+    }
     shadow_track_begin(track, robot);
     return track;
 }
@@ -54,6 +56,7 @@ void shadow_track_free(struct shadow_track *track)
     if (!track)
         return;
     track_deinit(&track->track);
+    alert_deinit(&track->alert);
     free(track);
 }
 

@@ -181,6 +181,12 @@ struct stream {
     struct alert alert;
 };
 
+static void stream_deinit(struct stream *stream)
+{
+    history_deinit(&stream->history);
+    alert_deinit(&stream->alert);
+}
+
 static int stream_init(struct stream *stream, const struct recording *recording,
                        const double *scores, const struct scored_peer *peer, struct diag *diag)
 {
@@ -195,12 +201,12 @@ static int stream_init(struct stream *stream, const struct recording *recording,
     const struct history_options options = {
         .channels = 1, .span = peer->span, .period_s = peer->period_s};
     int r = history_init(&stream->history, &options);
-    if (r < 0)
+    if (r == 0)
+        r = alert_set_filter(&stream->alert, &peer->filter, peer->threshold);
+    if (r < 0) {
+        stream_deinit(stream);
         return diag_errno(diag, r, "%s", peer->name);
-    alert_init(&stream->alert);
-    stream->alert.detectors = 1;
-    stream->alert.trigger[0] =
-        (struct alert_trigger){.filter = peer->filter, .threshold = peer->threshold};
+    }
     return 0;
 }
 
@@ -253,7 +259,7 @@ int scored_from_peer(const struct recording *recording, const double *scores,
         ret_scored->ratio[i] = (float)(scores[i] / peer->threshold);
         ret_scored->triggered[i] = alert_trigger_statistic(&stream.alert, 0) > peer->threshold;
     }
-    history_deinit(&stream.history);
+    stream_deinit(&stream);
     return 0;
 }
 

@@ -3,7 +3,9 @@
 #include "base/clock.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *alert_kind_name(enum alert_kind kind)
@@ -24,48 +26,76 @@ const char *alert_transition_name(enum alert_transition transition)
     return names[transition];
 }
 
-/* The triggers stay as they are, untouched memory maybe: alert_set_model makes those that it uses.
- */
-void alert_init(struct alert *alert)
+void alert_deinit(struct alert *alert)
 {
-    alert->detectors = 0;
-    alert->episode = (struct alert_episode){0};
-    alert->below = false;
-    memset(alert->holding, 0, sizeof alert->holding);
-    alert->below_since_ns = 0;
+    free(alert->windows);
+    *alert = (struct alert){.detectors = 0};
 }
 
 /* Scores of the model before mean nothing beside the thresholds of the new one. But what held the
  * episode open still does, until the detector of that name has judged a window. */
-static void move_episode(struct alert *alert, const struct model *model)
+static void move_episode(struct alert *alert, const struct alert *before)
 {
-    bool holding[MODEL_DETECTORS_MAX] = {false};
-    for (size_t d = 0; d < model->detectors; d++) {
-        for (size_t old = 0; old < alert->detectors; old++) {
-            if (!strcmp(alert->trigger[old].name, model->detector[d].name))
-                holding[d] = alert->holding[old];
+    memset(alert->holding, 0, sizeof alert->holding);
+    for (size_t d = 0; d < alert->detectors; d++) {
+        for (size_t old = 0; old < before->detectors; old++) {
+            if (!strcmp(before->trigger[old].name, alert->trigger[d].name))
+                alert->holding[d] = before->holding[old];
         }
     }
     memset(alert->episode.fired, 0, sizeof alert->episode.fired);
-    memcpy(alert->holding, holding, sizeof holding);
     alert->episode.last = (struct score){0}; /* its detectors and groups are those of before */
 }
 
-void alert_set_model(struct alert *alert, const struct model *model, const double *thresholds)
+/* Room for the windows that the filters look at: what many robots have each is kept small. */
+static int set_filters(struct alert *alert, size_t detectors,
+                       const struct alert_filter *const *filters)
 {
-    move_episode(alert, model);
-    alert->detectors = model->detectors;
-    for (size_t d = 0; d < model->detectors; d++) {
-        struct alert_trigger *trigger = &alert->trigger[d];
-        memcpy(trigger->name, model->detector[d].name, sizeof trigger->name);
-        trigger->filter = model->detector[d].filter;
-        trigger->calibration =
-            model->detector[d].calibrated ? &model->detector[d].calibration : NULL;
-        assert(trigger->filter.k >= 1 && trigger->filter.k <= trigger->filter.n &&
-               trigger->filter.n <= ALERT_FILTER_N_MAX);
+    size_t windows = 0;
+    for (size_t d = 0; d < detectors; d++) {
+        assert(filters[d]->k >= 1 && filters[d]->k <= filters[d]->n &&
+               filters[d]->n <= ALERT_FILTER_N_MAX);
+        windows += filters[d]->n;
     }
+    struct alert_window *room = calloc(windows, sizeof *room);
+    if (!room)
+        return -ENOMEM;
+    free(alert->windows);
+    alert->windows = room;
+    alert->detectors = detectors;
+    for (size_t d = 0; d < detectors; d++) {
+        alert->trigger[d] = (struct alert_trigger){.filter = *filters[d], .last = room};
+        room += filters[d]->n;
+    }
+    alert->below = false;
+    return 0;
+}
+
+int alert_set_model(struct alert *alert, const struct model *model, const double *thresholds)
+{
+    const struct alert before = *alert;
+    const struct alert_filter *filters[MODEL_DETECTORS_MAX];
+    for (size_t d = 0; d < model->detectors; d++)
+        filters[d] = &model->detector[d].filter;
+    int r = set_filters(alert, model->detectors, filters);
+    if (r < 0)
+        return r;
+    for (size_t d = 0; d < model->detectors; d++) {
+        const struct detector *detector = &model->detector[d];
+        memcpy(alert->trigger[d].name, detector->name, sizeof alert->trigger[d].name);
+        alert->trigger[d].calibration = detector->calibrated ? &detector->calibration : NULL;
+    }
+    move_episode(alert, &before);
     alert_set_thresholds(alert, thresholds);
-    alert_restart(alert);
+    return 0;
+}
+
+int alert_set_filter(struct alert *alert, const struct alert_filter *filter, double threshold)
+{
+    int r = set_filters(alert, 1, &filter);
+    if (r == 0)
+        alert->trigger[0].threshold = threshold;
+    return r;
 }
 
 void alert_set_thresholds(struct alert *alert, const double *thresholds)
@@ -96,9 +126,9 @@ double alert_trigger_statistic(const struct alert *alert, size_t detector)
     double sorted[ALERT_FILTER_N_MAX];
     for (unsigned i = 0; i < trigger->count; i++) {
         unsigned at = i;
-        for (; at > 0 && sorted[at - 1] < trigger->score[i]; at--)
+        for (; at > 0 && sorted[at - 1] < trigger->last[i].score; at--)
             sorted[at] = sorted[at - 1];
-        sorted[at] = trigger->score[i];
+        sorted[at] = trigger->last[i].score;
     }
     return sorted[trigger->filter.k - 1];
 }
@@ -113,9 +143,8 @@ bool alert_triggered(const struct alert *alert, const struct score *score, size_
 
 static void trigger_push(struct alert_trigger *trigger, double score, const struct score *window)
 {
-    trigger->score[trigger->next] = score;
-    trigger->time_ns[trigger->next] = window->time_ns;
-    trigger->seq[trigger->next] = window->seq;
+    trigger->last[trigger->next] =
+        (struct alert_window){.score = score, .time_ns = window->time_ns, .seq = window->seq};
     trigger->next = (trigger->next + 1) % trigger->filter.n;
     if (trigger->count < trigger->filter.n)
         trigger->count++;
@@ -126,12 +155,12 @@ static void find_start(const struct alert_trigger *trigger, struct alert_episode
 {
     unsigned oldest = trigger->count < trigger->filter.n ? 0 : trigger->next;
     for (unsigned i = 0; i < trigger->count; i++) {
-        unsigned at = (oldest + i) % trigger->filter.n;
-        if (trigger->score[at] <= trigger->threshold)
+        const struct alert_window *window = &trigger->last[(oldest + i) % trigger->filter.n];
+        if (window->score <= trigger->threshold)
             continue;
-        if (episode->started_ns == INT64_MIN || trigger->time_ns[at] < episode->started_ns) {
-            episode->started_ns = trigger->time_ns[at];
-            episode->first_seq = trigger->seq[at];
+        if (episode->started_ns == INT64_MIN || window->time_ns < episode->started_ns) {
+            episode->started_ns = window->time_ns;
+            episode->first_seq = window->seq;
         }
         return;
     }
@@ -191,7 +220,7 @@ static void open_episode(struct alert *alert, const struct score *score, double 
             find_start(trigger, episode);
             unsigned over = 0;
             for (unsigned i = 0; i < trigger->count; i++)
-                over += trigger->score[i] > trigger->threshold;
+                over += trigger->last[i].score > trigger->threshold;
             if (over > episode->windows + 1)
                 episode->windows = over - 1; /* note_window counts the newest */
         }

@@ -30,16 +30,20 @@ const char *alert_severity_name(enum alert_severity severity);
 enum alert_transition { ALERT_NONE, ALERT_RAISED, ALERT_UPDATED, ALERT_CLEARED };
 const char *alert_transition_name(enum alert_transition transition);
 
+struct alert_window {
+    double score;
+    int64_t time_ns;
+    uint64_t seq;
+};
+
 /* One detector's filter: the trigger statistic is the k-th largest of its last n scores. */
 struct alert_trigger {
     char name[DETECTOR_NAME_MAX]; /* of the detector */
     struct alert_filter filter;
     double threshold;
     const struct calibration *calibration; /* borrowed from the model; NULL: no p-value */
-    unsigned count, next;                  /* ring of the last scores */
-    double score[ALERT_FILTER_N_MAX];
-    int64_t time_ns[ALERT_FILTER_N_MAX];
-    uint64_t seq[ALERT_FILTER_N_MAX];
+    unsigned count, next;
+    struct alert_window *last; /* [filter.n] a ring, within alert->windows */
 };
 
 struct alert_episode {
@@ -59,6 +63,7 @@ struct alert_episode {
 struct alert {
     size_t detectors;
     struct alert_trigger trigger[MODEL_DETECTORS_MAX];
+    struct alert_window *windows; /* of all triggers: as many as their filters look at */
     struct alert_episode episode;
     bool below; /* every score since below_since_ns was under the clear ratio */
     /* [detectors] it has fired in the open episode, and its newest score was not under the clear
@@ -67,11 +72,16 @@ struct alert {
     int64_t below_since_ns;
 };
 
-void alert_init(struct alert *alert);
+/* All zeros is one that no model was set for yet; nothing is pushed before. */
+void alert_deinit(struct alert *alert);
 
 /* Takes filters and thresholds [model->detectors] over; forgets the scores in the filters, keeps an
- * open episode, but nothing that the model before has said in it. */
-void alert_set_model(struct alert *alert, const struct model *model, const double *thresholds);
+ * open episode, but nothing that the model before has said in it. Errors: -ENOMEM, and nothing has
+ * changed. */
+int alert_set_model(struct alert *alert, const struct model *model, const double *thresholds);
+
+/* The same with one detector that no model has: thresholds [1]. */
+int alert_set_filter(struct alert *alert, const struct alert_filter *filter, double threshold);
 
 /* Other thresholds for the same model. */
 void alert_set_thresholds(struct alert *alert, const double *thresholds);

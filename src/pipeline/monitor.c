@@ -12,14 +12,16 @@ int monitor_init(struct monitor *monitor, struct model *model, double false_alar
     monitor->model = model_ref(model);
     for (size_t d = 0; d < model->detectors; d++)
         monitor->thresholds[d] = model_threshold(model, d, false_alarms_per_day);
-    alert_init(&monitor->alert);
-    alert_set_model(&monitor->alert, model, monitor->thresholds);
-    return 0;
+    r = alert_set_model(&monitor->alert, model, monitor->thresholds);
+    if (r < 0)
+        monitor_deinit(monitor);
+    return r;
 }
 
 void monitor_deinit(struct monitor *monitor)
 {
     track_deinit(&monitor->track);
+    alert_deinit(&monitor->alert);
     model_unref(monitor->model);
     monitor->model = NULL;
 }

@@ -1,6 +1,7 @@
 /*
  * Hours in a ring rather than a sum that values enter and leave: what is dropped is dropped whole,
- * and nothing is subtracted. So the window is between 23 and 24 hours long once it is full.
+ * and nothing is subtracted. So the window is between 23 and 24 hours long once it is full, that of
+ * the channels between 18 and 24.
  */
 #include "pipeline/stability.h"
 
@@ -11,6 +12,7 @@
 #include <string.h>
 
 _Static_assert(STABILITY_HOUR_BLOCKS <= UINT8_MAX, "an hour's counts are bytes");
+_Static_assert(STABILITY_PART_BLOCKS <= UINT16_MAX, "a part's counts are of 16 bits");
 
 #define Z_MAX 99.0
 #define ROUNDING 1e-6 /* of single precision, relative: less is no move of a constant channel */
@@ -25,15 +27,15 @@ int stability_init(struct stability *stability, const struct model *model)
         r = block_means_init(&stability->channels, channels, CALIBRATION_BLOCK_S, model->period_s);
     stability->row = calloc(channels, sizeof *stability->row);
     stability->sum = calloc(channels, sizeof *stability->sum);
-    stability->means = calloc(STABILITY_HOURS * channels, sizeof *stability->means);
-    stability->knowns = calloc(STABILITY_HOURS * channels, sizeof *stability->knowns);
+    stability->means = calloc(STABILITY_PARTS * channels, sizeof *stability->means);
+    stability->knowns = calloc(STABILITY_PARTS * channels, sizeof *stability->knowns);
     if (r < 0 || !stability->row || !stability->sum || !stability->means || !stability->knowns) {
         stability_deinit(stability);
         return -ENOMEM;
     }
-    for (size_t h = 0; h < STABILITY_HOURS; h++) {
-        stability->hour[h].mean = stability->means + h * channels;
-        stability->hour[h].known = stability->knowns + h * channels;
+    for (size_t p = 0; p < STABILITY_PARTS; p++) {
+        stability->part[p].mean = stability->means + p * channels;
+        stability->part[p].known = stability->knowns + p * channels;
     }
     return 0;
 }
@@ -49,13 +51,14 @@ void stability_deinit(struct stability *stability)
     *stability = (struct stability){0};
 }
 
-static void clear_hour(struct stability *stability, size_t which)
+static void clear_part(struct stability *stability, size_t which)
 {
-    struct stability_hour *hour = &stability->hour[which];
+    struct stability_part *part = &stability->part[which];
     size_t channels = stability->model->channels;
-    memset(hour->mean, 0, channels * sizeof *hour->mean);
-    memset(hour->known, 0, channels * sizeof *hour->known);
-    *hour = (struct stability_hour){.mean = hour->mean, .known = hour->known};
+    memset(part->mean, 0, channels * sizeof *part->mean);
+    memset(part->known, 0, channels * sizeof *part->known);
+    memset(stability->sum, 0, channels * sizeof *stability->sum);
+    part->blocks = 0;
 }
 
 void stability_set_model(struct stability *stability, const struct model *model)
@@ -67,24 +70,33 @@ void stability_set_model(struct stability *stability, const struct model *model)
         return;
     block_means_restart(&stability->scores, model->period_s);
     block_means_restart(&stability->channels, model->period_s);
-    for (size_t h = 0; h < STABILITY_HOURS; h++)
-        clear_hour(stability, h);
-    memset(stability->sum, 0, model->channels * sizeof *stability->sum);
+    memset(stability->hour, 0, sizeof stability->hour);
+    for (size_t p = 0; p < STABILITY_PARTS; p++)
+        clear_part(stability, p);
     for (size_t d = 0; d < MODEL_DETECTORS_MAX; d++)
         stability->level[d] = PSI_STABLE;
     stability->finding = (struct stability_finding){.known = false};
 }
 
-/* The hour that a new block is counted in. */
+/* The ones that a new block is counted in. */
 static struct stability_hour *present_hour(struct stability *stability)
 {
-    struct stability_hour *hour = &stability->hour[stability->present];
-    if (hour->blocks < STABILITY_HOUR_BLOCKS && hour->channel_blocks < STABILITY_HOUR_BLOCKS)
+    struct stability_hour *hour = &stability->hour[stability->present_hour];
+    if (hour->blocks < STABILITY_HOUR_BLOCKS)
         return hour;
-    stability->present = (stability->present + 1) % STABILITY_HOURS;
-    clear_hour(stability, stability->present);
-    memset(stability->sum, 0, stability->model->channels * sizeof *stability->sum);
-    return &stability->hour[stability->present];
+    stability->present_hour = (stability->present_hour + 1) % STABILITY_HOURS;
+    hour = &stability->hour[stability->present_hour];
+    *hour = (struct stability_hour){.blocks = 0};
+    return hour;
+}
+
+static struct stability_part *present_part(struct stability *stability)
+{
+    if (stability->part[stability->present_part].blocks == STABILITY_PART_BLOCKS) {
+        stability->present_part = (stability->present_part + 1) % STABILITY_PARTS;
+        clear_part(stability, stability->present_part);
+    }
+    return &stability->part[stability->present_part];
 }
 
 void stability_push_row(struct stability *stability, int64_t time_ns, const float *values)
@@ -93,15 +105,15 @@ void stability_push_row(struct stability *stability, int64_t time_ns, const floa
         stability->row[c] = (double)values[c];
     if (!block_means_push(&stability->channels, time_ns, stability->row))
         return;
-    struct stability_hour *hour = present_hour(stability);
-    hour->channel_blocks++;
+    struct stability_part *part = present_part(stability);
+    part->blocks++;
     for (size_t c = 0; c < stability->model->channels; c++) {
         double mean = stability->channels.mean[c];
         if (!isfinite(mean))
             continue;
         stability->sum[c] += mean;
-        hour->known[c]++;
-        hour->mean[c] = (float)(stability->sum[c] / hour->known[c]);
+        part->known[c]++;
+        part->mean[c] = (float)(stability->sum[c] / part->known[c]);
     }
 }
 
@@ -196,10 +208,10 @@ struct stability_channel stability_channel(const struct stability *stability, si
 {
     const struct model_channel *it = &stability->model->channel[channel];
     double sum = 0, known = 0;
-    for (size_t h = 0; h < STABILITY_HOURS; h++) {
-        const struct stability_hour *hour = &stability->hour[h];
-        sum += (double)hour->mean[channel] * hour->known[channel];
-        known += hour->known[channel];
+    for (size_t p = 0; p < STABILITY_PARTS; p++) {
+        const struct stability_part *part = &stability->part[p];
+        sum += (double)part->mean[channel] * part->known[channel];
+        known += part->known[channel];
     }
     double mean = known > 0 ? sum / known : (double)NAN;
     return (struct stability_channel){

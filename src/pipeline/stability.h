@@ -3,10 +3,11 @@
  *
  * Over the last STABILITY_HOURS hours of evaluated time, the present one included, the means of
  * each detector's scores over blocks are counted in the bins of the calibration and compared
- * (model/psi.h); beside them the means of the channels, which say what has moved. Nothing is told
- * before STABILITY_LEAST_BLOCKS blocks, nor by a model whose calibration keeps no reference. It
- * runs on sample time and starts anew with another model. Memory: some 5 bytes per channel and
- * hour. Thread: one at a time.
+ * (model/psi.h); beside them the means of the channels, which say what has moved: over the same
+ * time, but in larger parts, for there are many. Nothing is told before STABILITY_LEAST_BLOCKS
+ * blocks, nor by a model whose calibration keeps no reference. It runs on sample time and starts
+ * anew with another model. Memory: 24 bytes per channel in the parts, 32 beside them. Thread: one
+ * at a time.
  */
 #ifndef ARMWATCH_PIPELINE_STABILITY_H
 #define ARMWATCH_PIPELINE_STABILITY_H
@@ -23,14 +24,21 @@
 #define STABILITY_HOURS 24
 #define STABILITY_HOUR_BLOCKS 120  /* of CALIBRATION_BLOCK_S */
 #define STABILITY_LEAST_BLOCKS 120 /* an hour */
+#define STABILITY_PARTS 4          /* of the channels' means, as long as all hours together */
+#define STABILITY_PART_BLOCKS (STABILITY_HOURS * STABILITY_HOUR_BLOCKS / STABILITY_PARTS)
 #define STABILITY_MOVED_Z 3.0
 
 /* Counts of one hour of evaluated time: of at most STABILITY_HOUR_BLOCKS. */
 struct stability_hour {
-    uint8_t blocks, channel_blocks;
+    uint8_t blocks;
     uint8_t bin[MODEL_DETECTORS_MAX][PSI_BINS];
-    uint8_t *known; /* [channels] blocks with a mean */
-    float *mean;    /* [channels] of these */
+};
+
+/* Channels in a stretch of evaluated time: of at most STABILITY_PART_BLOCKS. */
+struct stability_part {
+    uint16_t blocks;
+    uint16_t *known; /* [channels] blocks with a mean */
+    float *mean;     /* [channels] of these */
 };
 
 struct stability_finding {
@@ -45,11 +53,12 @@ struct stability {
     const struct model *model; /* borrowed */
     struct block_means scores, channels;
     double *row;                                 /* [channels] scratch */
-    double *sum;                                 /* [channels] of the present hour's means */
-    float *means;                                /* [STABILITY_HOURS][channels] of all hours */
-    uint8_t *knowns;                             /* the same */
+    double *sum;                                 /* [channels] of the present part's means */
+    float *means;                                /* [STABILITY_PARTS][channels] of all parts */
+    uint16_t *knowns;                            /* the same */
     struct stability_hour hour[STABILITY_HOURS]; /* a ring */
-    size_t present;
+    struct stability_part part[STABILITY_PARTS]; /* the same */
+    size_t present_hour, present_part;
     enum psi_level level[MODEL_DETECTORS_MAX];
     struct stability_finding finding;
 };

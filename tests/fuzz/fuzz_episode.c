@@ -17,7 +17,7 @@ static struct robot *new_robot(void)
         model = tiny_model_new(&(struct tiny_model){.detectors = 2});
     struct robot *robot = robot_new("kuka1", 0, model, 0);
     FUZZ_CHECK(robot);
-    alert_set_model(&robot->alert, model, thresholds);
+    FUZZ_CHECK(alert_set_model(&robot->alert, model, thresholds) == 0);
     return robot;
 }
 

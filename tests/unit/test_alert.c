@@ -20,9 +20,14 @@ static const double thresholds[] = {1, 1};
 static struct robot make(const struct tiny_model *tiny, int64_t period_ms)
 {
     struct robot robot = {.model = tiny_model_new(tiny), .period_ms = period_ms, .seq = 100};
-    alert_init(&robot.alert);
-    alert_set_model(&robot.alert, robot.model, thresholds);
+    assert_int_equal(alert_set_model(&robot.alert, robot.model, thresholds), 0);
     return robot;
+}
+
+static void unmake(struct robot *robot)
+{
+    alert_deinit(&robot->alert);
+    model_unref(robot->model);
 }
 
 static struct robot make_3_of_5(void)
@@ -85,7 +90,7 @@ static void test_k_of_n(void **state)
     expect_near(episode->score, 0.9, 0);
     assert_int_equal(episode->last_seq, 118);
     assert_int_equal(episode->last.seq, 117); /* the newest over the limit */
-    model_unref(robot.model);
+    unmake(&robot);
 }
 
 static void test_the_limit_itself_is_no_alarm(void **state)
@@ -93,7 +98,7 @@ static void test_the_limit_itself_is_no_alarm(void **state)
     struct robot robot = make_3_of_5();
     for (int i = 0; i < 20; i++)
         assert_int_equal(push(&robot, 1), ALERT_NONE);
-    model_unref(robot.model);
+    unmake(&robot);
 }
 
 static void test_severity_rises_and_is_told_once(void **state)
@@ -105,13 +110,13 @@ static void test_severity_rises_and_is_told_once(void **state)
     expect_scores(&robot, ALERT_UPDATED, 3);
     expect_scores(&robot, ALERT_NONE, 5, 1, 4);
     assert_int_equal(robot.alert.episode.severity, ALERT_CRITICAL); /* it does not fall */
-    model_unref(robot.model);
+    unmake(&robot);
 
     robot = make_3_of_5();
     expect_scores(&robot, ALERT_NONE, 2, 2);
     expect_scores(&robot, ALERT_RAISED, 7);
     assert_int_equal(robot.alert.episode.severity, ALERT_CRITICAL);
-    model_unref(robot.model);
+    unmake(&robot);
 }
 
 static void raise_alert(struct robot *robot)
@@ -137,7 +142,7 @@ static void test_clears_after_two_quiet_seconds(void **state)
     assert_false(robot.alert.episode.open);
     assert_int_equal(robot.alert.episode.ended_ns, (before + 100) * CLOCK_NS_PER_MS);
     assert_int_equal(robot.alert.episode.windows, 3);
-    model_unref(robot.model);
+    unmake(&robot);
 }
 
 /* Two of 64: the scores that raised the first episode are in the ring for long. */
@@ -152,7 +157,7 @@ static void test_nothing_old_raises_again_after_a_clear(void **state)
     expect_scores(&robot, ALERT_CLEARED, 0);
     expect_scores(&robot, ALERT_NONE, 0.5, 2, 0.5);
     expect_scores(&robot, ALERT_RAISED, 2);
-    model_unref(robot.model);
+    unmake(&robot);
 }
 
 /* One sample a second: two seconds are three windows. */
@@ -164,7 +169,7 @@ static void test_at_one_hertz(void **state)
     expect_scores(&robot, ALERT_CLEARED, 0);
     expect_scores(&robot, ALERT_NONE, 0, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0);
     raise_alert(&robot);
-    model_unref(robot.model);
+    unmake(&robot);
 }
 
 static void test_restart_parts_the_scores_and_keeps_the_episode(void **state)
@@ -183,7 +188,7 @@ static void test_restart_parts_the_scores_and_keeps_the_episode(void **state)
     for (int i = 0; i < 20; i++) /* the quiet time begins again */
         expect_scores(&robot, ALERT_NONE, 0);
     expect_scores(&robot, ALERT_CLEARED, 0);
-    model_unref(robot.model);
+    unmake(&robot);
 }
 
 static void test_a_clock_that_was_set_back_does_not_clear(void **state)
@@ -196,7 +201,7 @@ static void test_a_clock_that_was_set_back_does_not_clear(void **state)
     for (int i = 0; i < 20; i++)
         expect_scores(&robot, ALERT_NONE, 0);
     expect_scores(&robot, ALERT_CLEARED, 0);
-    model_unref(robot.model);
+    unmake(&robot);
 }
 
 static void test_muted_raises_nothing_and_clears(void **state)
@@ -210,7 +215,7 @@ static void test_muted_raises_nothing_and_clears(void **state)
     for (int i = 0; i < 21; i++)
         transition = push_both(&robot, 0, -1, true);
     assert_int_equal(transition, ALERT_CLEARED);
-    model_unref(robot.model);
+    unmake(&robot);
 }
 
 static void test_model_swap_keeps_the_episode(void **state)
@@ -222,7 +227,7 @@ static void test_model_swap_keeps_the_episode(void **state)
     assert_int_equal(push_both(&robot, 0.5, 4, false), ALERT_RAISED);
     assert_int_equal(robot.alert.episode.last.detectors, 2);
     const struct alert_episode before = robot.alert.episode;
-    alert_set_model(&robot.alert, next, thresholds);
+    assert_int_equal(alert_set_model(&robot.alert, next, thresholds), 0);
     assert_true(robot.alert.episode.open);
     assert_int_equal(robot.alert.episode.started_ns, before.started_ns);
     assert_int_equal(robot.alert.episode.first_seq, before.first_seq);
@@ -235,7 +240,7 @@ static void test_model_swap_keeps_the_episode(void **state)
     for (int i = 0; i < 20; i++)
         expect_scores(&robot, ALERT_NONE, 0);
     expect_scores(&robot, ALERT_CLEARED, 0);
-    model_unref(robot.model);
+    unmake(&robot);
     model_unref(next);
 }
 
@@ -248,7 +253,7 @@ static void test_thresholds_of_the_same_model(void **state)
     alert_set_thresholds(&robot.alert, (const double[]){4});
     expect_scores(&robot, ALERT_RAISED, 8); /* the scores in the filter count by the new limit */
     expect_near(robot.alert.episode.score, 2, 0);
-    model_unref(robot.model);
+    unmake(&robot);
 }
 
 static void test_two_detectors_one_episode(void **state)
@@ -267,7 +272,7 @@ static void test_two_detectors_one_episode(void **state)
     for (int i = 0; i < 20; i++)
         assert_int_equal(push_both(&robot, 0, 0, false), ALERT_NONE);
     assert_int_equal(push_both(&robot, 0, 0, false), ALERT_CLEARED);
-    model_unref(robot.model);
+    unmake(&robot);
 }
 
 /* It fired, and then a lost sample or another model takes what it needs: nothing says that what it
@@ -280,7 +285,7 @@ static void test_a_detector_that_cannot_judge_holds_the_episode(void **state)
     assert_true(robot.alert.episode.open);
     for (int i = 0; i < 50; i++)
         assert_int_equal(push_both(&robot, 0, -1, false), ALERT_NONE);
-    alert_set_model(&robot.alert, robot.model, thresholds);
+    assert_int_equal(alert_set_model(&robot.alert, robot.model, thresholds), 0);
     for (int i = 0; i < 50; i++)
         assert_int_equal(push_both(&robot, 0, -1, false), ALERT_NONE);
     for (int i = 0; i < 20; i++) /* one quiet window of its own, and it holds nothing any more */
@@ -293,7 +298,7 @@ static void test_a_detector_that_cannot_judge_holds_the_episode(void **state)
     for (int i = 0; i < 20; i++)
         assert_int_equal(push_both(&robot, 0, -1, false), ALERT_NONE);
     assert_int_equal(push_both(&robot, 0, -1, false), ALERT_CLEARED);
-    model_unref(robot.model);
+    unmake(&robot);
 }
 
 static void test_time_without_a_verdict_is_not_quiet(void **state)
@@ -307,7 +312,7 @@ static void test_time_without_a_verdict_is_not_quiet(void **state)
     for (int i = 0; i < 20; i++)
         expect_scores(&robot, ALERT_NONE, 0);
     expect_scores(&robot, ALERT_CLEARED, 0);
-    model_unref(robot.model);
+    unmake(&robot);
 }
 
 static void test_an_overflow_is_not_quiet(void **state)
@@ -323,7 +328,7 @@ static void test_an_overflow_is_not_quiet(void **state)
         assert_int_equal(alert_push(&robot.alert, &score, false), ALERT_NONE);
     }
     assert_true(robot.alert.episode.open);
-    model_unref(robot.model);
+    unmake(&robot);
 }
 
 static void test_a_window_without_a_score_changes_nothing(void **state)
@@ -334,7 +339,7 @@ static void test_a_window_without_a_score_changes_nothing(void **state)
     expect_scores(&robot, ALERT_NONE, -1, -1, -1, -1, -1, -1);
     assert_memory_equal(&before, &robot.alert, sizeof before);
     expect_scores(&robot, ALERT_RAISED, 2);
-    model_unref(robot.model);
+    unmake(&robot);
 }
 
 static int compare_falling(const void *a, const void *b)
@@ -363,7 +368,7 @@ static void test_statistic_is_the_kth_largest(void **state)
                 expect_near(alert_trigger_statistic(&robot.alert, 0), count < k ? -1 : last[k - 1],
                             0);
             }
-            model_unref(robot.model);
+            unmake(&robot);
         }
     }
 }

@@ -43,9 +43,9 @@ static void bench_start(struct bench *bench, bool uncalibrated)
     *bench = (struct bench){.model = make_model("one", uncalibrated), .time_ns = START};
     bench->robot = robot_new("kuka1", 0, bench->model, 0);
     assert_non_null(bench->robot);
-    alert_set_model(&bench->robot->alert, bench->model, thresholds);
+    assert_int_equal(alert_set_model(&bench->robot->alert, bench->model, thresholds), 0);
     commissioning_attach(&bench->store, bench->robot);
-    alert_set_model(&bench->alert, bench->model, thresholds);
+    assert_int_equal(alert_set_model(&bench->alert, bench->model, thresholds), 0);
     for (size_t d = 0; d < 2; d++)
         calibration_blocks_init(&bench->blocks[d], CALIBRATION_BLOCK_S, bench->model->period_s);
     rng_init(&bench->rng, 7);
@@ -55,6 +55,7 @@ static void bench_end(struct bench *bench)
 {
     commissioning_deinit(&bench->store);
     robot_free(bench->robot);
+    alert_deinit(&bench->alert);
     model_unref(bench->model);
     for (size_t d = 0; d < 2; d++)
         calibration_blocks_deinit(&bench->blocks[d]);

@@ -13,7 +13,7 @@ static struct robot *make(struct model *model)
 {
     struct robot *robot = robot_new("kuka1", 7, model, 0);
     assert_non_null(robot);
-    alert_set_model(&robot->alert, model, thresholds);
+    assert_int_equal(alert_set_model(&robot->alert, model, thresholds), 0);
     return robot;
 }
 

@@ -78,7 +78,7 @@ static struct robot *new_robot(struct bench *bench, const char *name)
     struct robot *robot = robot_new(name, 0, bench->model, 0);
     double thresholds[MODEL_DETECTORS_MAX] = {0.5};
     assert_non_null(robot);
-    alert_set_model(&robot->alert, robot->model, thresholds);
+    assert_int_equal(alert_set_model(&robot->alert, robot->model, thresholds), 0);
     return robot;
 }
 

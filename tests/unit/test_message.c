@@ -16,7 +16,7 @@ static struct score alerted_score; /* of the newest robot that make_alerted has 
 static struct robot *make_alerted(struct model *model)
 {
     struct robot *robot = robot_new("kuka1", 0, model, 0);
-    alert_set_model(&robot->alert, model, thresholds);
+    assert_int_equal(alert_set_model(&robot->alert, model, thresholds), 0);
     float rows[4 * 3] = {0};
     for (int i = 0; i < 12; i++)
         rows[i] = i % 3 == 0 ? 4 : 0.5F;
@@ -428,7 +428,7 @@ static void test_state_of_a_robot_that_is_new(void **state)
 {
     struct model *model = tiny_model_new(&(struct tiny_model){0});
     struct robot *robot = robot_new("new", 0, model, 0);
-    alert_set_model(&robot->alert, model, thresholds);
+    assert_int_equal(alert_set_model(&robot->alert, model, thresholds), 0);
     cJSON *tree = parse_and_free(message_state(robot, CLOCK_NS_PER_S));
     expect_text(tree, "state", "warming");
     assert_true(cJSON_IsNull(get(tree, "score")));

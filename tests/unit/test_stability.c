@@ -209,6 +209,21 @@ static void test_channels_that_have_moved(void **state)
     teardown(&robot);
 }
 
+/* A day of rows as usual leaves nothing of what was before; until then some of it is there. */
+static void test_channels_are_of_a_day(void **state)
+{
+    struct robot_under_test robot;
+    setup(&robot);
+    size_t part = (size_t)STABILITY_PART_BLOCKS * BLOCK;
+    for (size_t p = 0; p <= STABILITY_PARTS; p++) {
+        push_rows(&robot, part, p == 0 ? 9 : 5, 25, 1);
+        robot.time_ns += (int64_t)part * PERIOD_NS;
+        double share = p < STABILITY_PARTS ? 1.0 / (double)(p + 1) : 0;
+        expect_near(stability_channel(&robot.stability, 0).mean, 5 + 4 * share, 1e-6);
+    }
+    teardown(&robot);
+}
+
 static void test_another_model_begins_anew(void **state)
 {
     struct robot_under_test robot;
@@ -290,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_the_window_is_a_day_of_evaluated_time),
         cmocka_unit_test(test_a_detector_that_judged_little_is_left_out),
         cmocka_unit_test(test_channels_that_have_moved),
+        cmocka_unit_test(test_channels_are_of_a_day),
         cmocka_unit_test(test_another_model_begins_anew),
         cmocka_unit_test(test_a_model_without_a_reference_tells_nothing),
         cmocka_unit_test(test_as_json),
