@@ -143,16 +143,28 @@ bool robot_has_open_episode(const struct robot *robot)
     return open;
 }
 
+/* Of the monotonic clock. */
+static uint32_t minute_of(int64_t now_ns)
+{
+    return (uint32_t)(now_ns / (60 * CLOCK_NS_PER_S));
+}
+
+/* What does not fit stays at the most that does. */
+static void add(uint32_t *count, uint64_t more)
+{
+    *count = more < UINT32_MAX - *count ? *count + (uint32_t)more : UINT32_MAX;
+}
+
 static void count_windows(struct robot *robot, uint64_t due, uint64_t evaluated, int64_t now_ns)
 {
-    int64_t minute = now_ns / (60 * CLOCK_NS_PER_S);
-    size_t at = (size_t)(minute % ROBOT_COVERAGE_MINUTES);
+    uint32_t minute = minute_of(now_ns);
+    size_t at = minute % ROBOT_COVERAGE_MINUTES;
     if (robot->coverage[at].minute != minute) {
         robot->coverage[at].minute = minute;
         robot->coverage[at].expected = robot->coverage[at].evaluated = 0;
     }
-    robot->coverage[at].expected += due;
-    robot->coverage[at].evaluated += evaluated;
+    add(&robot->coverage[at].expected, due);
+    add(&robot->coverage[at].evaluated, evaluated);
     robot->counters.due += due;
     robot->counters.evaluated += evaluated;
 }
@@ -225,10 +237,10 @@ void robot_heard_nothing(struct robot *robot, int64_t now_ns)
 
 double robot_coverage_1h(const struct robot *robot, int64_t now_ns)
 {
-    int64_t minute = now_ns / (60 * CLOCK_NS_PER_S);
+    uint32_t minute = minute_of(now_ns);
     uint64_t expected = 0, evaluated = 0;
     for (size_t i = 0; i < ROBOT_COVERAGE_MINUTES; i++) {
-        if (robot->coverage[i].minute <= minute - ROBOT_COVERAGE_MINUTES)
+        if (robot->coverage[i].minute + ROBOT_COVERAGE_MINUTES <= minute)
             continue;
         expected += robot->coverage[i].expected;
         evaluated += robot->coverage[i].evaluated;

@@ -188,8 +188,7 @@ struct robot {
     char published[384];    /* what a change is told from */
 
     struct {
-        int64_t minute;
-        uint64_t expected, evaluated;
+        uint32_t minute, expected, evaluated;
     } coverage[ROBOT_COVERAGE_MINUTES];
     struct {
         int64_t slot;                                   /* of 10 s */

@@ -59,19 +59,40 @@ bool block_means_end(struct block_means *means)
     return counts;
 }
 
-bool block_means_push(struct block_means *means, int64_t time_ns, const double *values)
+/* Returns true if a block has ended before what is pushed now. */
+static bool begin_push(struct block_means *means, int64_t time_ns)
 {
     double step_s = ((double)time_ns - (double)means->time_ns) / 1e9;
-    bool ended = false;
-    if (means->in_block > 0 && (step_s < 0 || step_s > means->block_s))
-        ended = block_means_end(means);
-    for (size_t i = 0; i < means->width; i++) {
-        if (isnan(values[i]))
-            continue;
-        means->sum[i] += values[i];
-        means->known[i]++;
-    }
     means->time_ns = time_ns;
-    /* A block of one push is never being filled, so two cannot end at once. */
+    return means->in_block > 0 && (step_s < 0 || step_s > means->block_s) && block_means_end(means);
+}
+
+static void take(struct block_means *means, size_t i, double value)
+{
+    if (isnan(value))
+        return;
+    means->sum[i] += value;
+    means->known[i]++;
+}
+
+/* A block of one push is never being filled, so two cannot end at once. */
+static bool end_push(struct block_means *means, bool ended)
+{
     return ++means->in_block == means->full ? block_means_end(means) : ended;
+}
+
+bool block_means_push(struct block_means *means, int64_t time_ns, const double *values)
+{
+    bool ended = begin_push(means, time_ns);
+    for (size_t i = 0; i < means->width; i++)
+        take(means, i, values[i]);
+    return end_push(means, ended);
+}
+
+bool block_means_push_floats(struct block_means *means, int64_t time_ns, const float *values)
+{
+    bool ended = begin_push(means, time_ns);
+    for (size_t i = 0; i < means->width; i++)
+        take(means, i, (double)values[i]);
+    return end_push(means, ended);
 }

@@ -32,6 +32,7 @@ void block_means_restart(struct block_means *means, double period_s);
 /* values [width], finite or NAN. Returns true if a block has ended that counts: then means->mean is
  * new. */
 bool block_means_push(struct block_means *means, int64_t time_ns, const double *values);
+bool block_means_push_floats(struct block_means *means, int64_t time_ns, const float *values);
 /* Ends the block that is being filled; the same. */
 bool block_means_end(struct block_means *means);
 

@@ -25,11 +25,10 @@ int stability_init(struct stability *stability, const struct model *model)
                              model->period_s);
     if (r == 0)
         r = block_means_init(&stability->channels, channels, CALIBRATION_BLOCK_S, model->period_s);
-    stability->row = calloc(channels, sizeof *stability->row);
     stability->sum = calloc(channels, sizeof *stability->sum);
     stability->means = calloc(STABILITY_PARTS * channels, sizeof *stability->means);
     stability->knowns = calloc(STABILITY_PARTS * channels, sizeof *stability->knowns);
-    if (r < 0 || !stability->row || !stability->sum || !stability->means || !stability->knowns) {
+    if (r < 0 || !stability->sum || !stability->means || !stability->knowns) {
         stability_deinit(stability);
         return -ENOMEM;
     }
@@ -44,7 +43,6 @@ void stability_deinit(struct stability *stability)
 {
     block_means_deinit(&stability->scores);
     block_means_deinit(&stability->channels);
-    free(stability->row);
     free(stability->sum);
     free(stability->means);
     free(stability->knowns);
@@ -101,9 +99,7 @@ static struct stability_part *present_part(struct stability *stability)
 
 void stability_push_row(struct stability *stability, int64_t time_ns, const float *values)
 {
-    for (size_t c = 0; c < stability->model->channels; c++)
-        stability->row[c] = (double)values[c];
-    if (!block_means_push(&stability->channels, time_ns, stability->row))
+    if (!block_means_push_floats(&stability->channels, time_ns, values))
         return;
     struct stability_part *part = present_part(stability);
     part->blocks++;

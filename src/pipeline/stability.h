@@ -6,7 +6,7 @@
  * (model/psi.h); beside them the means of the channels, which say what has moved: over the same
  * time, but in larger parts, for there are many. Nothing is told before STABILITY_LEAST_BLOCKS
  * blocks, nor by a model whose calibration keeps no reference. It runs on sample time and starts
- * anew with another model. Memory: 24 bytes per channel in the parts, 32 beside them. Thread: one
+ * anew with another model. Memory: 24 bytes per channel in the parts, 28 beside them. Thread: one
  * at a time.
  */
 #ifndef ARMWATCH_PIPELINE_STABILITY_H
@@ -52,7 +52,6 @@ struct stability_finding {
 struct stability {
     const struct model *model; /* borrowed */
     struct block_means scores, channels;
-    double *row;                                 /* [channels] scratch */
     double *sum;                                 /* [channels] of the present part's means */
     float *means;                                /* [STABILITY_PARTS][channels] of all parts */
     uint16_t *knowns;                            /* the same */
