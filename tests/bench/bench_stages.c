@@ -99,6 +99,15 @@ static size_t score_batch(void)
     return score(BATCH);
 }
 
+/* What a reload makes the scorer wait for. */
+static size_t test_model(void)
+{
+    struct diag diag = DIAG_INIT;
+    if (model_selftest(model, &diag) < 0)
+        fail(diag.text);
+    return 1;
+}
+
 static void set_up(const char *path)
 {
     struct diag diag = DIAG_INIT;
@@ -123,7 +132,8 @@ static void set_up(const char *path)
 static struct bench_way ways[] = {{"reading", read_sample, 100, {0}},
                                   {"row", make_row, 100, {0}},
                                   {"score", score_alone, 100, {0}},
-                                  {"score in a batch of 64", score_batch, 5, {0}}};
+                                  {"score in a batch of 64", score_batch, 5, {0}},
+                                  {"self-test of a model", test_model, 5, {0}}};
 #define WAYS (sizeof ways / sizeof ways[0])
 
 int main(int argc, char **argv)
