@@ -15,6 +15,7 @@ from footprint import free_port  # noqa: E402
 from detectors import simulate, start  # noqa: E402
 
 PYTHON = "/usr/bin/python3"  # Debian's, which has its paho and numpy
+HERE = os.path.dirname(os.path.abspath(__file__))
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 
@@ -66,52 +67,6 @@ def poll(port, pages, robots, seconds):
                       "kib": statistics.mean(s for _, s in figures) / 1024}))
 
 
-# ---- a robot with faults: a child process with numpy and paho
-
-def probe(port, recording, seconds):
-    import numpy as np
-    import paho.mqtt.client as mqtt
-    rows = np.load(recording)
-    spread, random = rows.std(axis=0), np.random.default_rng(1)
-    sent, heard, latencies = {}, threading.Event(), []
-
-    def on_message(client, user, message):
-        now, data = time.monotonic(), json.loads(message.payload)["data"]
-        if data["state"] == "raised" and data["kind"] == "anomaly" and data["last_seq"] in sent:
-            latencies.append(now - sent[data["last_seq"]])
-            heard.set()
-
-    client = mqtt.Client()
-    client.on_message = on_message
-    client.connect("127.0.0.1", port)
-    client.socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    client.subscribe("armwatch/robot/probe/alert", 1)
-    client.loop_start()
-    began, seq, origin = time.monotonic(), 0, time.time() - 3600
-
-    def send(off):
-        nonlocal seq
-        row = rows[seq % len(rows)] + (off * spread * random.standard_normal(rows.shape[1]) * (spread > 0))
-        row[0] = rows[seq % len(rows)][0]  # the program step
-        text = json.dumps({"time": origin + seq / 10, "seq": seq, "values": [float(f"{v:.6g}") for v in row]})
-        sent[seq] = time.monotonic()
-        client.publish("armwatch/robot/probe/sample", text)
-        seq += 1
-        time.sleep(0.004)
-
-    while time.monotonic() - began < seconds:
-        for _ in range(60):
-            send(0)
-        heard.clear()
-        for _ in range(60):
-            if not heard.is_set():
-                send(3)
-    client.loop_stop()
-    ordered = sorted(latencies)
-    print(json.dumps({"alerts": len(ordered), "p50_ms": ordered[len(ordered) // 2] * 1e3 if ordered else None,
-                      "max_ms": ordered[-1] * 1e3 if ordered else None}))
-
-
 # ---- the measurement
 
 class Bench:
@@ -144,19 +99,19 @@ class Bench:
                 "samples": sum(float(v) for v in re.findall(r"^armwatch_samples_received_total\{.*\} (\S+)$", text, re.M)),
                 "rss": value("process_resident_memory_bytes")}
 
-    def child(self, python, *arguments):
-        return subprocess.Popen([python, os.path.abspath(__file__), *map(str, arguments)], stdout=subprocess.PIPE, text=True)
+    def child(self, *command):
+        return subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True)
 
     def round(self, pages):
         o = self.options
         children = {"flood": subprocess.Popen([o.flood, "--port", str(self.port), "--pid", str(self.daemon.pid), "--robots", str(o.robots),
                                                "--rate", str(o.rate), "--samples", str(int(o.rate * (o.seconds + 2))), "--format", "binary"],
                                               stdout=subprocess.PIPE, text=True),
-                    "probe": self.child(PYTHON, "--probe", self.port, self.recording, o.seconds + 1)}
+                    "probe": self.child(PYTHON, f"{HERE}/alert_probe.py", self.port, self.recording, o.seconds + 1)}
         time.sleep(1.5)
         before, began = self.metrics(), time.monotonic()
         if pages:
-            children["poll"] = self.child(sys.executable, "--poll", self.http, pages, o.robots, o.seconds - 1)
+            children["poll"] = self.child(sys.executable, os.path.abspath(__file__), "--poll", self.http, pages, o.robots, o.seconds - 1)
         time.sleep(o.seconds)
         after, passed = self.metrics(), time.monotonic() - began
         out = {name: child.communicate(timeout=60)[0] for name, child in children.items()}
@@ -188,8 +143,6 @@ def report(options, rounds):
 def main():
     if sys.argv[1] == "--poll":
         return poll(*map(int, sys.argv[2:6]))
-    if sys.argv[1] == "--probe":
-        return probe(int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     for name in ("armwatchd", "armwatch", "flood", "kuka_model"):
         parser.add_argument(name)

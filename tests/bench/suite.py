@@ -112,6 +112,9 @@ class Suite:
         return [sys.executable, f"{HERE}/start_and_reload.py", self.armwatchd, self.armwatch, self.tool("links_only"), self.tool("reload_pause"),
                 self.tool("bench_stages"), self.models, self.kuka, "--json", *self.rounds(7, 3)]
 
+    def alert(self):
+        return [sys.executable, f"{HERE}/alert.py", self.armwatchd, self.armwatch, self.kuka, "--json", "--seconds", "10" if self.quick else "30"]
+
     def training(self):
         return [sys.executable, f"{HERE}/training.py", self.armwatch, "--json", *self.rounds(3, 1)] + (["--rows", "15000"] if self.quick else [])
 
@@ -135,8 +138,8 @@ class Suite:
 
 
 PARTS = {"forward": "One window in the network 430-64-32-64-430", "parse": "Reading a sample", "handoff": "The scorer's thread",
-         "memory": "Memory", "start": "Start, and reload", "training": "Training", "growth": "Growth with window and channels",
-         "end_to_end": "End to end"}
+         "memory": "Memory", "start": "Start, and reload", "alert": "From a sample to its alert", "training": "Training",
+         "growth": "Growth with window and channels", "end_to_end": "End to end"}
 
 
 E2E_GOALS = {("cpu", "echo"): (4, 1.5, True), ("cpu", "python"): (4, 1 / 4, True), ("cpu", "python, torch"): (4, 1 / 6, True),
