@@ -11,6 +11,7 @@
 
 #include "nn/vector.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #define LANES 8
@@ -19,9 +20,36 @@
 #define PANELS_MAX 4
 
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
+typedef int32_t lane_masks __attribute__((vector_size(LANES * sizeof(int32_t))));
+typedef lanes unaligned_lanes __attribute__((aligned(sizeof(float)), may_alias));
 
 #if defined(__x86_64__)
 #define TILE_TARGET __attribute__((target("avx2,fma")))
+
+__attribute__((always_inline)) TILE_TARGET static inline lanes bend(lanes sum, float slope)
+{
+    lane_masks under = sum < 0;
+    return (lanes)((under & (lane_masks)(slope * sum)) | (~under & (lane_masks)sum));
+}
+
+__attribute__((always_inline)) TILE_TARGET static inline void store(float *y, size_t count,
+                                                                    const lanes *sum, float slope)
+{
+#pragma GCC unroll 8
+    for (size_t v = 0; v < count; v++)
+        *(unaligned_lanes *)(y + v * LANES) = bend(sum[v], slope);
+}
+
+/* By a copy: what has an address does not stay in registers. */
+__attribute__((always_inline)) TILE_TARGET static inline void
+store_part(float *y, size_t values, size_t count, const lanes *sum, float slope)
+{
+    lanes copy[PANELS_MAX * VECTORS];
+#pragma GCC unroll 8
+    for (size_t v = 0; v < count; v++)
+        copy[v] = bend(sum[v], slope);
+    memcpy(y, copy, values * sizeof *y);
+}
 
 /* rows and panels are constants where this is inlined; the sums are registers then. */
 __attribute__((always_inline)) TILE_TARGET static inline void
@@ -47,11 +75,15 @@ sum_tile(size_t rows, size_t panels, const struct dense_stream *layer, size_t ou
                                                       v % VECTORS * LANES);
         }
     }
-    size_t count = layer->outputs - output;
-    count = count < panels * DENSE_PANEL ? count : panels * DENSE_PANEL;
+    size_t width = panels * DENSE_PANEL, count = layer->outputs - output;
 #pragma GCC unroll 6
-    for (size_t r = 0; r < rows; r++)
-        memcpy(ret_y + r * layer->outputs + output, sum[r], count * sizeof *ret_y);
+    for (size_t r = 0; r < rows; r++) {
+        float *y = ret_y + r * layer->outputs + output;
+        if (count >= width)
+            store(y, panels * VECTORS, sum[r], layer->slope);
+        else
+            store_part(y, count, panels * VECTORS, sum[r], layer->slope);
+    }
 }
 
 #define TILE(rows, panels)                                                                         \
@@ -91,21 +123,36 @@ bool dense_stream_suits(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
+/* One tile of windows: the weights are read once, by as many panels at a time as there is room for
+ * in registers. */
+static void forward_few(const struct dense_stream *layer, size_t rows, size_t panels,
+                        const float *x, float *ret_y)
+{
+    for (size_t p = 0; p < panels;) {
+        size_t most = tiles[rows - 1].panels;
+        size_t taken = panels - p < most ? panels - p : most;
+        tiles[rows - 1].tile[taken - 1](layer, p * DENSE_PANEL, x, ret_y);
+        p += taken;
+    }
+}
+
 void dense_stream_forward(const struct dense_stream *layer, size_t count, const float *x,
                           float *ret_y)
 {
     size_t panels = (layer->outputs + DENSE_PANEL - 1) / DENSE_PANEL;
-    while (count > 0) {
-        size_t rows = count < ROWS_MAX ? count : ROWS_MAX;
-        for (size_t p = 0; p < panels;) {
-            size_t most = tiles[rows - 1].panels;
-            size_t taken = panels - p < most ? panels - p : most;
-            tiles[rows - 1].tile[taken - 1](layer, p * DENSE_PANEL, x, ret_y);
-            p += taken;
+    if (count <= ROWS_MAX) {
+        forward_few(layer, count, panels, x, ret_y);
+        return;
+    }
+    /* A panel stays in the first cache while the windows pass by, in tiles that are nearly of one
+     * size: a small one would wait for each of its sums. */
+    for (size_t p = 0; p < panels; p++) {
+        size_t left = (count + ROWS_MAX - 1) / ROWS_MAX, rows;
+        for (size_t r = 0; r < count; r += rows, left--) {
+            rows = (count - r + left - 1) / left;
+            tiles[rows - 1].tile[0](layer, p * DENSE_PANEL, x + r * layer->inputs,
+                                    ret_y + r * layer->outputs);
         }
-        x += rows * layer->inputs;
-        ret_y += rows * layer->outputs;
-        count -= rows;
     }
 }
 #else

@@ -28,9 +28,11 @@ void dense_stream_pack(size_t inputs, size_t outputs, const float *weight, const
 struct dense_stream {
     size_t inputs, outputs;
     const float *weight, *bias; /* packed */
+    float slope;                /* of sums under 0: 1 linear, 0 rectified. NaN stays NaN */
 };
 
-/* ret_y[count][outputs] = weight x[count][inputs] + bias. Only where it suits. */
+/* ret_y[count][outputs] = weight x[count][inputs] + bias, times slope where that is under 0. Only
+ * where it suits. */
 void dense_stream_forward(const struct dense_stream *layer, size_t count, const float *x,
                           float *ret_y);
 

@@ -156,22 +156,31 @@ static void finish(const struct packed_layer *layer, size_t batch, float *y)
     }
 }
 
-NN_VECTORISED static void rectify(size_t count, float slope, float *y)
+static float slope_of(const struct packed_layer *layer)
 {
-    for (size_t i = 0; i < count; i++)
-        y[i] = y[i] < 0 ? slope * y[i] : y[i];
+    switch (layer->activation) {
+    case NN_RELU:
+        return 0;
+    case NN_LEAKY_RELU:
+        return layer->slope;
+    case NN_LINEAR:
+    case NN_SIGMOID:
+        break;
+    }
+    return 1;
 }
 
 static void forward_stream(const struct packed_layer *layer, size_t batch, const float *x,
                            float *ret_y)
 {
-    const struct dense_stream dense = {layer->inputs, layer->outputs, layer->weight, layer->bias};
-    size_t count = batch * layer->outputs;
+    const struct dense_stream dense = {.inputs = layer->inputs,
+                                       .outputs = layer->outputs,
+                                       .weight = layer->weight,
+                                       .bias = layer->bias,
+                                       .slope = slope_of(layer)};
     dense_stream_forward(&dense, batch, x, ret_y);
     if (layer->activation == NN_SIGMOID)
-        vector_sigmoid(count, ret_y, ret_y);
-    else if (layer->activation != NN_LINEAR)
-        rectify(count, layer->activation == NN_RELU ? 0 : layer->slope, ret_y);
+        vector_sigmoid(batch * layer->outputs, ret_y, ret_y);
 }
 
 static void forward_blas(const struct packed_layer *layer, size_t batch, const float *x,
