@@ -24,10 +24,15 @@ struct neighbour {
     size_t row; /* of the step */
 };
 
+struct candidate {
+    float distance;
+    uint32_t row; /* of the step */
+};
+
 /* The nearest so far, by rising distance. */
 struct candidates {
     size_t count;
-    struct neighbour list[CANDIDATES * ANALOG_NEIGHBOURS_MAX];
+    struct candidate list[CANDIDATES * ANALOG_NEIGHBOURS_MAX];
 };
 
 struct analog {
@@ -251,7 +256,7 @@ static void fill_query(const struct detector *detector, const float *window, flo
     }
 }
 
-/* Inserts into a list that is sorted by rising distance and cut at `most`. */
+/* Both insert into a list that is sorted by rising distance and cut at `most`. */
 static size_t keep_nearest(struct neighbour *list, size_t count, size_t most,
                            struct neighbour neighbour)
 {
@@ -260,6 +265,15 @@ static size_t keep_nearest(struct neighbour *list, size_t count, size_t most,
         list[at] = list[at - 1];
     list[at] = neighbour;
     return count;
+}
+
+static void keep_candidate(struct candidates *candidates, size_t most, struct candidate candidate)
+{
+    struct candidate *list = candidates->list;
+    size_t at = candidates->count < most ? candidates->count++ : candidates->count - 1;
+    for (; at > 0 && list[at - 1].distance > candidate.distance; at--)
+        list[at] = list[at - 1];
+    list[at] = candidate;
 }
 
 /* Rows of a step with which one product is made: [first, end) as predecessors of those up to end.
@@ -277,16 +291,15 @@ static void add_candidates(const struct analog *analog, size_t step, struct bloc
     const float *newer = product, *older = product + (block.end - block.first);
     size_t rows = analog->first[step + 1] - analog->first[step];
     size_t end = block.end < rows ? block.end + 1 : rows, most = CANDIDATES * analog->neighbours;
-    float worst = candidates->count == most ? (float)candidates->list[most - 1].distance : INFINITY;
+    float worst = candidates->count == most ? candidates->list[most - 1].distance : INFINITY;
     for (size_t i = block.first + ANALOG_PREDECESSORS; i < end; i++) {
         size_t at = i - block.first;
         float distance = base[i] - 2 * (newer[at - 1] + older[at - 2]);
         if (!(distance < worst))
             continue;
-        candidates->count = keep_nearest(candidates->list, candidates->count, most,
-                                         (struct neighbour){(double)distance, i});
+        keep_candidate(candidates, most, (struct candidate){distance, (uint32_t)i});
         if (candidates->count == most)
-            worst = (float)candidates->list[most - 1].distance;
+            worst = candidates->list[most - 1].distance;
     }
 }
 
@@ -311,6 +324,22 @@ static void find_candidates(struct analog *analog, size_t step, size_t count)
     }
 }
 
+/* Four sums, which do not wait for each other, added up in one order everywhere. */
+#define SUMS 4
+static double measure(size_t channels, const float *newer, const float *older, const float *query)
+{
+    double sum[SUMS] = {0};
+    for (size_t first = 0; first < channels; first += SUMS) {
+        size_t count = channels - first < SUMS ? channels - first : SUMS;
+        for (size_t s = 0; s < count; s++) {
+            size_t c = first + s;
+            double a = (double)(newer[c] - query[c]), b = (double)(older[c] - query[channels + c]);
+            sum[s] += a * a + b * b;
+        }
+    }
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
 /* The nearest of the candidates by distances that are summed in one order everywhere: which row is
  * the last to count must not hang on the kernel that BLAS chose, or on the windows beside this one.
  * Returns how many. */
@@ -321,12 +350,8 @@ static size_t find_nearest(const struct analog *analog, size_t step, const float
     const float *reference = analog->reference + analog->first[step] * channels;
     for (size_t i = 0; i < candidates->count; i++) {
         size_t row = candidates->list[i].row;
-        const float *newer = reference + (row - 1) * channels, *older = newer - channels;
-        double distance = 0;
-        for (size_t c = 0; c < channels; c++) {
-            double a = (double)(newer[c] - query[c]), b = (double)(older[c] - query[channels + c]);
-            distance += a * a + b * b;
-        }
+        const float *newer = reference + (row - 1) * channels;
+        double distance = measure(channels, newer, newer - channels, query);
         if (!isfinite(distance)) /* or a mean weighed by it would be hidden by the clip */
             continue;
         if (found < analog->neighbours || distance < ret_nearest[found - 1].distance)
@@ -349,24 +374,35 @@ static void weigh(const struct analog *analog, const struct neighbour *nearest, 
         ret_weights[n] /= sum;
 }
 
-/* Fills z and expected. */
+/* Fills z and expected. Neighbour by neighbour, along the channels: these are next to each other.
+ */
 static void judge(struct analog *analog, size_t step, const struct neighbour *nearest,
                   const float *newest)
 {
-    const float *reference = analog->reference + analog->first[step] * analog->grouped.channels;
+    size_t channels = analog->grouped.channels;
+    const float *reference = analog->reference + analog->first[step] * channels;
     double weight[ANALOG_NEIGHBOURS_MAX];
+    double *restrict mean = analog->grouped.expected, *restrict variance = analog->grouped.z;
     weigh(analog, nearest, weight);
-    for (size_t c = 0; c < analog->grouped.channels; c++) {
-        double mean = 0, variance = 0;
-        for (size_t n = 0; n < analog->neighbours; n++)
-            mean += weight[n] * (double)reference[nearest[n].row * analog->grouped.channels + c];
-        for (size_t n = 0; n < analog->neighbours; n++) {
-            double d = (double)reference[nearest[n].row * analog->grouped.channels + c] - mean;
-            variance += weight[n] * d * d;
+    memset(mean, 0, channels * sizeof *mean);
+    memset(variance, 0, channels * sizeof *variance);
+    for (size_t n = 0; n < analog->neighbours; n++) {
+        const float *restrict row = reference + nearest[n].row * channels;
+        for (size_t c = 0; c < channels; c++)
+            mean[c] += weight[n] * (double)row[c];
+    }
+    for (size_t n = 0; n < analog->neighbours; n++) {
+        const float *restrict row = reference + nearest[n].row * channels;
+        for (size_t c = 0; c < channels; c++) {
+            double d = (double)row[c] - mean[c];
+            variance[c] += weight[n] * d * d;
         }
-        double observed = (double)newest[analog->grouped.channel[c]] / (double)analog->floor[c];
-        analog->grouped.expected[c] = mean * (double)analog->floor[c];
-        analog->grouped.z[c] = (observed - mean) / sqrt(variance + 1);
+    }
+    for (size_t c = 0; c < channels; c++) { /* in place */
+        double floor = (double)analog->floor[c];
+        double observed = (double)newest[analog->grouped.channel[c]] / floor;
+        variance[c] = (observed - mean[c]) / sqrt(variance[c] + 1);
+        mean[c] *= floor;
     }
 }
 
