@@ -8,7 +8,7 @@ source src/run/common.sh
 peer_packages=(python3-paho-mqtt python3-numpy python3-torch python3-sklearn libsimdjson-dev)
 npm_packages=(onnxruntime-node@^1.30.0 mqtt@^5.16.0)
 targets=(src/cli/armwatch src/daemon/armwatchd
-    tests/bench/{bench_forward,bench_parse,bench_handoff,bench_stages,echo,flood,links_only,reload_pause})
+    tests/bench/{bench_forward,bench_widths,bench_parse,bench_handoff,bench_stages,echo,flood,links_only,reload_pause})
 
 if [ "${1:-}" = training ]; then
     shift

@@ -93,6 +93,9 @@ class Suite:
                               "libonnxruntime.so*")
         return [self.tool("bench_forward"), "--json", *self.rounds(31, 11), *libraries[:1]]
 
+    def widths(self):
+        return [self.tool("bench_widths"), "--json", *self.rounds(21, 7)]
+
     def parse(self):
         return [self.tool("bench_parse"), "--json", *self.rounds(21, 7)]
 
@@ -137,7 +140,7 @@ class Suite:
         return ["--peers", ";".join(found)]
 
 
-PARTS = {"forward": "One window in the network 430-64-32-64-430", "parse": "Reading a sample", "handoff": "The scorer's thread",
+PARTS = {"forward": "One window in the network 430-64-32-64-430", "widths": "Width of a network", "parse": "Reading a sample", "handoff": "The scorer's thread",
          "memory": "Memory", "start": "Start, and reload", "alert": "From a sample to its alert", "training": "Training",
          "growth": "Growth with window and channels", "end_to_end": "End to end"}
 
