@@ -1,6 +1,6 @@
 /*
  * shadow_command: the control commands `unshadow` and `shadow-report`. (`shadow` and `promote` load
- * a model: control.c.) Thread: the loop.
+ * a model: control_models.c.) Thread: the loop.
  */
 #ifndef ARMWATCH_DAEMON_SHADOW_COMMAND_H
 #define ARMWATCH_DAEMON_SHADOW_COMMAND_H
