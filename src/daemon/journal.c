@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/journal_batch.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,12 +20,6 @@
 #define WAITING_MAX 32768 /* changes; the disk has stalled for long then */
 
 enum state { WORKING, FAILED, REFILLING };
-
-struct batch {
-    struct journal_op *first, **end;
-    size_t count;
-    int64_t last_number; /* of the messages in it; 0: none */
-};
 
 struct journal {
     uv_loop_t *loop;
@@ -38,7 +33,7 @@ struct journal {
     enum state state;
     bool was_read; /* what the run before has left is known */
     int64_t last_number;
-    struct batch waiting, writing;
+    struct journal_batch waiting, writing;
     uint64_t errors, late;
     uv_timer_t patience; /* of the messages that wait for the disk */
     uv_timer_t retry;
@@ -50,7 +45,7 @@ struct journal {
     int result;
     bool damaged;
     bool reading; /* what the run before has left, into `left` */
-    struct batch left;
+    struct journal_batch left;
     struct diag diag;
     bool busy; /* the loop's */
     uint64_t busy_since_ns;
@@ -59,80 +54,6 @@ struct journal {
     void (*on_stopped)(void *user);
     void *stopped_user;
 };
-
-/* ---- changes */
-
-static void batch_init(struct batch *batch)
-{
-    *batch = (struct batch){.first = NULL};
-    batch->end = &batch->first;
-}
-
-static void batch_clear(struct batch *batch)
-{
-    while (batch->first) {
-        struct journal_op *next = batch->first->next;
-        free(batch->first);
-        batch->first = next;
-    }
-    batch_init(batch);
-}
-
-static void batch_move(struct batch *from, struct batch *to)
-{
-    *to = *from;
-    if (!to->first)
-        to->end = &to->first;
-    batch_init(from);
-}
-
-static const char *copy_text(char **at, const char *text)
-{
-    if (!text)
-        return NULL;
-    char *copy = strcpy(*at, text);
-    *at += strlen(text) + 1;
-    return copy;
-}
-
-static size_t text_size(const char *text)
-{
-    return text ? strlen(text) + 1 : 0;
-}
-
-/* Everything that an op points to lies behind it. */
-static struct journal_op *copy_op(const struct journal_op *op)
-{
-    size_t texts = text_size(op->topic) + text_size(op->content_type) + text_size(op->robot) +
-                   text_size(op->alert_kind) + text_size(op->text);
-    struct journal_op *copy = malloc(sizeof *copy + texts + op->size);
-    if (!copy)
-        return NULL;
-    char *at = (char *)(copy + 1);
-    *copy = *op;
-    copy->next = NULL;
-    copy->topic = copy_text(&at, op->topic);
-    copy->content_type = copy_text(&at, op->content_type);
-    copy->robot = copy_text(&at, op->robot);
-    copy->alert_kind = copy_text(&at, op->alert_kind);
-    copy->text = copy_text(&at, op->text);
-    if (op->size)
-        copy->payload = memcpy(at, op->payload, op->size);
-    return copy;
-}
-
-static int batch_add(struct batch *batch, const struct journal_op *op)
-{
-    struct journal_op *copy = copy_op(op);
-    if (!copy)
-        return -ENOMEM;
-    *batch->end = copy;
-    batch->end = &copy->next;
-    batch->count++;
-    if (op->kind == JOURNAL_ADD)
-        batch->last_number = op->number;
-    return 0;
-}
 
 /* ---- state */
 
@@ -153,7 +74,7 @@ static void fail(struct journal *journal, const char *why)
     if (journal->state == WORKING)
         log_error("journal: %s: alerts are sent, but would not survive a crash", why);
     journal->state = FAILED;
-    batch_clear(&journal->waiting);
+    journal_batch_clear(&journal->waiting);
     if (!journal->stopping)
         uv_timer_start(&journal->retry, on_retry, RETRY_MS, 0);
     make_ready(journal);
@@ -175,7 +96,7 @@ static void on_patience(uv_timer_t *timer)
 static void keep_left(void *user, const struct journal_op *op)
 {
     struct journal *journal = user;
-    if (batch_add(&journal->left, op) < 0)
+    if (journal_batch_add(&journal->left, op) < 0)
         journal->result = diag_errno(&journal->diag, ENOMEM, "%s", journal->path);
 }
 
@@ -226,13 +147,18 @@ static void note_written(struct journal *journal, int64_t last_number)
     journal->handlers->on_ready(journal->user, last_number);
 }
 
+static void tell_found(void *user, const struct journal_op *op)
+{
+    struct journal *journal = user;
+    if (op->number > journal->last_number)
+        journal->last_number = op->number;
+    journal->found(journal->found_user, op);
+}
+
 static void tell_left(struct journal *journal)
 {
-    for (const struct journal_op *op = journal->left.first; op; op = op->next) {
-        if (op->number > journal->last_number)
-            journal->last_number = op->number;
-        journal->found(journal->found_user, op);
-    }
+    for (const struct journal_op *op = journal->left.first; op; op = op->next)
+        tell_found(journal, op);
     journal->was_read = true;
     uv_timer_start(&journal->retry, on_retry, 0, 0); /* and now it can be written anew */
 }
@@ -243,7 +169,7 @@ static void note_read(struct journal *journal, bool read)
     if (read && journal->reading && !journal->stopping)
         tell_left(journal);
     journal->reading = false;
-    batch_clear(&journal->left);
+    journal_batch_clear(&journal->left);
 }
 
 static void end_stop(struct journal *journal);
@@ -253,7 +179,7 @@ static void on_written(uv_work_t *work, int status)
     struct journal *journal = work->data;
     int64_t last_number = journal->writing.last_number;
     journal->busy = false;
-    batch_clear(&journal->writing);
+    journal_batch_clear(&journal->writing);
     note_damage(journal);
     if (status < 0 || journal->result < 0)
         fail(journal, journal->diag.text);
@@ -268,7 +194,7 @@ static void on_written(uv_work_t *work, int status)
 
 static int start_job(struct journal *journal)
 {
-    batch_move(&journal->waiting, &journal->writing);
+    journal_batch_move(&journal->waiting, &journal->writing);
     journal->work.data = journal;
     journal->closing = journal->stopping;
     journal->result = 0;
@@ -287,7 +213,7 @@ static void go_on(struct journal *journal)
         return;
     if (start_job(journal) == 0)
         return;
-    batch_clear(&journal->writing);
+    journal_batch_clear(&journal->writing);
     fail(journal, "no job could be started");
     if (journal->stopping)
         end_stop(journal);
@@ -330,7 +256,7 @@ static void give(struct journal *journal, const struct journal_op *op)
 {
     if (journal->state == FAILED)
         return;
-    if (journal->waiting.count >= WAITING_MAX || batch_add(&journal->waiting, op) < 0)
+    if (journal->waiting.count >= WAITING_MAX || journal_batch_add(&journal->waiting, op) < 0)
         fail(journal, "too much waits for the disk, or memory is out");
 }
 
@@ -413,9 +339,9 @@ int journal_start(uv_loop_t *loop, const char *directory, const struct journal_h
     journal->loop = loop;
     journal->handlers = handlers;
     journal->user = user;
-    batch_init(&journal->waiting);
-    batch_init(&journal->writing);
-    batch_init(&journal->left);
+    journal_batch_init(&journal->waiting);
+    journal_batch_init(&journal->writing);
+    journal_batch_init(&journal->left);
     uv_timer_init(loop, &journal->patience);
     uv_timer_init(loop, &journal->retry);
     journal->patience.data = journal->retry.data = journal;
@@ -423,30 +349,15 @@ int journal_start(uv_loop_t *loop, const char *directory, const struct journal_h
     return 0;
 }
 
-struct reading {
-    struct journal *journal;
-    journal_file_found *found;
-    void *user;
-};
-
-static void on_found(void *user, const struct journal_op *op)
-{
-    struct reading *reading = user;
-    if (op->number > reading->journal->last_number)
-        reading->journal->last_number = op->number;
-    reading->found(reading->user, op);
-}
-
 void journal_read(struct journal *journal, journal_file_found *found, void *user)
 {
     struct diag diag = DIAG_INIT;
-    struct reading reading = {journal, found, user};
     journal->found = found;
     journal->found_user = user;
     int r = journal_file_open(journal->path, &journal->file, &journal->damaged, &diag);
     note_damage(journal);
     if (r == 0)
-        r = journal_file_read(journal->file, on_found, &reading, &diag);
+        r = journal_file_read(journal->file, tell_found, journal, &diag);
     journal->was_read = r == 0;
     if (r < 0) {
         journal_file_close(journal->file);
@@ -462,7 +373,7 @@ static void on_handles_closed(uv_handle_t *handle)
     struct journal *journal = handle->data;
     void (*on_stopped)(void *user) = journal->on_stopped;
     void *user = journal->stopped_user;
-    batch_clear(&journal->waiting);
+    journal_batch_clear(&journal->waiting);
     free(journal->path);
     free(journal);
     if (on_stopped)
