@@ -11,7 +11,7 @@ LEAST_PARSER = 95.0
 
 PARSERS = {
     "configuration": ["src/config/config.c", "src/config/value.c", "src/config/secret.c"],
-    "control": ["src/daemon/control.c"],
+    "control": [f"src/daemon/{name}.c" for name in ("control", "control_answer", "control_models", "control_status")],
     "csv": ["src/lab/csv.c"],
     "json": ["src/base/json.c", "src/base/utf8.c"],
     "npy": ["src/lab/npy.c", "src/lab/npy_header.c"],
