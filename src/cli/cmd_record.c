@@ -1,18 +1,15 @@
 /*
- * Rows go to the disk every few seconds: whatever ends the process, what is there can be read, and
- * at most RECORD_FLUSH_S of rows are lost. One file is one session, so a long pause begins another.
+ * Rows go to the disk every RECORD_FLUSH_S: that is what a kill or a power cut costs at most.
  */
 #include "base/clock.h"
 #include "cli/cli_mqtt.h"
 #include "cli/commands.h"
 #include "cli/intake.h"
 #include "cli/record_report.h"
-#include "cli/record_series.h"
+#include "cli/record_rows.h"
 #include "cli/record_sources.h"
-#include "cli/record_stats.h"
 #include "cli/terminal.h"
 #include "lab/npy.h"
-#include "model/calibration.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,7 +20,6 @@
 
 #define TICK_MS 200
 #define RECORD_FLUSH_S 5
-#define FLUSH_ROWS 2048
 #define LINE_NS (60 * CLOCK_NS_PER_S)     /* between two lines where there is no terminal */
 #define PATIENCE_NS (10 * CLOCK_NS_PER_S) /* without a sample, until that is worth a word */
 
@@ -57,124 +53,45 @@ struct recorder {
     const struct cli *cli;
     struct cli_mqtt mqtt;
     struct intake intake;
-    struct record_series series;
-    struct record_stats stats;
+    struct record_rows rows;
     struct record_board board;
     struct record_sources sources; /* map NULL: whole samples */
-    struct recording *before;      /* the last file that was found, until the first row has come */
     uv_timer_t tick;
     char filter[CLI_MQTT_TOPIC_MAX];
     char *topic; /* of the first sample */
     uint64_t retained;
     size_t rows_wanted;
-    size_t seen;         /* rows of the intake that are in the statistics */
     int64_t duration_ns; /* 0: none */
     int64_t start_ns;    /* 0: not online yet */
-    int64_t heard_ns, flushed_ns, lined_ns;
+    int64_t heard_ns, lined_ns;
     bool terminal, warned, failed;
 };
 
-/* ---- files */
+/* ---- rows */
 
-static int fail(struct recorder *recorder, int error, const struct diag *diag)
+static void fail(struct recorder *recorder, int error, const struct diag *diag)
 {
     record_board_clear(&recorder->board);
     recorder->failed = true;
     int code =
         cli_error(recorder->cli, CLI_FAILED, "%s", *diag->text ? diag->text : strerror(-error));
     cli_mqtt_stop(&recorder->mqtt, code);
-    return error;
 }
 
-static bool is_stream(const struct recorder *recorder)
-{
-    return !strcmp(recorder->series.path, "-");
-}
-
-/* Rows of the intake before `end` that are not on the disk yet. They are the first ones. */
-static int flush_rows(struct recorder *recorder, size_t first, size_t end)
+static void flush(struct recorder *recorder)
 {
     struct diag diag = DIAG_INIT;
-    if (first == end || recorder->failed)
-        return 0;
-    int r = record_series_put(&recorder->series, recorder->intake.recording, first, end, &diag);
-    return r < 0 ? fail(recorder, r, &diag) : 0;
+    int r = recorder->failed ? 0 : record_rows_flush(&recorder->rows, &diag);
+    if (r < 0)
+        fail(recorder, r, &diag);
 }
 
-/* Everything, and the intake is empty again. `from`: the first row that is not on the disk. */
-static int flush_all(struct recorder *recorder, size_t from)
-{
-    if (!recorder->intake.recording)
-        return 0;
-    int r = flush_rows(recorder, from, recorder->intake.recording->rows);
-    intake_drain(&recorder->intake);
-    recorder->seen = 0;
-    recorder->flushed_ns = clock_monotonic_ns();
-    return r;
-}
-
-static bool same_names(const struct recording *a, char *const *names, size_t count)
-{
-    bool same = a->channels == count;
-    for (size_t c = 0; same && a->named && c < count; c++)
-        same = !strcmp(a->names[c], names[c]);
-    return same;
-}
-
-/* The rows of a file that was there count as if they had come now. */
-static int count_before(struct recorder *recorder, size_t number, struct diag *diag)
-{
-    const struct recording_options how = {0};
-    char *path = record_series_path(&recorder->series, number);
-    recording_free(recorder->before);
-    recorder->before = NULL;
-    int r = path ? recording_load(path, &how, &recorder->before, diag)
-                 : diag_errno(diag, ENOMEM, "%s", recorder->series.path);
-    const struct recording *before = recorder->before;
-    const struct recording *like = recorder->intake.recording;
-    if (r == 0 && !before->time_ns)
-        r = diag_set(diag, "%s: it has no times: it cannot be gone on with", path);
-    if (r == 0 && !same_names(before, like->names, like->channels))
-        r = diag_set(diag, "%s: it has other channels than the samples (%zu, and %zu)", path,
-                     before->channels, like->channels);
-    for (size_t row = 0; r == 0 && row < before->rows; row++) {
-        const float *values = before->values + row * before->channels;
-        r = record_stats_push(&recorder->stats, before->valid[row] ? values : NULL,
-                              before->time_ns[row], row == 0);
-    }
-    record_stats_update(&recorder->stats);
-    free(path);
-    return r;
-}
-
-static int write_columns(const struct recorder *recorder, struct diag *diag)
-{
-    const char *path = cli_text(recorder->cli, "columns-out");
-    const struct recording *like = recorder->intake.recording;
-    return path ? npy_write_strings(path, (const char *const *)like->names, like->channels, diag)
-                : 0;
-}
-
-/* With the first row: the channels are known. A pause that is too short for a new session goes on
- * in the file that is there. */
-static int open_first(struct recorder *recorder, int64_t time_ns)
+static void follow_rows(struct recorder *recorder)
 {
     struct diag diag = DIAG_INIT;
-    const struct recording *like = recorder->intake.recording;
-    int r = record_stats_init(&recorder->stats, like->names, like->channels,
-                              cli_text(recorder->cli, "step-channel"));
-    for (size_t number = 1; r == 0 && number <= recorder->series.files; number++)
-        r = count_before(recorder, number, &diag);
-    bool resumes = recorder->before && !record_stats_is_border(&recorder->stats, time_ns);
-    if (r == 0 && resumes)
-        resumes = record_series_resume(&recorder->series, like, recorder->before->rows, NULL) == 0;
-    if (r == 0 && !resumes)
-        r = record_series_next(&recorder->series, like, &diag);
-    if (r == 0)
-        r = write_columns(recorder, &diag);
-    recording_free(recorder->before);
-    recorder->before = NULL;
-    return r < 0 ? fail(recorder, r, &diag) : resumes ? 1 : 0;
+    int r = record_rows_follow(&recorder->rows, &diag);
+    if (r < 0)
+        fail(recorder, r, &diag);
 }
 
 /* ---- samples */
@@ -187,45 +104,6 @@ static void say_channels(struct recorder *recorder)
              intake->named ? "" : " without names", recorder->topic);
     if (intake->left_out_count > 0)
         cli_note(recorder->cli, "left out, being no numbers: %s", intake->left_out);
-}
-
-/* Returns whether the row begins a session, having opened its file. */
-static int begin_file(struct recorder *recorder, size_t row, size_t *written)
-{
-    struct diag diag = DIAG_INIT;
-    const struct recording *rows = recorder->intake.recording;
-    if (!recorder->series.file) {
-        int r = open_first(recorder, rows->time_ns[row]);
-        return r < 0 ? r : r == 0;
-    }
-    if (is_stream(recorder) || !record_stats_is_border(&recorder->stats, rows->time_ns[row]))
-        return 0;
-    int r = flush_rows(recorder, *written, row);
-    *written = row;
-    if (r == 0 && (r = record_series_next(&recorder->series, rows, &diag)) < 0)
-        fail(recorder, r, &diag);
-    return r < 0 ? r : 1;
-}
-
-/* New rows into the statistics, and into another file where a session begins. */
-static void follow_rows(struct recorder *recorder)
-{
-    const struct recording *rows = recorder->intake.recording;
-    size_t written = 0;
-    bool opened = false; /* a file without rows cannot be read */
-    for (; rows && recorder->seen < rows->rows && !recorder->failed; recorder->seen++) {
-        size_t row = recorder->seen;
-        int begins = begin_file(recorder, row, &written);
-        if (begins < 0)
-            return;
-        opened |= begins > 0;
-        const float *values = rows->values + row * rows->channels;
-        if (record_stats_push(&recorder->stats, rows->valid[row] ? values : NULL,
-                              rows->time_ns[row], begins > 0) < 0)
-            fail(recorder, -ENOMEM, &(struct diag){0});
-    }
-    if (rows && (opened || written > 0 || rows->rows >= FLUSH_ROWS))
-        flush_all(recorder, written);
 }
 
 static bool is_enough(const struct recorder *recorder)
@@ -318,9 +196,9 @@ static double seconds_left(const struct recorder *recorder, double elapsed_s)
     double left_s = (double)INFINITY;
     if (recorder->duration_ns > 0)
         left_s = (double)recorder->duration_ns / 1e9 - elapsed_s;
-    if (recorder->rows_wanted > 0 && recorder->stats.period_s > 0)
+    if (recorder->rows_wanted > 0 && recorder->rows.stats.period_s > 0)
         left_s = fmin(left_s, (double)(recorder->rows_wanted - recorder->intake.rows) *
-                                  recorder->stats.period_s);
+                                  recorder->rows.stats.period_s);
     return isfinite(left_s) ? fmax(left_s, 0) : -1;
 }
 
@@ -330,8 +208,8 @@ static struct record_view view_of(const struct recorder *recorder)
         recorder->start_ns > 0 ? (double)(clock_monotonic_ns() - recorder->start_ns) / 1e9 : 0;
     return (struct record_view){.cli = recorder->cli,
                                 .intake = &recorder->intake,
-                                .stats = &recorder->stats,
-                                .series = &recorder->series,
+                                .stats = &recorder->rows.stats,
+                                .series = &recorder->rows.series,
                                 .topic = recorder->topic,
                                 .retained = recorder->retained,
                                 .losses = recorder->mqtt.losses,
@@ -341,7 +219,7 @@ static struct record_view view_of(const struct recorder *recorder)
 
 static void show(struct recorder *recorder, int64_t now_ns)
 {
-    record_stats_update(&recorder->stats);
+    record_stats_update(&recorder->rows.stats);
     struct record_view view = view_of(recorder);
     if (recorder->terminal) {
         record_board_draw(&recorder->board, &view);
@@ -357,8 +235,8 @@ static void on_tick(uv_timer_t *timer)
     int64_t now_ns = clock_monotonic_ns(), elapsed_ns = now_ns - recorder->start_ns;
     warn_of_silence(recorder, now_ns);
     record_sources_tick(&recorder->sources, now_ns, clock_realtime_ns());
-    if (now_ns - recorder->flushed_ns >= RECORD_FLUSH_S * CLOCK_NS_PER_S)
-        flush_all(recorder, 0);
+    if (now_ns - recorder->rows.flushed_ns >= RECORD_FLUSH_S * CLOCK_NS_PER_S)
+        flush(recorder);
     show(recorder, now_ns);
     if (recorder->duration_ns > 0 && elapsed_ns >= recorder->duration_ns)
         cli_mqtt_stop(&recorder->mqtt, CLI_DONE);
@@ -372,7 +250,7 @@ static void on_online(void *user)
             record_sources_missed(&recorder->sources);
         return;
     }
-    recorder->start_ns = recorder->heard_ns = recorder->flushed_ns = recorder->lined_ns =
+    recorder->start_ns = recorder->heard_ns = recorder->rows.flushed_ns = recorder->lined_ns =
         clock_monotonic_ns();
     cli_note(recorder->cli, "waiting for samples on %s", recorder->filter);
     uv_timer_start(&recorder->tick, on_tick, TICK_MS, TICK_MS);
@@ -403,9 +281,9 @@ static void tell_refused_tags(const struct recorder *recorder)
 static int finish(struct recorder *recorder, int code)
 {
     record_board_clear(&recorder->board);
-    flush_all(recorder, 0);
-    record_series_close(&recorder->series);
-    record_stats_update(&recorder->stats);
+    flush(recorder);
+    record_series_close(&recorder->rows.series);
+    record_stats_update(&recorder->rows.stats);
     tell_refused_tags(recorder);
     struct record_view view = view_of(recorder);
     if (recorder->intake.rows == 0) {
@@ -498,13 +376,16 @@ static int find_series(struct recorder *recorder, bool append)
     enum record_series_mode mode = append                              ? RECORD_SERIES_APPEND
                                    : cli_given(recorder->cli, "force") ? RECORD_SERIES_FORCE
                                                                        : RECORD_SERIES_NEW;
-    int r = record_series_find(&recorder->series, cli_text(recorder->cli, "out"), mode, &diag);
+    int r = record_series_find(&recorder->rows.series, cli_text(recorder->cli, "out"), mode, &diag);
     return r < 0 ? cli_error(recorder->cli, CLI_FAILED, "%s", diag.text) : CLI_DONE;
 }
 
 static int run(const struct cli *cli)
 {
     struct recorder recorder = {.cli = cli,
+                                .rows = {.intake = &recorder.intake,
+                                         .step_channel = cli_text(cli, "step-channel"),
+                                         .columns_out = cli_text(cli, "columns-out")},
                                 .terminal = terminal_is(stderr),
                                 .rows_wanted = (size_t)cli_integer(cli, "rows"),
                                 .duration_ns = cli_duration_ns(cli, "duration")};
@@ -531,9 +412,7 @@ static int run(const struct cli *cli)
     if (code == CLI_DONE)
         code = record(&recorder);
     record_sources_deinit(&recorder.sources);
-    record_series_close(&recorder.series);
-    record_stats_deinit(&recorder.stats);
-    recording_free(recorder.before);
+    record_rows_deinit(&recorder.rows);
     intake_deinit(&recorder.intake);
     for (size_t i = 0; i < how.name_count; i++)
         free(how.names[i]);
