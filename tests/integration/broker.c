@@ -1,9 +1,8 @@
 #include "broker.h"
 
-#include <arpa/inet.h>
+#include "child.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,20 +11,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#define START_TIMEOUT_MS 10000
+#define NAME "the broker"
 #define PORT_TRIES 5
+
+enum { PORT, TLS_PORT, BROKER_PORTS };
 
 struct broker {
     pid_t pid; /* 0 while it does not run */
-    int port, tls_port;
+    int ports[BROKER_PORTS];
     struct broker_options options;
     char *lines;
     char directory[64];
@@ -60,46 +57,12 @@ bool broker_installed(void)
     return broker_binary() != NULL;
 }
 
-static int loopback_socket(int port, struct sockaddr_in *ret_address)
-{
-    *ret_address = (struct sockaddr_in){.sin_family = AF_INET,
-                                        .sin_port = htons((uint16_t)port),
-                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        fail_msg("socket: %s", strerror(errno));
-    return fd;
-}
-
-static int free_port(void)
-{
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    int fd = loopback_socket(0, &address);
-    if (bind(fd, (struct sockaddr *)&address, size) < 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &size) < 0)
-        fail_msg("no free port: %s", strerror(errno));
-    close(fd);
-    return ntohs(address.sin_port);
-}
-
-static bool accepts(int port)
-{
-    struct sockaddr_in address;
-    int fd = loopback_socket(port, &address);
-    bool connected = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
-    close(fd);
-    return connected;
-}
-
 static void broker_pick_ports(struct broker *broker)
 {
-    broker->port = free_port();
-    do
-        broker->tls_port = free_port();
-    while (broker->tls_port == broker->port);
-    snprintf(broker->url, sizeof broker->url, "mqtt://127.0.0.1:%d", broker->port);
-    snprintf(broker->tls_url, sizeof broker->tls_url, "mqtts://127.0.0.1:%d", broker->tls_port);
+    child_pick_ports(broker->ports, BROKER_PORTS);
+    snprintf(broker->url, sizeof broker->url, "mqtt://127.0.0.1:%d", broker->ports[PORT]);
+    snprintf(broker->tls_url, sizeof broker->tls_url, "mqtts://127.0.0.1:%d",
+             broker->ports[TLS_PORT]);
 }
 
 struct broker *broker_new(void)
@@ -107,8 +70,7 @@ struct broker *broker_new(void)
     struct broker *broker = calloc(1, sizeof *broker);
     assert_non_null(broker);
     snprintf(broker->directory, sizeof broker->directory, "/tmp/armwatch-broker-XXXXXX");
-    if (!mkdtemp(broker->directory))
-        fail_msg("%s: %s", broker->directory, strerror(errno));
+    child_make_directory(broker->directory);
     snprintf(broker->unix_url, sizeof broker->unix_url, "unix://%s/mqtt.sock", broker->directory);
     broker_pick_ports(broker);
     return broker;
@@ -137,72 +99,28 @@ static void broker_write_config(struct broker *broker)
         fprintf(out, "user root\n");
     if (options->lines)
         fprintf(out, "%s\n", options->lines);
-    fprintf(out, "listener %d 127.0.0.1\n", broker->port);
+    fprintf(out, "listener %d 127.0.0.1\n", broker->ports[PORT]);
     if (options->unix_socket)
         fprintf(out, "listener 0 %s/mqtt.sock\n", directory);
     if (options->tls)
         fprintf(out,
                 "listener %d 127.0.0.1\ncafile %s/ca.crt\ncertfile %s/server.crt\n"
                 "keyfile %s/server.key\nrequire_certificate %s\n",
-                broker->tls_port, directory, directory, directory,
+                broker->ports[TLS_PORT], directory, directory, directory,
                 options->client_certificate ? "true" : "false");
     fclose(out);
     broker_write(broker, "broker.conf", text);
     free(text);
 }
 
-static void broker_exec(const struct broker *broker, const char *binary, pid_t parent)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent || chdir(broker->directory) < 0)
-        _exit(126);
-    /* A client's socket that lived on here would stay in the test's epoll set after its end. */
-    close_range(STDERR_FILENO + 1, ~0U, 0);
-    int log = open("broker.log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (log >= 0) {
-        dup2(log, STDOUT_FILENO);
-        dup2(log, STDERR_FILENO);
-    }
-    /* A copy of a peer's socket would stay in the epoll of the test after the peer has closed it.
-     */
-    close_range(STDERR_FILENO + 1, ~0U, 0);
-    execl(binary, "mosquitto", "-c", "broker.conf", (char *)NULL);
-    _exit(127);
-}
-
-static void sleep_ms(long ms)
-{
-    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
-}
-
-static bool broker_reap(struct broker *broker, int flags)
-{
-    int status;
-    if (broker->pid == 0 || waitpid(broker->pid, &status, flags) != broker->pid)
-        return false;
-    broker->pid = 0;
-    return true;
-}
-
 /* true when it accepts, false when it has ended by itself (someone else took the port). */
 static bool broker_launch(struct broker *broker, const char *binary)
 {
+    const char *const arguments[] = {binary, "-c", "broker.conf", NULL};
     broker_write_config(broker);
-    pid_t parent = getpid();
-    broker->pid = fork();
-    if (broker->pid == 0)
-        broker_exec(broker, binary, parent);
-    if (broker->pid < 0)
-        fail_msg("fork: %s", strerror(errno));
-    for (int waited = 0; waited < START_TIMEOUT_MS; waited += 10) {
-        if (broker_reap(broker, WNOHANG))
-            return false;
-        if (accepts(broker->port) && (!broker->options.tls || accepts(broker->tls_port)))
-            return true;
-        sleep_ms(10);
-    }
-    fail_msg("the broker does not accept connections");
-    return false;
+    broker->pid = child_start(&(struct child_program){
+        .arguments = arguments, .directory = broker->directory, .log = "broker.log"});
+    return child_wait_for_ports(&broker->pid, broker->ports, broker->options.tls ? 2 : 1, NAME);
 }
 
 void broker_start(struct broker *broker, const struct broker_options *options)
@@ -234,37 +152,36 @@ void broker_start(struct broker *broker, const struct broker_options *options)
     fail_msg("the broker does not start");
 }
 
-static void broker_signal(struct broker *broker, int signal)
+static void broker_end(struct broker *broker, int signal)
 {
-    if (broker->pid == 0 || kill(broker->pid, signal) < 0)
-        fail_msg("signal %d: the broker does not run", signal);
+    int status;
+    child_signal(broker->pid, signal, NAME);
+    child_reap(&broker->pid, 0, &status);
 }
 
 void broker_stop(struct broker *broker)
 {
-    broker_signal(broker, SIGTERM);
-    broker_reap(broker, 0);
+    broker_end(broker, SIGTERM);
 }
 
 void broker_kill(struct broker *broker)
 {
-    broker_signal(broker, SIGKILL);
-    broker_reap(broker, 0);
+    broker_end(broker, SIGKILL);
 }
 
 void broker_freeze(struct broker *broker)
 {
-    broker_signal(broker, SIGSTOP);
+    child_signal(broker->pid, SIGSTOP, NAME);
 }
 
 void broker_thaw(struct broker *broker)
 {
-    broker_signal(broker, SIGCONT);
+    child_signal(broker->pid, SIGCONT, NAME);
 }
 
 void broker_reload(struct broker *broker)
 {
-    broker_signal(broker, SIGHUP);
+    child_signal(broker->pid, SIGHUP, NAME);
 }
 
 bool broker_shell(struct broker *broker, const char *command)
@@ -299,17 +216,14 @@ void broker_free(struct broker *broker)
         return;
     if (broker->pid)
         broker_kill(broker);
-    char command[96];
-    snprintf(command, sizeof command, "rm -rf '%s'", broker->directory);
-    if (system(command) != 0)
-        print_error("%s is left over\n", broker->directory);
+    child_remove_directory(broker->directory);
     free(broker->lines);
     free(broker);
 }
 
 int broker_port(const struct broker *broker)
 {
-    return broker->port;
+    return broker->ports[PORT];
 }
 
 const char *broker_url(const struct broker *broker)

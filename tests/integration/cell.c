@@ -1,6 +1,7 @@
 #include "cell.h"
 
 #include "base/clock.h"
+#include "child.h"
 #include "hearing.h"
 
 #include <errno.h>
@@ -29,8 +30,7 @@ int cell_group_setup(void **state)
         exit(77); /* meson's code for it */
     }
     snprintf(models, sizeof models, "/tmp/armwatch-models-XXXXXX");
-    if (!mkdtemp(models))
-        return -1;
+    child_make_directory(models);
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         toy_arm_train(models, &all[i]);
     return 0;
@@ -38,9 +38,8 @@ int cell_group_setup(void **state)
 
 int cell_group_teardown(void **state)
 {
-    char command[96];
-    snprintf(command, sizeof command, "rm -rf '%s'", models);
-    return system(command);
+    child_remove_directory(models);
+    return 0;
 }
 
 const char *cell_models(void)

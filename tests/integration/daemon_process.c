@@ -1,11 +1,12 @@
 #include "daemon_process.h"
 
+#include "child.h"
+
 #include "base/clock.h"
 #include "base/file.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,8 +29,7 @@ struct daemon_process *daemon_process_new(void)
     struct daemon_process *daemon = calloc(1, sizeof *daemon);
     assert_non_null(daemon);
     snprintf(daemon->directory, sizeof daemon->directory, "/tmp/armwatchd-XXXXXX");
-    if (!mkdtemp(daemon->directory))
-        fail_msg("%s: %s", daemon->directory, strerror(errno));
+    child_make_directory(daemon->directory);
     return daemon;
 }
 
@@ -40,10 +39,7 @@ void daemon_process_free(struct daemon_process *daemon)
         return;
     if (daemon->pid)
         daemon_process_kill(daemon);
-    char command[96];
-    snprintf(command, sizeof command, "rm -rf '%s'", daemon->directory);
-    if (system(command) != 0)
-        print_error("%s is left over\n", daemon->directory);
+    child_remove_directory(daemon->directory);
     free(daemon);
 }
 
@@ -62,34 +58,19 @@ static const char *program(void)
     return path;
 }
 
-static void child(const struct daemon_process *daemon, const char *const *arguments, pid_t parent)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent || chdir(daemon->directory) < 0)
-        _exit(126);
-    int log = open("daemon.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (log >= 0) {
-        dup2(log, STDOUT_FILENO);
-        dup2(log, STDERR_FILENO);
-    }
-    for (int i = 0; i < DAEMON_ENVIRONMENT_MAX; i++) {
-        if (daemon->environment[i][0])
-            putenv((char *)daemon->environment[i]);
-    }
-    close_range(STDERR_FILENO + 1, ~0U, 0); /* as in broker.c */
-    execv(arguments[0], (char *const *)arguments);
-    _exit(127);
-}
-
 static pid_t spawn(const struct daemon_process *daemon, const char *const *arguments)
 {
-    pid_t parent = getpid();
-    pid_t pid = fork();
-    if (pid < 0)
-        fail_msg("fork: %s", strerror(errno));
-    if (pid == 0)
-        child(daemon, arguments, parent);
-    return pid;
+    const char *environment[DAEMON_ENVIRONMENT_MAX + 1] = {NULL};
+    size_t count = 0;
+    for (int i = 0; i < DAEMON_ENVIRONMENT_MAX; i++) {
+        if (daemon->environment[i][0])
+            environment[count++] = daemon->environment[i];
+    }
+    return child_start(&(struct child_program){.arguments = arguments,
+                                               .directory = daemon->directory,
+                                               .log = "daemon.log",
+                                               .keeps_log = true,
+                                               .environment = environment});
 }
 
 void daemon_process_start(struct daemon_process *daemon)
@@ -101,16 +82,7 @@ void daemon_process_start(struct daemon_process *daemon)
 
 void daemon_process_signal(struct daemon_process *daemon, int signal)
 {
-    if (daemon->pid == 0 || kill(daemon->pid, signal) < 0)
-        fail_msg("signal %d: the daemon does not run", signal);
-}
-
-static bool reap(struct daemon_process *daemon, int flags, int *ret_status)
-{
-    if (waitpid(daemon->pid, ret_status, flags) != daemon->pid)
-        return false;
-    daemon->pid = 0;
-    return true;
+    child_signal(daemon->pid, signal, "the daemon");
 }
 
 static void assert_no_report(const struct daemon_process *daemon)
@@ -130,7 +102,7 @@ double daemon_process_stop(struct daemon_process *daemon)
     int status = 0;
     daemon_process_signal(daemon, SIGTERM);
     double took_s = 0;
-    while (!reap(daemon, WNOHANG, &status)) {
+    while (!child_reap(&daemon->pid, WNOHANG, &status)) {
         took_s = (double)(clock_monotonic_ns() - start_ns) / 1e9;
         if (took_s * 1000 > DAEMON_STOP_MS * TIME_SCALE) {
             daemon_process_print_log(daemon);
@@ -151,13 +123,13 @@ void daemon_process_kill(struct daemon_process *daemon)
 {
     int status;
     daemon_process_signal(daemon, SIGKILL);
-    reap(daemon, 0, &status);
+    child_reap(&daemon->pid, 0, &status);
 }
 
 void daemon_process_assert_alive(struct daemon_process *daemon)
 {
     int status = 0;
-    if (daemon->pid && !reap(daemon, WNOHANG, &status))
+    if (daemon->pid && !child_reap(&daemon->pid, WNOHANG, &status))
         return;
     daemon_process_print_log(daemon);
     fail_msg("the daemon has ended by itself (status %x)", (unsigned)status);

@@ -3,11 +3,11 @@
  * hears it through the shipped assembler files. The program is $NODE_RED (node_red.sh installs it).
  */
 #include "cell.h"
+#include "child.h"
 #include "node_red_bytes.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -37,22 +36,6 @@ struct site {
 
 /* ---- Node-RED */
 
-static void exec_node(const struct site *site, const char *flow, pid_t parent)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent || chdir(site->directory) < 0)
-        _exit(126);
-    int log = open("node-red.log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (log >= 0) {
-        dup2(log, STDOUT_FILENO);
-        dup2(log, STDERR_FILENO);
-    }
-    close_range(STDERR_FILENO + 1, ~0U, 0); /* as in broker.c */
-    execlp("node", "node", getenv("NODE_RED"), "--settings", SENDERS_DIR "/settings.js",
-           "--userDir", site->directory, flow, (char *)NULL);
-    _exit(127);
-}
-
 /* Its own user directory is the test's; the flow takes the broker's port from the environment. */
 static void start_node_red(struct site *site, const char *flow)
 {
@@ -64,19 +47,11 @@ static void start_node_red(struct site *site, const char *flow)
     setenv("BROKER_PORT", port, 1);
     snprintf(site->directory, sizeof site->directory, "%s/node-red", site->cell->daemon->directory);
     assert_int_equal(mkdir(site->directory, 0700), 0);
-    pid_t parent = getpid();
-    site->node = fork();
-    assert_true(site->node >= 0);
-    if (site->node == 0)
-        exec_node(site, flow, parent);
-}
-
-static bool has_ended(struct site *site, int *ret_status)
-{
-    if (waitpid(site->node, ret_status, WNOHANG) != site->node)
-        return false;
-    site->node = 0;
-    return true;
+    const char *const arguments[] = {
+        "node",      getenv("NODE_RED"), "--settings", SENDERS_DIR "/settings.js",
+        "--userDir", site->directory,    flow,         NULL};
+    site->node = child_start(&(struct child_program){
+        .arguments = arguments, .directory = site->directory, .log = "node-red.log"});
 }
 
 static bool log_says(const struct site *site, const char *text)
@@ -104,8 +79,8 @@ static void print_log(const struct site *site)
 static void stop_node_red(struct site *site)
 {
     int status = -1;
-    assert_int_equal(kill(site->node, SIGTERM), 0);
-    cell_wait(site->cell, has_ended(site, &status), 20000);
+    child_signal(site->node, SIGTERM, "Node-RED");
+    cell_wait(site->cell, child_reap(&site->node, WNOHANG, &status), 20000);
     if (status != 0)
         print_log(site);
     assert_int_equal(status, 0);
