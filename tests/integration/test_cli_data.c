@@ -1,12 +1,11 @@
 /* Bad data through the command: each subcommand that reads recordings names the file, the place in
  * it and a remedy, and ends with 65 (66 where there is no file), whatever a header claims. */
-#include "command.h"
+#include "bench.h"
 #include "toy_arm.h"
 
 #include "lab/npy.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,13 +33,8 @@
 #define SANITIZED 0
 #endif
 
-struct bench {
-    struct harness *harness;
-    struct command command;
-};
-
 /* A directory with a good recording, its names, and a model of its two channels. */
-static char directory[64];
+static const char *directory;
 
 static void write_file(const char *name, const void *data, size_t size)
 {
@@ -88,9 +82,7 @@ static int group_setup(void **state)
 {
     struct diag diag = DIAG_INIT;
     char path[128], names[128];
-    snprintf(directory, sizeof directory, "/tmp/armwatch-data-XXXXXX");
-    if (!mkdtemp(directory))
-        return -1;
+    directory = bench_make_directory("data");
     snprintf(path, sizeof path, "%s/good.npy", directory);
     snprintf(names, sizeof names, "%s/names.npy", directory);
     struct recording *recording = toy_arm_record(2, 5, 400);
@@ -102,36 +94,6 @@ static int group_setup(void **state)
     if (!SANITIZED && setrlimit(RLIMIT_AS, &limit) < 0)
         return -1;
     return r;
-}
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    return remove(path);
-}
-
-static int group_teardown(void **state)
-{
-    return nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static int setup(void **state)
-{
-    struct bench *bench = calloc(1, sizeof *bench);
-    void *harness = NULL;
-    assert_non_null(bench);
-    harness_setup(&harness);
-    bench->harness = harness;
-    *state = bench;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct bench *bench = *state;
-    void *harness = bench->harness;
-    command_deinit(&bench->command);
-    free(bench);
-    return harness_teardown(&harness);
 }
 
 /* Waits for the command's end, and looks at its exit code and for the words in its stderr. */
@@ -561,7 +523,7 @@ static void too_little_to_go_on(void **state)
     }
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, bench_setup, bench_teardown)
 
 int main(void)
 {
@@ -574,5 +536,5 @@ int main(void)
         TEST(takes_every_plain_type_of_number),    TEST(nothing_healthy_is_nothing_to_learn_from),
         TEST(an_anomalous_file_needs_labels),      TEST(too_little_to_go_on),
     };
-    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+    return cmocka_run_group_tests(tests, group_setup, bench_remove_directory);
 }
