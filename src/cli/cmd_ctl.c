@@ -9,12 +9,10 @@
 #include "cli/commands.h"
 #include "cli/fields.h"
 #include "cli/operations_text.h"
-#include "cli/partitions_text.h"
 #include "cli/status_text.h"
 #include "cli/terminal.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -151,74 +149,13 @@ static int build_request(struct control *control)
 
 /* ---- the answer */
 
-static void print_robot(const cJSON *robot)
-{
-    char score[FIELDS_SCORE_MAX], reasons[256], coverage[16] = "-", model[NAME_MAX_LENGTH + 16],
-                                                since[FIELDS_TIME_MAX],
-                                                suspended[FIELDS_SUSPENSION_MAX];
-    const char *state = fields_text(robot, "state", "-");
-    double covered = fields_number(robot, "coverage_1h", (double)NAN);
-    fields_score(fields_number(robot, "score", (double)NAN), score);
-    fields_join(robot, "reasons", reasons, sizeof reasons);
-    fields_local_time(fields_text(robot, "since", ""), since);
-    if (isfinite(covered))
-        snprintf(coverage, sizeof coverage, "%.1f %%", 100 * covered);
-    snprintf(model, sizeof model, "%s v%.0f", fields_text(robot, "model", "-"),
-             fields_number(robot, "model_version", 0));
-    enum terminal_style style = !strcmp(state, "ok")      ? TERMINAL_GOOD
-                                : !strcmp(state, "alert") ? TERMINAL_CRITICAL
-                                                          : TERMINAL_WARNING;
-    fields_suspension(robot, suspended);
-    printf("%-16s %s%-13s%s %6s %8s  %-18s %s%s%s%s%s\n", fields_text(robot, "robot", "-"),
-           terminal_style(stdout, style), state, terminal_style(stdout, TERMINAL_PLAIN), score,
-           coverage, model, since, *suspended ? "  " : "", suspended, *reasons ? "  also " : "",
-           reasons);
-}
-
-static void print_status(const struct control *control, const cJSON *reply)
-{
-    char up[FIELDS_SPAN_MAX], reasons[256];
-    const char *state = fields_text(reply, "state", "-");
-    const cJSON *model, *models = cJSON_GetObjectItemCaseSensitive(reply, "models");
-    const cJSON *robot, *robots = cJSON_GetObjectItemCaseSensitive(reply, "robot_states");
-    fields_span(fields_number(reply, "uptime", 0), up);
-    fields_join(reply, "reasons", reasons, sizeof reasons);
-    printf("%s%s%s is %s%s%s%s%s, up %s, version %s\n", terminal_style(stdout, TERMINAL_BOLD),
-           fields_text(reply, "instance", "-"), terminal_style(stdout, TERMINAL_PLAIN),
-           terminal_style(stdout, !strcmp(state, "online") ? TERMINAL_GOOD : TERMINAL_WARNING),
-           state, terminal_style(stdout, TERMINAL_PLAIN), *reasons ? ": " : "", reasons, up,
-           fields_text(reply, "version", "-"));
-    printf("model %s v%.0f; %.0f samples, %.0f rejected; %.0f alerts, %.0f open\n",
-           fields_text(reply, "model", "-"), fields_number(reply, "model_version", 0),
-           fields_number(reply, "samples", 0), fields_number(reply, "rejected", 0),
-           fields_number(reply, "alerts", 0), fields_number(reply, "open_alerts", 0));
-    partitions_text(reply, stdout);
-    cJSON_ArrayForEach(model, models) status_text_promise(model, stdout);
-    operations_text_status(reply, cli_text(control->cli, "instance"), stdout);
-    if (cJSON_GetArraySize(robots) == 0) {
-        puts("no robot has sent samples yet");
-        return;
-    }
-    printf("\n%s%-16s %-13s %6s %8s  %-18s %s%s\n", terminal_style(stdout, TERMINAL_DIM), "ROBOT",
-           "STATE", "SCORE", "COVERAGE", "MODEL", "SINCE", terminal_style(stdout, TERMINAL_PLAIN));
-    cJSON_ArrayForEach(robot, robots) print_robot(robot);
-    cJSON_ArrayForEach(robot, robots)
-    {
-        operations_text_robot(robot, stdout);
-        status_text_skew(robot, stdout);
-        status_text_drift(robot, cli_text(control->cli, "broker"), stdout);
-    }
-    cJSON_ArrayForEach(robot, robots)
-        status_text_commissioning(robot, cli_text(control->cli, "instance"), stdout);
-}
-
 static int print_answer(const struct control *control, const cJSON *reply)
 {
     const char *command = control->command, *instance = cli_text(control->cli, "instance");
     if (operations_text_answer(command, reply, stdout))
         return CLI_DONE;
     if (!strcmp(command, "status")) {
-        print_status(control, reply);
+        status_text(reply, instance, cli_text(control->cli, "broker"), stdout);
     } else if (cJSON_GetObjectItemCaseSensitive(reply, "commissioning")) {
         printf("%s: %s: done\n", instance, command);
         status_text_thresholds(reply, stdout);

@@ -1,6 +1,9 @@
 #include "cli/status_text.h"
 
+#include "base/name.h"
 #include "cli/fields.h"
+#include "cli/operations_text.h"
+#include "cli/partitions_text.h"
 #include "cli/terminal.h"
 
 #include <math.h>
@@ -124,4 +127,66 @@ void status_text_thresholds(const cJSON *reply, FILE *out)
         out, "  %-12s threshold %.4g (%.0f blocks of 30 s, %s tail)\n",
         fields_text(detector, "name", "-"), fields_number(detector, "threshold", (double)NAN),
         fields_number(detector, "blocks", 0), fields_text(detector, "tail", "-"));
+}
+
+/* ---- all of it ---- */
+
+static void print_robot(const cJSON *robot, FILE *out)
+{
+    char score[FIELDS_SCORE_MAX], reasons[256], coverage[16] = "-", model[NAME_MAX_LENGTH + 16],
+                                                since[FIELDS_TIME_MAX],
+                                                suspended[FIELDS_SUSPENSION_MAX];
+    const char *state = fields_text(robot, "state", "-");
+    double covered = fields_number(robot, "coverage_1h", (double)NAN);
+    fields_score(fields_number(robot, "score", (double)NAN), score);
+    fields_join(robot, "reasons", reasons, sizeof reasons);
+    fields_local_time(fields_text(robot, "since", ""), since);
+    if (isfinite(covered))
+        snprintf(coverage, sizeof coverage, "%.1f %%", 100 * covered);
+    snprintf(model, sizeof model, "%s v%.0f", fields_text(robot, "model", "-"),
+             fields_number(robot, "model_version", 0));
+    enum terminal_style style = !strcmp(state, "ok")      ? TERMINAL_GOOD
+                                : !strcmp(state, "alert") ? TERMINAL_CRITICAL
+                                                          : TERMINAL_WARNING;
+    fields_suspension(robot, suspended);
+    fprintf(out, "%-16s %s%-13s%s %6s %8s  %-18s %s%s%s%s%s\n", fields_text(robot, "robot", "-"),
+            terminal_style(out, style), state, terminal_style(out, TERMINAL_PLAIN), score, coverage,
+            model, since, *suspended ? "  " : "", suspended, *reasons ? "  also " : "", reasons);
+}
+
+void status_text(const cJSON *reply, const char *instance, const char *broker, FILE *out)
+{
+    char up[FIELDS_SPAN_MAX], reasons[256];
+    const char *state = fields_text(reply, "state", "-");
+    const cJSON *model, *models = cJSON_GetObjectItemCaseSensitive(reply, "models");
+    const cJSON *robot, *robots = cJSON_GetObjectItemCaseSensitive(reply, "robot_states");
+    fields_span(fields_number(reply, "uptime", 0), up);
+    fields_join(reply, "reasons", reasons, sizeof reasons);
+    fprintf(out, "%s%s%s is %s%s%s%s%s, up %s, version %s\n", terminal_style(out, TERMINAL_BOLD),
+            fields_text(reply, "instance", "-"), terminal_style(out, TERMINAL_PLAIN),
+            terminal_style(out, !strcmp(state, "online") ? TERMINAL_GOOD : TERMINAL_WARNING), state,
+            terminal_style(out, TERMINAL_PLAIN), *reasons ? ": " : "", reasons, up,
+            fields_text(reply, "version", "-"));
+    fprintf(out, "model %s v%.0f; %.0f samples, %.0f rejected; %.0f alerts, %.0f open\n",
+            fields_text(reply, "model", "-"), fields_number(reply, "model_version", 0),
+            fields_number(reply, "samples", 0), fields_number(reply, "rejected", 0),
+            fields_number(reply, "alerts", 0), fields_number(reply, "open_alerts", 0));
+    partitions_text(reply, out);
+    cJSON_ArrayForEach(model, models) status_text_promise(model, out);
+    operations_text_status(reply, instance, out);
+    if (cJSON_GetArraySize(robots) == 0) {
+        fputs("no robot has sent samples yet\n", out);
+        return;
+    }
+    fprintf(out, "\n%s%-16s %-13s %6s %8s  %-18s %s%s\n", terminal_style(out, TERMINAL_DIM),
+            "ROBOT", "STATE", "SCORE", "COVERAGE", "MODEL", "SINCE",
+            terminal_style(out, TERMINAL_PLAIN));
+    cJSON_ArrayForEach(robot, robots) print_robot(robot, out);
+    cJSON_ArrayForEach(robot, robots)
+    {
+        operations_text_robot(robot, out);
+        status_text_skew(robot, out);
+        status_text_drift(robot, broker, out);
+    }
+    cJSON_ArrayForEach(robot, robots) status_text_commissioning(robot, instance, out);
 }

@@ -1,8 +1,8 @@
 /*
- * status_text: what an operator is told beside the states of the robots: what a model promises, and
- * whether a robot's scores have moved since its calibration.
+ * status_text: what an operator is told of a daemon and its robots: a table of their states, what a
+ * model promises, and whether a robot's scores have moved since its calibration.
  *
- * The trees are parts of the reply to `status`, with texts made safe by fields_clean.
+ * The trees are the reply to `status` and parts of it, with texts made safe by fields_clean.
  */
 #ifndef ARMWATCH_CLI_STATUS_TEXT_H
 #define ARMWATCH_CLI_STATUS_TEXT_H
@@ -10,6 +10,9 @@
 #include "base/json.h"
 
 #include <stdio.h>
+
+/* All of the reply. instance, broker: as the user names them, for the commands in it. */
+void status_text(const cJSON *reply, const char *instance, const char *broker, FILE *out);
 
 /* One line about an entry of "models": the budget, and what its healthy hours support; nothing if
  * the daemon does not tell. */
