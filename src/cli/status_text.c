@@ -154,6 +154,14 @@ static void print_robot(const cJSON *robot, FILE *out)
             model, since, *suspended ? "  " : "", suspended, *reasons ? "  also " : "", reasons);
 }
 
+/* Nothing where it is not served: `http` is among the reasons then, if it should be. */
+static void print_page(const cJSON *reply, FILE *out)
+{
+    const char *url = fields_text(reply, "http", NULL);
+    if (url)
+        fprintf(out, "page and metrics on its host: %s\n", url);
+}
+
 void status_text(const cJSON *reply, const char *instance, const char *broker, FILE *out)
 {
     char up[FIELDS_SPAN_MAX], reasons[256];
@@ -171,6 +179,7 @@ void status_text(const cJSON *reply, const char *instance, const char *broker, F
             fields_text(reply, "model", "-"), fields_number(reply, "model_version", 0),
             fields_number(reply, "samples", 0), fields_number(reply, "rejected", 0),
             fields_number(reply, "alerts", 0), fields_number(reply, "open_alerts", 0));
+    print_page(reply, out);
     partitions_text(reply, out);
     cJSON_ArrayForEach(model, models) status_text_promise(model, out);
     operations_text_status(reply, instance, out);

@@ -59,6 +59,16 @@ static void expect(const char *part)
     fail_msg("\"%s\" is not in: %s", part, command_out(&command));
 }
 
+/* The address that it is told is the one where the page is. */
+static void expect_page(struct cell *cell)
+{
+    char line[160];
+    cJSON *status = cell_json(cell, "armwatch/service/" CELL_INSTANCE "/status", 0);
+    snprintf(line, sizeof line, "\npage and metrics on its host: %s\n", json_text(status, "http"));
+    cJSON_Delete(status);
+    expect(line);
+}
+
 static void run_alert(struct cell *cell, struct cell_robot *robot)
 {
     cell_run(cell, robot, 30, 0);
@@ -103,6 +113,7 @@ static void talk(struct cell *cell, const char *protocol)
     expect("0 true, 1 false, 0 by maintenance, since");
     run(cell, protocol, "status", 0);
     expect("kuka1: target 5 false alarms a day, set for this robot");
+    expect_page(cell);
     expect("shadow deaf");
     run(cell, protocol, "promote", 0);
     expect("arm version 2 is in use");

@@ -184,6 +184,43 @@ static void test_partitions(void **state)
                       "old\nleases: no answer: connecting: No server\n");
 }
 
+static void expect_status(const char *json, const char *expected)
+{
+    cJSON *tree = json_parse(json, strlen(json), NULL);
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(tree);
+    assert_non_null(out);
+    status_text(tree, "cell7", "mqtt://cell7", out);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, expected);
+    cJSON_Delete(tree);
+    free(text);
+}
+
+#define STATUS                                                                                     \
+    "\"instance\":\"cell7\",\"state\":\"degraded\",\"reasons\":[\"http\",\"outbox\"],\"uptime\":"  \
+    "61,"                                                                                          \
+    "\"version\":\"1.2.3\",\"model\":\"arm\",\"model_version\":2,\"samples\":10,\"rejected\":1,"   \
+    "\"alerts\":3,\"open_alerts\":1"
+#define TEXT                                                                                       \
+    "cell7 is degraded: http, outbox, up 0:01:01, version 1.2.3\n"                                 \
+    "model arm v2; 10 samples, 1 rejected; 3 alerts, 1 open\n"
+
+static void test_whole_status(void **state)
+{
+    expect_status("{" STATUS ",\"http\":null}", TEXT "no robot has sent samples yet\n");
+    expect_status("{" STATUS ",\"http\":\"http://127.0.0.1:9464/\"}",
+                  TEXT "page and metrics on its host: http://127.0.0.1:9464/\n"
+                       "no robot has sent samples yet\n");
+    expect_status(
+        "{" STATUS ",\"robot_states\":[{\"robot\":\"kuka1\",\"state\":\"alert\",\"score\":"
+        "2.5,\"coverage_1h\":0.998,\"model\":\"arm\",\"model_version\":2}]}",
+        TEXT "\nROBOT            STATE          SCORE COVERAGE  MODEL              SINCE\n"
+             "kuka1            alert           2.50   99.8 %  arm v2             -\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +231,7 @@ int main(void)
         cmocka_unit_test(test_a_calibration_of_one_session),
         cmocka_unit_test(test_skew),
         cmocka_unit_test(test_commissioning),
+        cmocka_unit_test(test_whole_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
