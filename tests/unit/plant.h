@@ -1,6 +1,6 @@
 /*
  * plant: the daemon's parts wired together over a fake client: assignments, fleet, scorer, intake,
- * publisher, control. Everything but what daemon.c itself does.
+ * publisher, control. Of results it only keeps count: results.c has a test of its own.
  *
  * Link with fake_client.
  */
