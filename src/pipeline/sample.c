@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/name_table.h"
 #include "pipeline/sample_decoder.h"
+#include "pipeline/sample_number.h"
 #include "pipeline/sample_scan.h"
 #include "pipeline/sample_time.h"
 
@@ -50,6 +51,7 @@ struct sample_decoder *sample_decoder_new(const char *const *names, size_t chann
     if (!decoder)
         return NULL;
     decoder->time_unit = time_unit;
+    decoder->reads_plain = sample_number_suits();
     decoder->names = calloc(channels + 1, sizeof *decoder->names);
     decoder->plain = calloc(channels + 1, sizeof *decoder->plain);
     bool ok = decoder->names && decoder->plain;

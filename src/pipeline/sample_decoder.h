@@ -14,6 +14,7 @@ struct sample_decoder {
     size_t *plain; /* [channels] bytes of a name that stands in JSON as it is; 0: of another */
     struct name_table *table;
     enum sample_time_unit time_unit;
+    bool reads_plain; /* sample_number_suits; false: every number by sample_number_read */
     const struct conditions *gate;       /* borrowed; NULL: none */
     size_t gate_channel[CONDITIONS_MAX]; /* of each condition; `channels`: it is none */
 };

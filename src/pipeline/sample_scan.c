@@ -1,9 +1,4 @@
 /*
- * Numbers: up to 19 digits and a power of ten of at most 22 either way make the nearest double by
- * one multiplication or division, because both operands are exact then (Clinger, "How to read
- * floating point numbers accurately", 1990); all others are read by strtod. So the result is the
- * one that the tree has.
- *
  * Most sources name their channels in the same order each time: the name behind the last one is
  * looked at before the table.
  */
@@ -12,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "pipeline/sample_decoder.h"
+#include "pipeline/sample_number.h"
 #include "pipeline/sample_time.h"
 
 #include <math.h>
@@ -19,11 +15,7 @@
 #include <string.h>
 
 #define CHANNELS_MAX 4096 /* of which it can be seen that none came twice */
-#define NUMBER_MAX 64     /* bytes of a number that strtod has to read */
 #define UNKNOWN_MAX 16    /* names that are no channels */
-#define EXACT_DIGITS 19
-#define EXACT_POWER 22
-#define EXACT_INTEGER (UINT64_C(1) << 53)
 
 struct cursor {
     const char *at, *end;
@@ -53,84 +45,13 @@ static inline bool take(struct cursor *cursor, char byte)
     return there;
 }
 
-/* Returns where they end. Over 19 of them the mantissa is of no meaning. */
-static inline const char *take_digits(const char *at, const char *end, uint64_t *mantissa)
-{
-    uint64_t sum = *mantissa;
-    for (; at < end; at++) {
-        unsigned digit = (unsigned char)*at - (unsigned)'0';
-        if (digit > 9)
-            break;
-        sum = sum * 10 + digit;
-    }
-    *mantissa = sum;
-    return at;
-}
-
-/* NULL: there is none. */
-static const char *take_exponent(const char *at, const char *end, int *ret_exponent)
-{
-    bool negative = at < end && *at == '-';
-    int value = 0;
-    at += at < end && (*at == '+' || *at == '-');
-    const char *from = at;
-    for (; at < end && *at >= '0' && *at <= '9'; at++)
-        value = value < 10000 ? value * 10 + (*at - '0') : value;
-    *ret_exponent = negative ? -value : value;
-    return at > from ? at : NULL;
-}
-
-static bool read_by_library(const char *from, const char *end, double *ret_value)
-{
-    char text[NUMBER_MAX + 1], *stop;
-    size_t length = (size_t)(end - from);
-    if (length > NUMBER_MAX)
-        return false;
-    memcpy(text, from, length);
-    text[length] = '\0';
-    *ret_value = strtod(text, &stop);
-    return !*stop;
-}
-
-/* The double nearest to mantissa * 10^scale, if it can be had exactly. */
-static inline bool is_exact(uint64_t mantissa, ptrdiff_t digits, int scale)
-{
-    return digits <= EXACT_DIGITS && mantissa <= EXACT_INTEGER && scale <= EXACT_POWER &&
-           scale >= -EXACT_POWER;
-}
-
-/* By the grammar of JSON. */
 static bool take_number(struct cursor *cursor, double *ret_value)
 {
-    static const double power[EXACT_POWER + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                                  1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                                  1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     skip_space(cursor);
-    const char *const from = cursor->at, *const end = cursor->end;
-    bool negative = from < end && *from == '-';
-    const char *const whole = from + negative;
-    uint64_t mantissa = 0;
-    const char *at = take_digits(whole, end, &mantissa);
-    ptrdiff_t digits = at - whole, fraction = 0;
-    int exponent = 0;
-    if (digits == 0 || (digits > 1 && *whole == '0'))
-        return false;
-    if (at < end && *at == '.') {
-        const char *const point = at;
-        at = take_digits(point + 1, end, &mantissa);
-        fraction = at - point - 1;
-        digits += fraction;
-        if (fraction == 0)
-            return false;
-    }
-    if (at < end && (*at == 'e' || *at == 'E') && !(at = take_exponent(at + 1, end, &exponent)))
+    const char *at = sample_number_read(cursor->at, cursor->end, ret_value);
+    if (!at)
         return false;
     cursor->at = at;
-    int scale = exponent - (int)(fraction < 10000 ? fraction : 10000);
-    if (!is_exact(mantissa, digits, scale))
-        return read_by_library(from, at, ret_value);
-    double value = scale < 0 ? (double)mantissa / power[-scale] : (double)mantissa * power[scale];
-    *ret_value = negative ? -value : value;
     return true;
 }
 
@@ -190,6 +111,11 @@ static bool take_values(struct scan *scan)
     if (!take(cursor, '['))
         return false;
     do {
+        skip_space(cursor);
+        /* All but the last, behind which is no comma. */
+        if (scan->decoder->reads_plain && count + 1 < channels)
+            count += sample_number_read_run(&cursor->at, cursor->end, channels - 1 - count,
+                                            &scan->values[count]);
         if (count == channels || !take_float(cursor, &scan->values[count]))
             return false;
         count++;
@@ -311,7 +237,15 @@ static bool take_channel(struct scan *scan, struct naming *naming, size_t *found
     naming->seen[channel / 64] |= bit;
     naming->next = channel + 1;
     ++*found;
-    return take_float(&scan->cursor, &scan->values[channel]);
+    skip_space(&scan->cursor);
+    const char *stop =
+        scan->decoder->reads_plain
+            ? sample_number_read_plain(scan->cursor.at, scan->cursor.end, &scan->values[channel])
+            : NULL;
+    if (!stop)
+        return take_float(&scan->cursor, &scan->values[channel]);
+    scan->cursor.at = stop;
+    return true;
 }
 
 static bool take_channels(struct scan *scan)
