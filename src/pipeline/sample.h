@@ -74,8 +74,8 @@ size_t sample_decoder_channels(const struct sample_decoder *decoder);
  * channel of the decoder's, or a further member of "channels" of any type. */
 void sample_decoder_set_gate(struct sample_decoder *decoder, const struct conditions *gate);
 
-/* Decodes one payload. ret_values: [channels], of no meaning unless the sample is accepted.
- * Returns SAMPLE_ACCEPTED, or the reason with a text for the log in diag. */
+/* Decodes one payload. ret_values: [channels]; it and ret_sample are of no meaning unless the
+ * sample is accepted. Returns SAMPLE_ACCEPTED, or the reason with a text for the log in diag. */
 enum sample_refusal sample_decode(const struct sample_decoder *decoder, const void *payload,
                                   size_t size, struct sample *ret_sample, float *ret_values,
                                   struct diag *diag);

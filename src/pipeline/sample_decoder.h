@@ -19,6 +19,9 @@ struct sample_decoder {
     size_t gate_channel[CONDITIONS_MAX]; /* of each condition; `channels`: it is none */
 };
 
+/* A sample that says nothing. What the decoder's gate judges is left to sample_judge_gate. */
+void sample_clear(const struct sample_decoder *decoder, struct sample *ret_sample);
+
 /* Judges a sample that was read by the decoder's gate. signal: [gate->count] the tags of conditions
  * that are neither channels nor the mode. */
 void sample_judge_gate(const struct sample_decoder *decoder, const struct tag *signal,

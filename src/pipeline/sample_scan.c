@@ -336,8 +336,9 @@ bool sample_scan(const struct sample_decoder *decoder, const char *text, size_t 
     scan.cursor = (struct cursor){text, text + size};
     scan.sample = ret_sample;
     scan.values = ret_values;
-    memset(scan.signal, 0, sizeof scan.signal); /* TAG_NULL */
-    *ret_sample = (struct sample){0};
+    size_t signals = decoder->gate ? decoder->gate->count : 0;
+    memset(scan.signal, 0, signals * sizeof scan.signal[0]); /* TAG_NULL */
+    sample_clear(decoder, ret_sample);
     skip_space(&scan.cursor);
     if (scan.cursor.at == scan.cursor.end)
         return false;
