@@ -11,6 +11,7 @@
  */
 #include "pipeline/sample_number.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +20,13 @@
 #endif
 
 #define LIBRARY_MAX 64 /* bytes of a number that strtod has to read */
-#define EXACT_DIGITS 19
+#define MANTISSA_DIGITS 19
 #define EXACT_POWER 22
 #define EXACT_INTEGER (UINT64_C(1) << 53)
+
+static const double power[EXACT_POWER + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                              1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                              1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
 /* ---- any number */
 
@@ -64,18 +69,45 @@ static bool read_by_library(const char *from, const char *end, double *ret_value
     return !*stop;
 }
 
-/* The double nearest to mantissa * 10^scale, if it can be had exactly. */
-static inline bool is_exact(uint64_t mantissa, ptrdiff_t digits, int scale)
+#if defined(__SIZEOF_INT128__)
+/* The double nearest to mantissa / 10^places. The quotient has 63 bits or 64, of which a double
+ * keeps 53; of what is behind them rounding asks only whether it is more or less than half, or
+ * half: for that it is enough to know if there was a remainder. */
+static double divide(uint64_t mantissa, int places)
 {
-    return digits <= EXACT_DIGITS && mantissa <= EXACT_INTEGER && scale <= EXACT_POWER &&
-           scale >= -EXACT_POWER;
+    const uint64_t divisor = (uint64_t)power[places];
+    const int up = __builtin_clzll(mantissa), divisor_up = __builtin_clzll(divisor);
+    const unsigned __int128 dividend = (unsigned __int128)(mantissa << up) << 63;
+    const uint64_t quotient = (uint64_t)(dividend / (divisor << divisor_up));
+    const bool rest = dividend != (unsigned __int128)quotient * (divisor << divisor_up);
+    return ldexp((double)(quotient | rest), divisor_up - up - 63);
+}
+#define DIVIDED_MAX 19 /* places: 10^19 has 64 bits */
+#else
+static double divide(uint64_t mantissa, int places)
+{
+    return 0;
+}
+#define DIVIDED_MAX -1 /* none */
+#endif
+
+/* mantissa: of at most 19 digits. False: its nearest double is not to be had so easily. */
+static inline bool scale_mantissa(uint64_t mantissa, int scale, double *ret_value)
+{
+    if (mantissa <= EXACT_INTEGER && scale <= EXACT_POWER && scale >= -EXACT_POWER) {
+        const double whole = (double)mantissa;
+        *ret_value = scale < 0 ? whole / power[-scale] : whole * power[scale];
+        return true;
+    }
+    if (mantissa == 0 || scale > 0 || scale < -DIVIDED_MAX)
+        return false;
+    *ret_value = divide(mantissa, -scale);
+    return true;
 }
 
+/* By the grammar of JSON. */
 const char *sample_number_read(const char *from, const char *end, double *ret_value)
 {
-    static const double power[EXACT_POWER + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                                  1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                                  1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     bool negative = from < end && *from == '-';
     const char *const whole = from + negative;
     uint64_t mantissa = 0;
@@ -95,9 +127,9 @@ const char *sample_number_read(const char *from, const char *end, double *ret_va
     if (at < end && (*at == 'e' || *at == 'E') && !(at = take_exponent(at + 1, end, &exponent)))
         return NULL;
     int scale = exponent - (int)(fraction < 10000 ? fraction : 10000);
-    if (!is_exact(mantissa, digits, scale))
+    double value;
+    if (digits > MANTISSA_DIGITS || !scale_mantissa(mantissa, scale, &value))
         return read_by_library(from, at, ret_value) ? at : NULL;
-    double value = scale < 0 ? (double)mantissa / power[-scale] : (double)mantissa * power[scale];
     *ret_value = negative ? -value : value;
     return at;
 }

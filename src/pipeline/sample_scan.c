@@ -16,6 +16,7 @@
 
 #define CHANNELS_MAX 4096 /* of which it can be seen that none came twice */
 #define UNKNOWN_MAX 16    /* names that are no channels */
+#define PATIENCE 4        /* numbers that need not be plain */
 
 struct cursor {
     const char *at, *end;
@@ -104,23 +105,38 @@ struct scan {
     char text[CONDITIONS_MAX][CONDITION_TEXT_MAX + 1]; /* of signals */
 };
 
+/* Up to `count` of them by the quick way, each with its comma. It is tried as long as it is worth
+ * it: until over a quarter of the numbers were none for it. */
+static size_t take_run(struct scan *scan, size_t done, size_t count, size_t *misses)
+{
+    if (!scan->decoder->reads_plain || *misses > PATIENCE + done / 4)
+        return 0;
+    size_t read =
+        sample_number_read_run(&scan->cursor.at, scan->cursor.end, count, &scan->values[done]);
+    *misses += read == 0;
+    return read;
+}
+
 static bool take_values(struct scan *scan)
 {
     struct cursor *cursor = &scan->cursor;
-    size_t count = 0, channels = scan->decoder->channels;
+    size_t count = 0, channels = scan->decoder->channels, misses = 0;
     if (!take(cursor, '['))
         return false;
-    do {
+    for (;;) {
         skip_space(cursor);
-        /* All but the last, behind which is no comma. */
-        if (scan->decoder->reads_plain && count + 1 < channels)
-            count += sample_number_read_run(&cursor->at, cursor->end, channels - 1 - count,
-                                            &scan->values[count]);
+        size_t read = 0;
+        if (count + 1 < channels) /* no comma is behind the last */
+            read = take_run(scan, count, channels - 1 - count, &misses);
+        count += read;
+        if (read > 0)
+            continue;
         if (count == channels || !take_float(cursor, &scan->values[count]))
             return false;
         count++;
-    } while (take(cursor, ','));
-    return count == channels && take(cursor, ']');
+        if (!take(cursor, ','))
+            return count == channels && take(cursor, ']');
+    }
 }
 
 /* Any plain value, for a signal or for nothing. */

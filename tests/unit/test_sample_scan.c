@@ -1,12 +1,20 @@
 #include "base/json.h"
 #include "base/rng.h"
 #include "fixture.h"
+#include "pipeline/sample_decoder.h"
 #include "pipeline/sample_scan.h"
 
 #include <inttypes.h>
 #include <math.h>
 
-static const char *const names[] = {"a", "b", "c"};
+#define CHANNELS_MOST 40
+#define PADDING                                                                                    \
+    20 /* blanks behind a text, so that also its last number can be read as a plain one */
+
+static const char *const names[CHANNELS_MOST] = {
+    "a",  "b",  "c",  "d",  "e",  "f",  "g",  "h",  "i",  "j",  "k",  "l",  "m",  "n",
+    "o",  "p",  "q",  "r",  "s",  "t",  "u",  "v",  "w",  "a1", "a2", "a3", "a4", "a5",
+    "a6", "a7", "a8", "a9", "b1", "b2", "b3", "b4", "b5", "b6", "b7", "b8"};
 static struct conditions gate;
 
 static struct sample_decoder *open_decoder(size_t channels)
@@ -28,14 +36,38 @@ static void close_decoder(struct sample_decoder *decoder)
 }
 
 /* Scans a copy of exactly this size, so that a sanitizer sees its end. */
+static bool scan_copy(const struct sample_decoder *decoder, const char *text, size_t padding,
+                      struct sample *ret_sample, float *ret_values)
+{
+    size_t length = strlen(text), size = length + padding;
+    char *copy = malloc(size + !size);
+    memcpy(copy, text, length);
+    memset(copy + length, ' ', padding);
+    bool read = length > 0 && sample_scan(decoder, copy, size, ret_sample, ret_values);
+    free(copy);
+    return read;
+}
+
+/* In every way: with plain numbers and without, with blanks behind the text and without. */
 static bool scan(const struct sample_decoder *decoder, const char *text, struct sample *ret_sample,
                  float *ret_values)
 {
-    size_t size = strlen(text);
-    char *copy = malloc(size + !size);
-    memcpy(copy, text, size);
-    bool read = size > 0 && sample_scan(decoder, copy, size, ret_sample, ret_values);
-    free(copy);
+    struct sample_decoder by_digits = *decoder;
+    by_digits.reads_plain = false;
+    bool read = scan_copy(&by_digits, text, 0, ret_sample, ret_values);
+    for (int way = 0; way < 3; way++) {
+        struct sample sample;
+        float values[CHANNELS_MOST];
+        bool again =
+            scan_copy(way < 2 ? decoder : &by_digits, text, way > 0 ? PADDING : 0, &sample, values);
+        if (again != read)
+            fail_msg("%s: way %d: %d instead of %d", text, way, again, read);
+        if (!read)
+            continue;
+        assert_memory_equal(values, ret_values, decoder->channels * sizeof *values);
+        assert_int_equal(sample.time_ns, ret_sample->time_ns);
+        assert_int_equal(sample.seq, ret_sample->seq);
+    }
     return read;
 }
 
@@ -43,7 +75,7 @@ static void expect_same(const struct sample_decoder *decoder, const char *text)
 {
     struct sample scanned, read;
     struct diag diag = DIAG_INIT;
-    float values[3] = {0}, expected[3] = {0};
+    float values[CHANNELS_MOST] = {0}, expected[CHANNELS_MOST] = {0};
     if (!scan(decoder, text, &scanned, values))
         fail_msg("%s was left to the tree", text);
     if (sample_decode_tree(decoder, text, strlen(text), &read, expected, &diag))
@@ -228,6 +260,68 @@ static void test_numbers(void **state)
     close_decoder(decoder);
 }
 
+/* A number as sources write it, or, now and then, as they do not. */
+static void append_number(struct rng *rng, uint64_t unusual, char *text)
+{
+    double value = ldexp(rng_normal(rng), (int)rng_below(rng, 24) - 8);
+    char *at = text + strlen(text);
+    if (rng_below(rng, 100) < unusual)
+        sprintf(at, rng_below(rng, 2) ? "%.17g" : "%.6e", value);
+    else
+        sprintf(at, "%.*f", (int)rng_below(rng, 8), value);
+}
+
+static void make_row(struct rng *rng, size_t channels, bool named, uint64_t unusual, char *text)
+{
+    static const char *const separators[] = {",", ", ", ",  ", " ,", ",\n  "};
+    size_t usual = rng_below(rng, 2);
+    strcpy(text, named ? "{\"channels\":{" : "[");
+    for (size_t c = 0; c < channels; c++) {
+        if (c > 0)
+            strcat(text, separators[rng_below(rng, 20) ? usual : rng_below(rng, 5)]);
+        if (named)
+            sprintf(text + strlen(text), "\"%s\":%s", names[c], rng_below(rng, 2) ? " " : "");
+        append_number(rng, unusual, text);
+    }
+    strcat(text, named ? "}}" : "]");
+}
+
+/* Rows of plain numbers and others, so that the quick way is left and taken again, and given up. */
+static void test_rows(void **state)
+{
+    static const size_t channels[] = {1, 2, 3, 8, CHANNELS_MOST};
+    struct rng rng;
+    rng_init(&rng, 9);
+    for (size_t i = 0; i < sizeof channels / sizeof channels[0]; i++) {
+        struct sample_decoder *decoder = open_decoder(channels[i]);
+        for (size_t n = 0; n < 1500; n++) {
+            static const uint64_t unusual[] = {0, 2, 20, 60, 100}; /* in a hundred */
+            char text[CHANNELS_MOST * 40];
+            make_row(&rng, channels[i], n % 2, unusual[n % 5], text);
+            expect_same(decoder, text);
+        }
+        close_decoder(decoder);
+    }
+}
+
+/* Fewer values than channels and more, of which the last is followed by a comma or not. */
+static void test_wrong_counts(void **state)
+{
+    struct sample_decoder *decoder = open_decoder(CHANNELS_MOST);
+    for (int count = 1; count <= CHANNELS_MOST + 2; count++) {
+        char text[300] = "[";
+        struct sample sample;
+        float values[CHANNELS_MOST];
+        for (int i = 0; i < count; i++)
+            strcat(text, i ? ",1.5" : "1.5");
+        strcat(text, "]");
+        assert_int_equal(scan(decoder, text, &sample, values), count == CHANNELS_MOST);
+        strcpy(strrchr(text, ']'), ",]");
+        assert_false(scan(decoder, text, &sample, values));
+    }
+    close_decoder(decoder);
+}
+
 /* Whatever is wrong with it: what the scanner reads, the tree accepts. */
 static void test_spoilt_samples(void **state)
 {
@@ -258,8 +352,12 @@ static void test_spoilt_samples(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain_samples),      cmocka_unit_test(test_what_is_left_to_the_tree),
-        cmocka_unit_test(test_many_unknown_names), cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_plain_samples),
+        cmocka_unit_test(test_what_is_left_to_the_tree),
+        cmocka_unit_test(test_many_unknown_names),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_wrong_counts),
         cmocka_unit_test(test_spoilt_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
