@@ -1,7 +1,8 @@
 /*
- * Up to 19 digits and a power of ten of at most 22 either way make the nearest double by one
- * multiplication or division, because both operands are exact then (Clinger, "How to read floating
- * point numbers accurately", 1990); all others are read by strtod.
+ * A mantissa of up to 2^53 and a power of ten of at most 22 either way make the nearest double by
+ * one multiplication or division, because both operands are exact then (Clinger, "How to read
+ * floating point numbers accurately", 1990). Longer ones, as a double is written that has 17
+ * digits, are divided as integers. All others are read by strtod.
  *
  * Digit by digit, most of the time goes into the branches that no predictor can know: how long each
  * number is, and where its point stands. So a plain number is read without any: sixteen bytes are
@@ -88,7 +89,7 @@ static double divide(uint64_t mantissa, int places)
 {
     return 0;
 }
-#define DIVIDED_MAX -1 /* none */
+#define DIVIDED_MAX (-1) /* none */
 #endif
 
 /* mantissa: of at most 19 digits. False: its nearest double is not to be had so easily. */
@@ -176,11 +177,9 @@ PLAIN_INLINE struct shape find_shape(const char *at, __m128i *digits)
     const unsigned minus = *at == '-', first = minus + 1; /* of the digits: bit 0 or 1 */
     const unsigned digit = mark(is_digit), zero = mark(_mm_cmpeq_epi8(value, _mm_setzero_si128()));
     const unsigned points = mark(_mm_cmpeq_epi8(text, _mm_set1_epi8('.')));
-    const unsigned other =
-        ~(digit | minus); /* ones from WIDTH on, so that there is always a lowest */
+    const unsigned other = ~(digit | minus); /* all ones from WIDTH on: there is a lowest */
     const unsigned point = other & -other & points;
-    const unsigned behind = other ^ point;
-    const unsigned stop = (unsigned)__builtin_ctz(behind);
+    const unsigned stop = (unsigned)__builtin_ctz(other ^ point);
     const unsigned wrong =
         (first & ~digit) | (first & zero & digit >> 1) | (point << 1 & ~digit) | (stop & WIDTH);
     return (struct shape){.stop = stop,
@@ -242,7 +241,7 @@ PLAIN_TARGET size_t sample_number_read_run(const char **from, const char *end, s
         at += comma + 1;
         if (*at == ' ') {
             at++;
-            __asm__("" : "+r"(at)); /* a branch, which sources do not vary, and no wait for *at */
+            __asm__("" : "+r"(at)); /* stays a branch: a sum would have to wait for *at */
         }
     }
     *from = at;

@@ -26,8 +26,8 @@ bool sample_number_suits(void);
 const char *sample_number_read_plain(const char *at, const char *end, float *ret_value);
 
 /* Up to `count` plain numbers with a comma right behind each, and at most one blank behind that.
- * *at is moved to the first that is none, of which nothing is said. Returns how many were read.
- * Only where it suits. */
+ * *at is moved behind them; of what is there nothing is said. Returns how many were read. Only
+ * where it suits. */
 size_t sample_number_read_run(const char **at, const char *end, size_t count, float *ret_values);
 
 #endif

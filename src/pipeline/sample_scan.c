@@ -105,14 +105,15 @@ struct scan {
     char text[CONDITIONS_MAX][CONDITION_TEXT_MAX + 1]; /* of signals */
 };
 
-/* Up to `count` of them by the quick way, each with its comma. It is tried as long as it is worth
- * it: until over a quarter of the numbers were none for it. */
-static size_t take_run(struct scan *scan, size_t done, size_t count, size_t *misses)
+/* Plain numbers, each with its comma, as long as that is worth trying: until over a quarter of all
+ * were none. */
+static size_t take_run(struct scan *scan, size_t count, size_t *misses)
 {
-    if (!scan->decoder->reads_plain || *misses > PATIENCE + done / 4)
+    const struct sample_decoder *decoder = scan->decoder;
+    if (!decoder->reads_plain || *misses > PATIENCE + count / 4)
         return 0;
-    size_t read =
-        sample_number_read_run(&scan->cursor.at, scan->cursor.end, count, &scan->values[done]);
+    size_t read = sample_number_read_run(&scan->cursor.at, scan->cursor.end,
+                                         decoder->channels - count, &scan->values[count]);
     *misses += read == 0;
     return read;
 }
@@ -125,9 +126,7 @@ static bool take_values(struct scan *scan)
         return false;
     for (;;) {
         skip_space(cursor);
-        size_t read = 0;
-        if (count + 1 < channels) /* no comma is behind the last */
-            read = take_run(scan, count, channels - 1 - count, &misses);
+        size_t read = take_run(scan, count, &misses);
         count += read;
         if (read > 0)
             continue;
