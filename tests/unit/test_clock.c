@@ -32,6 +32,26 @@ static void test_known_times(void **state)
         assert_int_equal(parse(cases[i].text), cases[i].time_ns);
 }
 
+/* The first and the last second of every day that can be said, counted up from 1970. */
+static void test_every_day(void **state)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int64_t start_ns = 0;
+    for (int year = 1970; year <= 2261; year++) {
+        for (int month = 1; month <= 12; month++) {
+            bool leap = month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            for (int day = 1; day <= days[month - 1] + leap; day++) {
+                char text[40];
+                snprintf(text, sizeof text, "%04d-%02d-%02dT00:00:00Z", year, month, day);
+                assert_int_equal(parse(text), start_ns);
+                start_ns += 86400 * CLOCK_NS_PER_S;
+                snprintf(text, sizeof text, "%04d-%02d-%02dT23:59:59Z", year, month, day);
+                assert_int_equal(parse(text), start_ns - CLOCK_NS_PER_S);
+            }
+        }
+    }
+}
+
 static void test_what_is_no_time(void **state)
 {
     static const char *const cases[] = {
@@ -151,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_times),
+        cmocka_unit_test(test_every_day),
         cmocka_unit_test(test_what_is_no_time),
         cmocka_unit_test(test_parse_reads_no_further_than_the_length),
         cmocka_unit_test(test_format),

@@ -345,6 +345,66 @@ static void test_binary_refusals(void **state)
     refuse_bytes(SAMPLE_TIME_S, bytes, size + 4, SAMPLE_WRONG_COUNT, "4 values");
 }
 
+/* One bad value among any number of good ones, wherever it is, is found and named. */
+static void test_binary_with_one_bad_value(void **state)
+{
+    enum { MOST = 37 };
+    static const float bad[] = {INFINITY, -INFINITY, NAN};
+    char made[MOST][8];
+    const char *list[MOST];
+    for (int i = 0; i < MOST; i++) {
+        snprintf(made[i], sizeof made[i], "c%d", i);
+        list[i] = made[i];
+    }
+    for (size_t channels = 1; channels <= MOST; channels++) {
+        struct sample_decoder *decoder = sample_decoder_new(list, channels, SAMPLE_TIME_S);
+        for (size_t at = 0; at <= channels; at++) { /* at the last round there is none */
+            unsigned char bytes[SAMPLE_BINARY_HEADER + 4 * MOST];
+            const struct sample sent = {.time_ns = 1};
+            struct sample sample;
+            struct diag diag = DIAG_INIT;
+            float values[MOST], read[MOST];
+            for (size_t i = 0; i < channels; i++)
+                values[i] = i == at ? bad[at % 3] : i % 2 ? 3.4e38F : -1e-45F;
+            size_t size = sample_format_binary(&sent, values, channels, bytes);
+            enum sample_refusal r = sample_decode(decoder, bytes, size, &sample, read, &diag);
+            assert_int_equal(r, at < channels ? SAMPLE_NONFINITE : SAMPLE_ACCEPTED);
+            char named[16];
+            snprintf(named, sizeof named, "\"c%zu\"", at);
+            fixture_expect_text(diag.text, at < channels ? named : "");
+        }
+        sample_decoder_free(decoder);
+    }
+}
+
+/* Whatever stood there before: what a sample does not say is empty, and no gate is known. */
+static void test_nothing_is_left_of_the_sample_before(void **state)
+{
+    unsigned char bytes[SAMPLE_BINARY_HEADER + 12];
+    const struct {
+        const void *payload;
+        size_t size;
+        bool dated;
+    } payloads[] = {{bytes, make_binary(bytes), true},
+                    {"[1,2,3]", 7, false},
+                    {"{\"values\":[1,2,3],\"other\":1}", 28, false}}; /* read by the tree */
+    for (size_t i = 0; i < sizeof payloads / sizeof payloads[0]; i++) {
+        static const struct gate_reading nothing;
+        struct sample sample;
+        struct diag diag;
+        float values[3];
+        memset(&sample, 0xff, sizeof sample);
+        assert_int_equal(
+            decode(SAMPLE_TIME_S, payloads[i].payload, payloads[i].size, &sample, values, &diag),
+            SAMPLE_ACCEPTED);
+        assert_int_equal(sample.has_time, payloads[i].dated);
+        assert_int_equal(sample.has_seq, payloads[i].dated);
+        assert_false(sample.undated);
+        assert_string_equal(sample.mode, "");
+        assert_memory_equal(&sample.gate, &nothing, sizeof nothing);
+    }
+}
+
 /* Nothing that is made by changing valid payloads may crash; what is accepted is finite. */
 static void test_mutations(void **state)
 {
@@ -427,6 +487,8 @@ int main(void)
         cmocka_unit_test(test_times_that_are_refused),
         cmocka_unit_test(test_binary_round_trip),
         cmocka_unit_test(test_binary_refusals),
+        cmocka_unit_test(test_binary_with_one_bad_value),
+        cmocka_unit_test(test_nothing_is_left_of_the_sample_before),
         cmocka_unit_test(test_mutations),
         cmocka_unit_test(test_many_channels_by_name),
         cmocka_unit_test(test_every_refusal_has_a_name),
