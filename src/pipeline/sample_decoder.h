@@ -1,5 +1,6 @@
 /*
- * sample_decoder: what sample.c and sample_scan.c know of the channels; for these two only.
+ * sample_decoder: what sample.c and sample_scan.c know of the channels; for these two and their
+ * tests only.
  */
 #ifndef ARMWATCH_PIPELINE_SAMPLE_DECODER_H
 #define ARMWATCH_PIPELINE_SAMPLE_DECODER_H
