@@ -141,7 +141,7 @@ static long run_with_failing_call(struct cell *cell, struct cell_robot *robot,
 {
     fail_calls(page, nth, 1, EIO);
     run_episode(cell, robot);
-    turn_for(cell, 0.3); /* what was delivered is written with the next tick */
+    cell_settle(cell); /* what was delivered is written with the next tick */
     long calls = atomic_load(&page->calls);
     wait_recovered(cell);
     return calls;
@@ -150,9 +150,10 @@ static long run_with_failing_call(struct cell *cell, struct cell_robot *robot,
 static void assert_start_survives(struct cell *cell, struct cell_robot *robot,
                                   struct preload_page *page, long nth)
 {
+    size_t raised = alerts_of(cell, "kuka1", "raised") + 1;
     cell_run(cell, robot, 10, GROSS);
-    turn_for(cell, 0.3); /* it is told, and on the disk */
-    size_t raised = alerts_of(cell, "kuka1", "raised");
+    cell_wait(cell, alerts_of(cell, "kuka1", "raised") == raised, 5000);
+    cell_settle(cell); /* it is told, and on the disk */
     daemon_process_kill(cell->daemon);
     cell_wait(cell, cell_last_says(cell, CELL_STATUS, "state", "offline"), 5000);
     size_t updated = alerts_of(cell, "kuka1", "updated");

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "child.h"
+#include "daemon/held.h"
 #include "hearing.h"
 
 #include <errno.h>
@@ -354,7 +355,7 @@ static cJSON *find_reply(const struct cell *cell, const char *id)
 {
     for (size_t i = cell->watcher->message_count; i > 0; i--) {
         const struct peer_message *message = &cell->watcher->messages[i - 1];
-        if (strcmp(message->topic, CELL_REPLY) != 0)
+        if (strcmp(message->topic, CELL_REPLY) != 0 || !strstr(message->payload, id))
             continue;
         cJSON *tree = parse(message);
         const cJSON *found = json_at(tree, "id");
@@ -397,6 +398,20 @@ void cell_refused(struct cell *cell, const char *body, const char *code)
         fail_msg("%s: expected %s: %s", body, code, text);
     }
     cJSON_Delete(reply);
+}
+
+/* The answer to a command that changes something, also to one that is refused, waits for the disk:
+   for HELD_MS at most, so that one that came sooner has not waited in vain. */
+void cell_settle(struct cell *cell)
+{
+    uint64_t end_ns = uv_hrtime() + UINT64_C(20000000000) * TIME_SCALE, asked_ns;
+    do {
+        asked_ns = uv_hrtime();
+        if (asked_ns > end_ns)
+            cell_fail(cell, __FILE__, __LINE__, "the disk has everything");
+        cell_refused(cell, "\"command\":\"ack\",\"alert_id\":\"0\",\"verdict\":\"false\"",
+                     "unknown_alert");
+    } while (uv_hrtime() - asked_ns >= HELD_MS * UINT64_C(1000000));
 }
 
 double cell_counter(struct cell *cell, const char *robot, const char *path)

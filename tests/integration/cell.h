@@ -116,6 +116,10 @@ const char *cell_topic(const char *robot, const char *leaf); /* static storage, 
 cJSON *cell_command(struct cell *cell, const char *body);
 /* The same for a command that must fail with that code. */
 void cell_refused(struct cell *cell, const char *body, const char *code);
+/* Returns when the disk has all that the daemon has told and heard so far: a kill takes nothing of
+   it then. An alert that was heard may be none of that, for alerts wait 50 ms for a disk at most.
+ */
+void cell_settle(struct cell *cell);
 /* A counter of a robot, from the reply to `status`: "received", "rejected.malformed". */
 double cell_counter(struct cell *cell, const char *robot, const char *path);
 

@@ -85,11 +85,12 @@ static void wait_for_late_parts(struct plant_arm *arm)
 {
     for (int i = 0; i < 20; i++) {
         simulator_delay_part(arm->simulator, 12 + i);
-        for (int step = 0; !plant_arm_is(arm, "not_evaluated", "part_present false"); step++) {
+        for (int step = 0; !simulator_waits(arm->simulator); step++) {
             assert_true(step < 100);
             plant_arm_run(arm, 20);
-            wait_ms(&arm->cell->harness->loop, 20);
         }
+        /* The part does not come before it was missed; where that takes a second, it is stale. */
+        cell_wait(arm->cell, plant_arm_is(arm, NULL, "part_present false"), 5000);
         while (simulator_waits(arm->simulator))
             plant_arm_run(arm, 20);
         plant_arm_run(arm, 60);
