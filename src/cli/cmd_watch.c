@@ -120,8 +120,10 @@ static void print_json(const struct mqtt_message *message, size_t kind, const ch
 
 static void end_if_unheard(struct watch *watch)
 {
-    if (fflush(stdout) != 0 || ferror(stdout)) /* head has seen enough */
-        cli_mqtt_stop(&watch->mqtt, CLI_DONE);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return;
+    bool enough = errno == EPIPE; /* for head: then there is nothing to be said */
+    cli_mqtt_stop(&watch->mqtt, enough ? CLI_FAILED : CLI_DONE);
 }
 
 static void on_message(void *user, const struct mqtt_message *message)

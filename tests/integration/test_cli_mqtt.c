@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -729,6 +730,33 @@ static void test_watch_tells_of_maintenance(void **state)
     expect_in(command_out(&bench->first), ":01: gripper?: mode t1\n");
 }
 
+/* `watch | head` ends when head has seen enough, and says nothing of it. */
+static void test_watch_into_a_closed_pipe(void **state)
+{
+    struct bench *bench = with_broker(state);
+    struct peer *peer = harness_online_peer(bench->harness, 0);
+    char line[1024], said[160], ended[160];
+    snprintf(said, sizeof said, "%s/said", bench->directory);
+    snprintf(ended, sizeof ended, "%s/ended", bench->directory);
+    snprintf(line, sizeof line,
+             "(timeout 60 \"$ARMWATCH\" watch --broker %s 2>'%s' | head -n 1 >'%s.out';"
+             " mv '%s.out' '%s') &",
+             bench->url, said, ended, ended, ended);
+    assert_int_equal(system(line), 0);
+    uint64_t end = uv_hrtime() + (uint64_t)LIMIT_MS * 1000000;
+    while (access(ended, F_OK) != 0) {
+        if (uv_hrtime() > end)
+            fail_msg("watch goes on for nobody");
+        peer_publish(peer, "armwatch/robot/arm1/alert", alert, 1);
+        wait_ms(bench->loop, 20);
+    }
+    struct stat about;
+    assert_int_equal(stat(ended, &about), 0);
+    assert_true(about.st_size > 0);
+    assert_int_equal(stat(said, &about), 0);
+    assert_int_equal(about.st_size, 0);
+}
+
 static void test_watch_writes_json(void **state)
 {
     struct bench *bench = with_broker(state);
@@ -827,6 +855,7 @@ int main(void)
         TEST(ctl_gives_up),
         TEST(watch_writes_lines),
         TEST(watch_tells_of_maintenance),
+        TEST(watch_into_a_closed_pipe),
         TEST(watch_writes_json),
         TEST(exit_codes),
     };
