@@ -281,6 +281,92 @@ static void test_what_is_not_supported(void **state)
     refuse_builder(&builder, "number 0 is not finite");
 }
 
+/* A layer behind the first dense one that is like one of those that are supported, but not one. */
+static void refuse_layer(const char *op, const char *attribute, double setting, const char *why)
+{
+    struct onnx_builder builder;
+    onnx_builder_init(&builder);
+    const char *value = onnx_builder_1(&builder, op, put_dense(&builder, "x", false));
+    if (!strcmp(op, "Cast"))
+        onnx_builder_set_int(&builder, attribute, (int64_t)setting);
+    else if (attribute)
+        onnx_builder_set_float(&builder, attribute, (float)setting);
+    onnx_builder_name(&builder, put_dense(&builder, value, true), "y");
+    refuse_builder(&builder, why);
+}
+
+static void refuse_batchnorm(float variance, float epsilon, const char *why)
+{
+    const float ones[HIDDEN] = {1, 1}, variances[HIDDEN] = {1, variance};
+    const struct onnx_extent extent = {0, HIDDEN};
+    struct onnx_builder builder;
+    onnx_builder_init(&builder);
+    const char *one = onnx_builder_floats(&builder, extent, ones);
+    const char *const input[] = {put_dense(&builder, "x", false), one, one, one,
+                                 onnx_builder_floats(&builder, extent, variances)};
+    const char *value = onnx_builder_node(&builder, "BatchNormalization",
+                                          &(struct onnx_node_shape){5, 1, input}, NULL);
+    onnx_builder_set_float(&builder, "epsilon", epsilon);
+    onnx_builder_name(&builder, put_dense(&builder, value, true), "y");
+    refuse_builder(&builder, why);
+}
+
+static void test_layers_that_are_almost_supported(void **state)
+{
+    const char *const training[] = {"x", "", "y"};
+    struct onnx_builder builder;
+    refuse_layer("LeakyRelu", "alpha", 0, "an alpha over 0 and under 1 is supported");
+    refuse_layer("LeakyRelu", "alpha", 1, "an alpha over 0 and under 1 is supported");
+    refuse_layer("LeakyRelu", "alpha", NAN, "an alpha over 0 and under 1 is supported");
+    refuse_layer("Cast", "to", 7, "a cast to float or double is supported");
+    refuse_layer("MatMul", NULL, 0, "(MatMul): two inputs are supported");
+    refuse_layer("Constant", NULL, 0, "a Constant must have a tensor as its value");
+    refuse_batchnorm(-1, 1e-5F, "a variance is negative");
+    refuse_batchnorm(1, 1, "an epsilon of 0 to 1, and no training mode are supported");
+
+    onnx_builder_init(&builder);
+    const char *value =
+        onnx_builder_node(&builder, "Dropout", &(struct onnx_node_shape){3, 1, training}, NULL);
+    onnx_builder_name(&builder, put_dense(&builder, put_dense(&builder, value, false), true), "y");
+    refuse_builder(&builder, "its training mode must not be an input");
+
+    onnx_builder_init(&builder); /* a matrix times the values, not the other way round */
+    const char *matrix = onnx_builder_floats(&builder, (struct onnx_extent){HIDDEN, WIDTH}, down);
+    onnx_builder_name(&builder, onnx_builder_2(&builder, "MatMul", matrix, "x"), "y");
+    refuse_builder(&builder, "the layer before must be its first input");
+
+    onnx_builder_init(&builder); /* a vector is not turned */
+    matrix = onnx_builder_floats(&builder, (struct onnx_extent){0, WIDTH}, bias);
+    matrix = onnx_builder_1(&builder, "Transpose", matrix);
+    onnx_builder_name(&builder, onnx_builder_2(&builder, "MatMul", "x", matrix), "y");
+    refuse_builder(&builder, "a Transpose of a matrix is supported");
+}
+
+/* One, and of a width that can be. */
+static void test_inputs(void **state)
+{
+    static const int64_t wide[] = {-1, (int64_t)1 << 40};
+    struct onnx_builder builder;
+    struct onnx_value two[2];
+    void *data;
+    size_t size;
+    onnx_builder_init(&builder);
+    onnx_builder_name(&builder, put_dense(&builder, put_dense(&builder, "x", false), true), "y");
+    set_ends(&builder, wide, 2);
+    assert_int_equal(onnx_write(&builder.model, &data, &size), 0);
+    refuse(data, size, "input x: a dimension of 1099511627776");
+    free(data);
+    two[0] = builder.model.input[0];
+    two[1] = two[0];
+    two[1].name = "z";
+    builder.model.input = two;
+    builder.model.inputs = 2;
+    assert_int_equal(onnx_write(&builder.model, &data, &size), 0);
+    refuse(data, size, "it has two inputs, x and z: one is supported");
+    free(data);
+    onnx_builder_deinit(&builder);
+}
+
 /* A loop must not be followed for ever. */
 static void test_a_loop(void **state)
 {
@@ -566,11 +652,18 @@ static void test_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_written_and_read), cmocka_unit_test(test_network),
-        cmocka_unit_test(test_declared_window),  cmocka_unit_test(test_what_is_not_supported),
-        cmocka_unit_test(test_a_loop),           cmocka_unit_test(test_hostile_tensors),
-        cmocka_unit_test(test_numbers),          cmocka_unit_test(test_attributes),
-        cmocka_unit_test(test_other_parts),      cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_written_and_read),
+        cmocka_unit_test(test_network),
+        cmocka_unit_test(test_declared_window),
+        cmocka_unit_test(test_what_is_not_supported),
+        cmocka_unit_test(test_layers_that_are_almost_supported),
+        cmocka_unit_test(test_inputs),
+        cmocka_unit_test(test_a_loop),
+        cmocka_unit_test(test_hostile_tensors),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_attributes),
+        cmocka_unit_test(test_other_parts),
+        cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
