@@ -212,8 +212,8 @@ static void say_next(const struct install *install)
                "over to it\n",
                config->models.default_name);
     else
-        printf("next         armwatch ctl --broker %s --instance %s reload %s\n", config->mqtt.url,
-               config->instance, name);
+        printf("next         armwatch ctl --broker %s --instance %s reload %s\n",
+               config->mqtt.url.item[0], config->instance, name);
     if (!model_store_names(&install->store, name))
         printf("%s     \"default\": \"%s\" under \"models\" in %s, then %s\n",
                other ? "next    " : "for good", name, config->path,

@@ -121,14 +121,32 @@ static int check_levels(const char *key, const char *topic, struct diag *diag)
                     key, topic);
 }
 
+static int check_urls(const struct config_list *urls, struct mqtt_url *ret_first, struct diag *diag)
+{
+    if (urls->count == 0 || urls->count > MQTT_URLS_MAX)
+        return diag_set(diag, "mqtt.url: %zu brokers, allowed are 1 to %d", urls->count,
+                        MQTT_URLS_MAX);
+    for (size_t i = 0; i < urls->count; i++) {
+        struct mqtt_url url;
+        int r = mqtt_url_parse(urls->item[i], &url, diag);
+        if (r < 0) {
+            diag_prefix(diag, "mqtt.url");
+            return r;
+        }
+        if (i > 0 && !mqtt_url_same_scheme(&url, ret_first))
+            return diag_set(diag, "mqtt.url: \"%.100s\" and \"%.100s\": all must be of one scheme",
+                            urls->item[0], urls->item[i]);
+        *ret_first = i == 0 ? url : *ret_first;
+    }
+    return 0;
+}
+
 static int check_whole(struct config *config, struct diag *diag)
 {
     struct mqtt_url url;
-    int r = mqtt_url_parse(config->mqtt.url, &url, diag);
-    if (r < 0) {
-        diag_prefix(diag, "mqtt.url");
+    int r = check_urls(&config->mqtt.url, &url, diag);
+    if (r < 0)
         return r;
-    }
     if (!config->mqtt.cert_file != !config->mqtt.key_file)
         return diag_set(diag, "mqtt.cert_file and mqtt.key_file go together");
     if (!url.tls && (config->mqtt.ca_file || config->mqtt.cert_file))

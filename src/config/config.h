@@ -36,7 +36,8 @@ struct config {
     char sha256[HASH_HEX_SIZE]; /* of its text */
     char *instance;
     struct {
-        char *url, *protocol, *client_id, *username, *password_file;
+        struct config_list url; /* one at least, MQTT_URLS_MAX at most */
+        char *protocol, *client_id, *username, *password_file;
         char *ca_file, *cert_file, *key_file;
         bool tls_insecure;
     } mqtt;
@@ -50,6 +51,7 @@ struct config {
     struct {
         int64_t count; /* 0: the robots are not parted */
         char *own;     /* NULL: by leases */
+        char *hash;    /* of a robot's name, modulo count: its partition; "none": not known */
         double stale_s;
         struct {
             struct config_list url; /* empty: none */

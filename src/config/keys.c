@@ -11,8 +11,10 @@
 const struct config_key config_keys[] = {
     {"instance", CONFIG_NAME, AT(instance), "\"armwatch\"", 0, 0, NULL,
      "name of this daemon in its topics and alerts", false},
-    {"mqtt.url", CONFIG_TEXT, AT(mqtt.url), NULL, 0, 0, NULL,
-     "broker: `mqtt://host[:1883]`, `mqtts://host[:8883]` or `unix:///path`", false},
+    {"mqtt.url", CONFIG_ONE_OR_LIST, AT(mqtt.url), NULL, 0, 0, NULL,
+     "broker: `mqtt://host[:1883]`, `mqtts://host[:8883]` or `unix:///path`; or up to 8 nodes of a "
+     "cluster of one scheme, which are tried in turn when a connection is lost",
+     false},
     {"mqtt.protocol", CONFIG_CHOICE, AT(mqtt.protocol), "\"5\"", 0, 0, "5|3.1.1", "version of MQTT",
      false},
     {"mqtt.client_id", CONFIG_TEXT, AT(mqtt.client_id), "null", 0, 0, NULL,
@@ -42,6 +44,11 @@ const struct config_key config_keys[] = {
      false},
     {"partitions.own", CONFIG_TEXT, AT(partitions.own), "null", 0, 0, NULL,
      "those of this instance where there are no leases, as in `0-7,12`", false},
+    {"partitions.hash", CONFIG_CHOICE, AT(partitions.hash), "\"none\"", 0, 0, "none|fnv1a",
+     "how the broker gets a robot's partition from its name; samples in another one are refused "
+     "and "
+     "counted; `fnv1a` is `partition(COUNT,1)` of NATS; `none`: whatever the topic says",
+     false},
     {"partitions.stale_s", CONFIG_NUMBER, AT(partitions.stale_s), "5", 0.1, 3600, NULL,
      "when a partition is taken over, samples that are older by their time are dropped and counted",
      true},

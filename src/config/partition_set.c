@@ -3,6 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+size_t partition_of_name(const char *name, size_t count)
+{
+    uint32_t hash = UINT32_C(2166136261);
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * UINT32_C(16777619);
+    return hash % count;
+}
+
 bool partition_set_has(const struct partition_set *set, size_t partition)
 {
     return set->bits[partition / 64] >> (partition % 64) & 1;

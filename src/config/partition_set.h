@@ -26,6 +26,9 @@ int partition_set_parse(const char *text, size_t count, struct partition_set *re
 /* The shortest such text; "" for the empty set. */
 void partition_set_format(const struct partition_set *set, char ret_text[PARTITION_SET_TEXT_MAX]);
 
+/* As the mapping of NATS does it: FNV-1a with 32 bits, modulo. */
+size_t partition_of_name(const char *name, size_t count);
+
 bool partition_set_has(const struct partition_set *set, size_t partition);
 void partition_set_add(struct partition_set *set, size_t partition);
 void partition_set_remove(struct partition_set *set, size_t partition);

@@ -36,11 +36,21 @@ static int find_secrets(const struct config *config, struct secrets *secrets, st
     return r;
 }
 
+static int parse_urls(const struct config *config, struct mqtt_url ret_urls[MQTT_URLS_MAX],
+                      struct diag *diag)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < config->mqtt.url.count; i++)
+        r = mqtt_url_parse(config->mqtt.url.item[i], &ret_urls[i], diag);
+    return r;
+}
+
 int broker_connect(uv_loop_t *loop, const struct config *config, const struct broker_will *will,
                    const struct mqtt_handlers *handlers, void *user,
                    struct mqtt_client **ret_client, struct diag *diag)
 {
     struct secrets secrets = {0};
+    struct mqtt_url urls[MQTT_URLS_MAX];
     struct mqtt_options options = {
         .protocol = !strcmp(config->mqtt.protocol, "5") ? 5 : 4,
         .client_id = config->mqtt.client_id,
@@ -54,7 +64,12 @@ int broker_connect(uv_loop_t *loop, const struct config *config, const struct br
     };
     int r = find_secrets(config, &secrets, diag);
     if (r == 0)
-        r = mqtt_url_parse(config->mqtt.url, &options.url, diag);
+        r = parse_urls(config, urls, diag);
+    if (r == 0) {
+        options.url = urls[0];
+        options.others = urls + 1;
+        options.other_count = config->mqtt.url.count - 1;
+    }
     options.password = secrets.password;
     options.ca_file = secrets.ca_file;
     options.cert_file = secrets.cert_file;

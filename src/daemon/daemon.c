@@ -209,7 +209,7 @@ int daemon_run(struct config *config, struct diag *diag)
     } else {
         daemon->watchdog_ns = notify_watchdog_interval_ns();
         log_info("armwatchd %s: instance %s, %zu models, broker %s", ARMWATCH_VERSION,
-                 config->instance, daemon->fleet.assignments.count, config->mqtt.url);
+                 config->instance, daemon->fleet.assignments.count, config->mqtt.url.item[0]);
         log_info("inference: OpenBLAS (%s, %d thread), networks %s", blas_core_name(),
                  blas_threads(), dense_stream_suits() ? "by AVX2" : "by it");
         notify_ready("running");

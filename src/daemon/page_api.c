@@ -43,7 +43,8 @@ static void add_broker(cJSON *root, const struct service *service)
     bool connected = is_connected(service);
     cJSON *broker = cJSON_AddObjectToObject(root, "broker");
     cJSON_AddBoolToObject(broker, "connected", connected);
-    cJSON_AddStringToObject(broker, "url", service->config->mqtt.url);
+    cJSON_AddStringToObject(
+        broker, "url", service->config->mqtt.url.item[client ? mqtt_client_broker(client) : 0]);
     if (connected || !client)
         cJSON_AddNullToObject(broker, "reason");
     else

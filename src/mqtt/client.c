@@ -34,10 +34,11 @@ struct mqtt_client {
     struct mqtt_session session;
     struct mqtt_connection *connection; /* while CONNECTING and ONLINE */
     unsigned connections;               /* not closed yet, old ones included */
-    char reason[2 * MQTT_REASON_MAX];
+    char reason[3 * MQTT_REASON_MAX];
 
     uv_timer_t retry;
     struct mqtt_backoff backoff;
+    size_t failed; /* attempts since it was online */
     unsigned takeovers;
     unsigned evictions; /* accepted at the first attempt and soon thrown out, in a row */
     uint64_t online_since_ms;
@@ -79,6 +80,7 @@ static void client_go_online(struct mqtt_client *client)
     client->state = CLIENT_ONLINE;
     client->online_since_ms = uv_now(client->loop);
     client->reason[0] = '\0';
+    client->failed = 0;
     mqtt_session_quiet(&client->session);
     mqtt_inflight_renew(&client->session.inflight, client->online_since_ms + MQTT_ACK_TIMEOUT_MS);
     mqtt_session_subscribe_all(&client->session);
@@ -136,18 +138,31 @@ static bool client_suspects_twin(struct mqtt_client *client, double online_s)
     return client->evictions >= EVICTIONS_SUSPECT;
 }
 
+/* Those of several brokers that were not tried yet do not have to wait for long. */
+static double client_turn(struct mqtt_client *client, double online_s)
+{
+    bool attempt = client->state == CLIENT_CONNECTING;
+    mqtt_session_turn(&client->session);
+    if (attempt && ++client->failed % client->session.url_count != 0)
+        return client->backoff.min_s;
+    return mqtt_connection_reached(client->connection)
+               ? mqtt_backoff_next(&client->backoff, online_s)
+               : mqtt_backoff_absent(&client->backoff);
+}
+
 static void on_connection_lost(void *user, const char *reason)
 {
     struct mqtt_client *client = user;
-    char text[MQTT_REASON_MAX], more[MQTT_REASON_MAX] = "";
+    char text[MQTT_REASON_MAX], more[MQTT_REASON_MAX] = "",
+                                host[sizeof client->session.url.host] = "";
     double online_s = client->state == CLIENT_ONLINE
                           ? 1e-3 * (double)(uv_now(client->loop) - client->online_since_ms)
                           : 0;
-    double wait_s = mqtt_connection_reached(client->connection)
-                        ? mqtt_backoff_next(&client->backoff, online_s)
-                        : mqtt_backoff_absent(&client->backoff);
+    if (client->session.url_count > 1)
+        strcpy(host, client->session.url.host);
     if (!mqtt_reason_broker(&client->session, text))
         snprintf(text, sizeof text, "%s", reason);
+    double wait_s = client_turn(client, online_s);
     if (client_suspects_twin(client, online_s)) {
         client->takeovers++;
         snprintf(more, sizeof more, "; does another client use the client id \"%.128s\", too?",
@@ -158,7 +173,8 @@ static void on_connection_lost(void *user, const char *reason)
         wait_s = TAKEOVER_WAIT_S;
         snprintf(more, sizeof more, "; trying again in %d s", TAKEOVER_WAIT_S);
     }
-    snprintf(client->reason, sizeof client->reason, "%s%s", text, more);
+    snprintf(client->reason, sizeof client->reason, "%s%s%s%s", host, *host ? ": " : "", text,
+             more);
     mqtt_connection_close(client->connection);
     client->connection = NULL;
     client_wait(client, wait_s);
@@ -294,6 +310,12 @@ int mqtt_client_publish(struct mqtt_client *client, const struct mqtt_message *m
     return r;
 }
 
+void mqtt_client_gather(struct mqtt_client *client, bool gather)
+{
+    if (client->state == CLIENT_ONLINE)
+        mqtt_connection_gather(client->connection, gather);
+}
+
 bool mqtt_client_online(const struct mqtt_client *client)
 {
     return client->state == CLIENT_ONLINE;
@@ -307,6 +329,17 @@ unsigned mqtt_client_inflight(const struct mqtt_client *client)
 unsigned mqtt_client_takeovers(const struct mqtt_client *client)
 {
     return client->takeovers;
+}
+
+size_t mqtt_client_broker(const struct mqtt_client *client)
+{
+    return client->session.url_at;
+}
+
+void mqtt_client_begin_at(struct mqtt_client *client, size_t broker)
+{
+    while (client->session.url_at != broker % client->session.url_count)
+        mqtt_session_turn(&client->session);
 }
 
 const char *mqtt_client_reason(const struct mqtt_client *client)

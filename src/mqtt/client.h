@@ -10,6 +10,8 @@
  * after 30 s when the broker says that another client with this id has taken the session. A
  * broker's name with several addresses should lead to it by the first: others are tried only where
  * that one fails at once.
+ * Of several brokers the one that answers is kept until it is lost; then the next one is tried, and
+ * each one once, backoff_min_s apart, before the wait grows.
  */
 #ifndef ARMWATCH_MQTT_CLIENT_H
 #define ARMWATCH_MQTT_CLIENT_H
@@ -41,7 +43,9 @@ struct mqtt_message {
 
 struct mqtt_options {
     struct mqtt_url url;
-    int protocol; /* 5 or 4 (3.1.1) */
+    const struct mqtt_url *others; /* of the same cluster and scheme, tried in turn after it */
+    size_t other_count;            /* below MQTT_URLS_MAX */
+    int protocol;                  /* 5 or 4 (3.1.1) */
     const char *client_id;
     const char *username; /* or NULL */
     const char *password; /* or NULL */
@@ -103,10 +107,18 @@ int mqtt_client_unsubscribe(struct mqtt_client *client, const char *filter);
 int mqtt_client_publish(struct mqtt_client *client, const struct mqtt_message *message,
                         uint64_t *ret_token);
 
+/* What is published until the gathering ends may leave together, in fewer packets of the network.
+ */
+void mqtt_client_gather(struct mqtt_client *client, bool gather);
+
 bool mqtt_client_online(const struct mqtt_client *client);
 unsigned mqtt_client_inflight(const struct mqtt_client *client);
 /* How often another client with this id has, or seems to have, taken the session. */
 unsigned mqtt_client_takeovers(const struct mqtt_client *client);
+/* Of the brokers that the options named: which one is connected, or tried next. */
+size_t mqtt_client_broker(const struct mqtt_client *client);
+/* Before the loop turns again: the first attempt of a new client is at that one. */
+void mqtt_client_begin_at(struct mqtt_client *client, size_t broker);
 /* Why it is offline, "" while online. */
 const char *mqtt_client_reason(const struct mqtt_client *client);
 

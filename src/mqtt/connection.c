@@ -17,6 +17,8 @@
 #include "mqtt/reason.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -295,6 +297,15 @@ void mqtt_connection_touch(struct mqtt_connection *c)
     connection_settle(c, 0, errno);
     if (c->lost)
         uv_timer_start(&c->tick, on_tick, 0, TICK_MS);
+}
+
+/* Each packet of MQTT is a write of its own, and without this a packet of the network, too, which
+ * wakes the other side. A socket that knows no such thing sends at once. */
+void mqtt_connection_gather(struct mqtt_connection *c, bool gather)
+{
+    int value = gather;
+    if (!c->lost && !c->session->url.is_unix && connection_attached(c))
+        setsockopt(c->fd, IPPROTO_TCP, TCP_CORK, &value, sizeof value);
 }
 
 static void work_connect(uv_work_t *work)

@@ -32,6 +32,9 @@ bool mqtt_connection_reached(const struct mqtt_connection *connection);
 /* To be called after everything that may have written: publish, subscribe. */
 void mqtt_connection_touch(struct mqtt_connection *connection);
 
+/* What is written may wait in the kernel until this is called again with false. */
+void mqtt_connection_gather(struct mqtt_connection *connection, bool gather);
+
 /* Ends it without a word (the broker sends the last will). When the pool job still runs, on_closed
  * waits for its end. */
 void mqtt_connection_close(struct mqtt_connection *connection);

@@ -143,7 +143,10 @@ static void on_log(struct mosquitto *mosq, void *user, int level, const char *te
 int mqtt_session_init(struct mqtt_session *session, const struct mqtt_options *options,
                       struct diag *diag)
 {
-    *session = (struct mqtt_session){.url = options->url, .v5 = options->protocol == 5};
+    *session = (struct mqtt_session){
+        .url = options->url, .urls[0] = options->url, .url_count = 1, .v5 = options->protocol == 5};
+    for (size_t i = 0; i < options->other_count && session->url_count < MQTT_URLS_MAX; i++)
+        session->urls[session->url_count++] = options->others[i];
     if (options->protocol != 5 && options->protocol != 4)
         return diag_set(diag, "MQTT protocol %d: 5 or 4 (3.1.1) are allowed", options->protocol);
     if (!options->url.host[0])
@@ -180,6 +183,12 @@ void mqtt_session_deinit(struct mqtt_session *session)
     session->client_id = NULL;
     mqtt_subscriptions_deinit(&session->subscriptions);
     library_release();
+}
+
+void mqtt_session_turn(struct mqtt_session *session)
+{
+    session->url_at = (session->url_at + 1) % session->url_count;
+    session->url = session->urls[session->url_at];
 }
 
 void mqtt_session_begin(struct mqtt_session *session)

@@ -23,7 +23,9 @@
 
 struct mqtt_session {
     struct mosquitto *mosq;
-    struct mqtt_url url;
+    struct mqtt_url url; /* of the connection, or tried next */
+    struct mqtt_url urls[MQTT_URLS_MAX];
+    size_t url_count, url_at;
     bool v5;
     char *client_id;
 
@@ -60,6 +62,9 @@ void mqtt_session_deinit(struct mqtt_session *session);
  * credentials, TLS, last will, CONNECT properties. Errors: as init. */
 int mqtt_session_set_options(struct mqtt_session *session, const struct mqtt_options *options,
                              struct diag *diag);
+
+/* The next attempt is at the broker after this one. */
+void mqtt_session_turn(struct mqtt_session *session);
 
 /* Before a connection attempt. The library's error texts are collected until mqtt_session_quiet. */
 void mqtt_session_begin(struct mqtt_session *session);

@@ -79,6 +79,11 @@ static int url_parse_host(const char *text, const char *host, struct mqtt_url *u
     return url_parse_port(text, rest + bracketed, url, diag);
 }
 
+bool mqtt_url_same_scheme(const struct mqtt_url *a, const struct mqtt_url *b)
+{
+    return a->tls == b->tls && a->is_unix == b->is_unix;
+}
+
 int mqtt_url_parse(const char *text, struct mqtt_url *ret_url, struct diag *diag)
 {
     for (size_t i = 0; i < sizeof url_schemes / sizeof url_schemes[0]; i++) {

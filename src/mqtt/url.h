@@ -15,6 +15,11 @@ struct mqtt_url {
     bool is_unix;
 };
 
+#define MQTT_URLS_MAX 8 /* nodes of one cluster */
+
+/* One handle of the library is made for TLS, or not. */
+bool mqtt_url_same_scheme(const struct mqtt_url *a, const struct mqtt_url *b);
+
 /* Errors: -EINVAL with what is allowed. A user name or password in the URL is refused: secrets
  * stand in files. */
 int mqtt_url_parse(const char *text, struct mqtt_url *ret_url, struct diag *diag);

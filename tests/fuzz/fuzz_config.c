@@ -50,7 +50,7 @@ static void check_key(const struct config *config, const struct config_key *key)
 static void check_accepted(const struct config *config)
 {
     struct mqtt_url url;
-    FUZZ_CHECK(mqtt_url_parse(config->mqtt.url, &url, NULL) == 0);
+    FUZZ_CHECK(mqtt_url_parse(config->mqtt.url.item[0], &url, NULL) == 0);
     for (size_t i = 0; i < config_key_count; i++)
         check_key(config, &config_keys[i]);
     FUZZ_CHECK(*config->mqtt.client_id);

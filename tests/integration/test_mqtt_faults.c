@@ -67,6 +67,39 @@ static void test_restart_and_kill(void **state)
     }
 }
 
+/* A dead node, one that says nothing sensible, and one that works; the wait grows only behind the
+ * last one. What is kept until it is lost is what works. */
+static void test_several_brokers(void **state)
+{
+    struct harness *harness = *state;
+    struct mqtt_url others[2];
+    harness_broker(harness, NULL);
+    fake_broker_start(&harness->fakes[0], &harness->loop, FAKE_JUNK);
+    struct mqtt_options options = peer_options("mqtt://127.0.0.1:1", "several");
+    assert_int_equal(mqtt_url_parse(harness->fakes[0].url, &others[0], NULL), 0);
+    assert_int_equal(mqtt_url_parse(broker_url(harness->broker), &others[1], NULL), 0);
+    options.others = others;
+    options.other_count = 2;
+    struct peer *peer = &harness->peers[0];
+    uint64_t since = uv_hrtime();
+    peer_start(peer, &harness->loop, &options);
+    wait_until(&harness->loop, peer->online == 1, 5000);
+    assert_int_equal(peer->offline, 2);
+    assert_reason(peer, "127.0.0.1: ");
+    assert_reason(peer, "MQTT"); /* the second one's */
+    assert_int_equal(mqtt_client_broker(peer->client), 2);
+    assert_true(elapsed_ms(since) < 4000);
+    harness_subscribe(harness, peer, "news/#", 1);
+    broker_kill(harness->broker);
+    wait_until(&harness->loop, peer->offline >= 2 + 4, 10000); /* once around */
+    assert_int_equal(peer->online, 1);
+    broker_start(harness->broker, NULL);
+    wait_until(&harness->loop, peer->online == 2, 10000);
+    assert_int_equal(mqtt_client_broker(peer->client), 2);
+    peer_publish(peer, "news/1", "again", 1);
+    wait_until(&harness->loop, peer->message_count == 1, 5000);
+}
+
 static void test_unacknowledged_survives_a_kill(void **state)
 {
     struct harness *harness = *state;
@@ -357,6 +390,7 @@ int main(int argc, char **argv)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_restart_and_kill),
+        TEST(test_several_brokers),
         TEST(test_unacknowledged_survives_a_kill),
         TEST(test_silence_is_noticed),
         TEST(test_junk),

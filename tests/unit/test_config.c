@@ -25,7 +25,7 @@ static void test_defaults(void **state)
 {
     struct config *config = load(MINIMAL);
     assert_string_equal(config->instance, "armwatch");
-    assert_string_equal(config->mqtt.url, "mqtt://h");
+    assert_string_equal(config->mqtt.url.item[0], "mqtt://h");
     assert_string_equal(config->mqtt.protocol, "5");
     assert_string_equal(config->mqtt.client_id, "armwatch-armwatch");
     assert_null(config->mqtt.username);
@@ -56,6 +56,15 @@ static void test_defaults(void **state)
 }
 
 /* The example of the interface's description, as it stands there. */
+static void test_several_brokers(void **state)
+{
+    struct config *config = load("{\"mqtt\":{\"url\":[\"mqtts://n1\",\"mqtts://n2:1\"],"
+                                 "\"ca_file\":\"ca\"},\"models\":{\"default\":\"m\"}}");
+    assert_int_equal(config->mqtt.url.count, 2);
+    assert_string_equal(config->mqtt.url.item[1], "mqtts://n2:1");
+    config_free(config);
+}
+
 static void test_the_documented_example(void **state)
 {
     struct config *config = load(
@@ -197,6 +206,14 @@ static void test_refusals(void **state)
         {WITH("\"input\":{\"gate\":[]}"), "input.gate", "an array", "an object"},
         {"{\"mqtt\":{\"url\":\"http://h\"},\"models\":{\"default\":\"m\"}}", "mqtt.url", "http",
          ""},
+        {"{\"mqtt\":{\"url\":[]},\"models\":{\"default\":\"m\"}}", "mqtt.url", "0 brokers",
+         "1 to 8"},
+        {"{\"mqtt\":{\"url\":7},\"models\":{\"default\":\"m\"}}", "mqtt.url", "a number", "array"},
+        {"{\"mqtt\":{\"url\":\"\"},\"models\":{\"default\":\"m\"}}", "mqtt.url", "not empty", ""},
+        {"{\"mqtt\":{\"url\":[\"mqtts://h\",\"mqtt://i\"]},\"models\":{\"default\":\"m\"}}",
+         "mqtt.url", "mqtt://i", "one scheme"},
+        {"{\"mqtt\":{\"url\":[\"mqtt://h\",\"mqtt://i:0\"]},\"models\":{\"default\":\"m\"}}",
+         "mqtt.url", "mqtt://i:0", "1 to 65535"},
         {"{\"mqtt\":{\"url\":\"mqtt://h\",\"tls_insecure\":1},\"models\":{\"default\":\"m\"}}",
          "mqtt.tls_insecure", "a number", "true or false"},
         {"{\"mqtt\":{\"url\":\"mqtts://h\",\"cert_file\":\"c\"},\"models\":{\"default\":\"m\"}}",
@@ -235,6 +252,8 @@ static void test_partitions(void **state)
          "{partition}"},
         {WITH("\"partitions\":{\"own\":\"0\"}"), "partitions.own", "partitions.count", ""},
         {WITH(PARTED "{\"count\":24}"), "partitions", "own", "lease.url"},
+        {WITH(PARTED "{\"count\":24,\"own\":\"0\",\"hash\":\"crc\"}"), "partitions.hash", "crc",
+         "fnv1a"},
         {WITH(PARTED "{\"count\":24,\"own\":\"0-24\"}"), "partitions.own", "24", "0 to 23"},
         {WITH(PARTED "{\"count\":257,\"own\":\"0\"}"), "partitions.count", "257", "256"},
         {WITH(PARTED "{\"count\":24,\"own\":\"0\"},\"input\":{\"assembler_file\":\"a\"}"),
@@ -398,6 +417,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_several_brokers),
         cmocka_unit_test(test_the_documented_example),
         cmocka_unit_test(test_the_gate),
         cmocka_unit_test(test_what_follows_from_other_keys),

@@ -72,11 +72,22 @@ static void test_members(void **state)
     assert_memory_equal(&again, &set, sizeof set);
 }
 
+/* FNV-1a's own published values (0xe40c292c, 0xbf9cf968), modulo; and what nats-server 2.9.10 did.
+ */
+static void test_of_a_name(void **state)
+{
+    assert_int_equal(partition_of_name("a", 256), 0xe40c292cU % 256);
+    assert_int_equal(partition_of_name("a", 24), 0xe40c292cU % 24);
+    assert_int_equal(partition_of_name("foobar", 24), 0xbf9cf968U % 24);
+    assert_int_equal(partition_of_name("", 1), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_of_a_name),
         cmocka_unit_test(test_members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
