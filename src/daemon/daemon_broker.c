@@ -20,6 +20,8 @@ static void on_online(void *user)
     log_info("broker: connected");
     daemon->service.connects++;
     daemon->offline_again_ns = 0;
+    daemon->offline_lines = 0;
+    daemon->control_again = (struct resubscription){0};
     publisher_tick(&daemon->publisher, true, now_ns);
     if (daemon->phase != PHASE_RUNNING)
         return; /* only what is left is to be told */
@@ -30,9 +32,13 @@ static void on_online(void *user)
     daemon->service.takeovers = mqtt_client_takeovers(daemon->client);
     daemon->service.troubles &= ~(1U << SERVICE_SUBSCRIPTION); /* they were sent again */
     service_publish(&daemon->service, true, now_ns);
-    /* The broker may have lost what it retained. */
-    for (size_t i = 0; i < daemon->fleet.count; i++)
-        publisher_state(&daemon->publisher, daemon->fleet.robot[i], true, now_ns);
+    /* The broker may have lost what it retained. A fleet's is told by and by. */
+    for (size_t i = 0; i < daemon->fleet.count; i++) {
+        if (daemon->intake.partitions)
+            daemon->fleet.robot[i]->published[0] = '\0';
+        else
+            publisher_state(&daemon->publisher, daemon->fleet.robot[i], true, now_ns);
+    }
     daemon_tell_discovery(daemon, true);
 }
 
@@ -43,8 +49,12 @@ static void on_offline(void *user, const char *reason)
     silence_listen(&daemon->silence, false, now_ns);
     if (daemon_is_parted(daemon))
         partitions_listen(&daemon->partitions, false, now_ns);
-    if (now_ns < daemon->offline_again_ns && !strcmp(reason, daemon->offline_reason))
+    size_t brokers = daemon->config->mqtt.url.count; /* each has a reason of its own */
+    bool known = brokers > 1 ? daemon->offline_lines > brokers
+                             : !strcmp(reason, daemon->offline_reason);
+    if (now_ns < daemon->offline_again_ns && known)
         return; /* every three seconds, for hours */
+    daemon->offline_lines++;
     daemon->offline_again_ns = now_ns + SAME_REASON_NS;
     snprintf(daemon->offline_reason, sizeof daemon->offline_reason, "%s", reason);
     log_warning("broker: %s", reason);
@@ -90,8 +100,10 @@ static void on_ack(void *user, uint64_t token, int reason)
 static void on_refused(void *user, const char *filter, int reason)
 {
     struct daemon *daemon = user;
+    int64_t now_ns = clock_monotonic_ns();
     if (strcmp(filter, daemon->publisher.control_topic) != 0)
-        silence_listen(&daemon->silence, false, clock_monotonic_ns());
+        silence_listen(&daemon->silence, false, now_ns);
+    resubscription_refused(&daemon->control_again, filter, daemon->publisher.control_topic, now_ns);
     daemon->service.troubles |= 1U << SERVICE_SUBSCRIPTION;
     log_error(
         "broker: the subscription to %s was refused (reason %d): has %s the right to read it?",
@@ -156,6 +168,7 @@ void daemon_connect_anew(struct daemon *daemon)
         return;
     }
     log_warning("broker: a lease has ended while messages were under way: connecting anew");
+    mqtt_client_begin_at(daemon->client, mqtt_client_broker(old));
     mqtt_client_abandon(old);
     outbox_resend(daemon->publisher.outbox);
     on_offline(daemon, "connecting anew");

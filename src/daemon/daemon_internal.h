@@ -23,6 +23,7 @@
 #include "daemon/partitions.h"
 #include "daemon/publisher.h"
 #include "daemon/recovery.h"
+#include "daemon/resubscription.h"
 #include "daemon/results.h"
 #include "daemon/saved_state.h"
 #include "daemon/scorer.h"
@@ -66,6 +67,8 @@ struct daemon {
     struct saved_state saved;
     char offline_reason[600]; /* as it was logged last */
     int64_t offline_again_ns; /* when the same one is worth another line */
+    size_t offline_lines;     /* since it was online */
+    struct resubscription control_again;
     struct model_watch watch;
 };
 

@@ -55,6 +55,19 @@ static void feed_watchdog(struct daemon *daemon, int64_t now_ns)
     notify_watchdog();
 }
 
+/* A lease has ended while messages of its robots were under way. As long as the connection stands
+ * the library sends nothing again. */
+static void guard_messages(struct daemon *daemon)
+{
+    struct partitions *partitions = &daemon->partitions;
+    if (!partitions->under_way)
+        return;
+    if (mqtt_client_inflight(daemon->client) == 0)
+        partitions->under_way = false;
+    else if (!mqtt_client_online(daemon->client))
+        daemon_connect_anew(daemon);
+}
+
 void daemon_on_tick(uv_timer_t *handle)
 {
     struct daemon *daemon = handle->data;
@@ -63,13 +76,15 @@ void daemon_on_tick(uv_timer_t *handle)
     intake_tick(&daemon->intake, clock_realtime_ns(), clock_monotonic_ns());
     if (daemon_is_parted(daemon))
         partitions_tick(&daemon->partitions, now_ns);
-    if (daemon->partitions.under_way)
-        daemon_connect_anew(daemon);
+    guard_messages(daemon);
+    if (resubscription_tick(&daemon->control_again, daemon->client, now_ns))
+        daemon->service.troubles &= ~(1U << SERVICE_SUBSCRIPTION);
     maintenance_tick(&daemon->fleet, now_ns);
     if (jumps != daemon->intake.clock.jumps && daemon->fleet.suspensions.count > 0)
         daemon_save(daemon); /* their ends have other names now */
+    size_t first = daemon->publisher.states_from; /* its state may have had to wait */
     for (size_t i = 0; i < daemon->fleet.count; i++)
-        tick_robot(daemon, daemon->fleet.robot[i], now_ns);
+        tick_robot(daemon, daemon->fleet.robot[(first + i) % daemon->fleet.count], now_ns);
     if (saved_state_is_due(&daemon->saved, now_ns))
         daemon_save(daemon);
     commissioning_tick(&daemon->fleet.commissioning, now_ns);

@@ -225,7 +225,7 @@ static int announce(struct lease_keeper *keeper)
 static int renew_all(struct lease_keeper *keeper)
 {
     bool done[PARTITIONS_MAX] = {false};
-    int r = announce(keeper);
+    int r = atomic_load(&keeper->board->hearing) ? announce(keeper) : 0;
     while (r == 0) {
         size_t next = PARTITIONS_MAX;
         for (size_t p = 0; p < keeper->options.partitions; p++) {
@@ -418,16 +418,23 @@ static int balance(struct lease_keeper *keeper)
     return r;
 }
 
-/* Who cannot hear samples leaves the partitions to others. */
-static void retire(struct lease_keeper *keeper)
+/* Who does not hear samples at present is nobody to leave partitions to, and takes none; what he
+ * has stays his for a while. */
+static void withdraw(struct lease_keeper *keeper)
 {
-    for (size_t p = 0; p < keeper->options.partitions; p++)
-        give(keeper, p);
     char key[KEY_MAX];
     snprintf(key, sizeof key, INSTANCE "%s", keeper->options.instance);
     if (keeper->announced)
         keeper->store.remove(keeper->store.user, key, keeper->announced);
     keeper->announced = 0;
+}
+
+/* Who cannot hear samples leaves the partitions to others. */
+static void retire(struct lease_keeper *keeper)
+{
+    for (size_t p = 0; p < keeper->options.partitions; p++)
+        give(keeper, p);
+    withdraw(keeper);
     keeper->renew_ns = 0;
 }
 
@@ -442,7 +449,10 @@ int lease_keeper_step(struct lease_keeper *keeper)
         retire(keeper);
         return 0;
     }
-    bool due = start_ns >= keeper->renew_ns;
+    bool hearing = atomic_load(&keeper->board->hearing);
+    if (!hearing)
+        withdraw(keeper);
+    bool due = start_ns >= keeper->renew_ns || (hearing && !keeper->announced);
     int r = due ? renew_all(keeper) : 0;
     if (due && r == 0)
         keeper->renew_ns = start_ns + keeper->options.ttl_ns / 3;

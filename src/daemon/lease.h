@@ -36,7 +36,8 @@ struct lease_board {
     struct lease_slot slot[PARTITIONS_MAX];
     /* loop -> keeper */
     _Atomic int64_t alive_ns; /* boot time at which the loop last turned */
-    _Atomic bool able;        /* it can hear samples: leases are of use */
+    _Atomic bool able;        /* it can hear samples, or soon again: its leases are of use */
+    _Atomic bool hearing;     /* it hears them now: further ones are */
     /* keeper -> loop */
     _Atomic bool reachable;                 /* the store answers */
     _Atomic bool twin;                      /* another instance has our name */

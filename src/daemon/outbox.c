@@ -26,10 +26,11 @@ struct outbox {
     struct list refused;  /* kept ones that the broker did not take */
     struct list aside;    /* kept ones that are not ours to tell; they are in count, too */
     size_t aside_count;
-    bool (*may)(void *user, const char *topic); /* NULL: whatever it is */
-    void *may_user;
-    int64_t retry_ns; /* monotonic: when they are queued again */
-    int64_t ready;    /* number of the last that may be sent */
+    enum outbox_leave (*ask)(void *user, const char *topic); /* NULL: whatever it is */
+    void *ask_user;
+    size_t window, under_way; /* messages with the library: at most, and now */
+    int64_t retry_ns;         /* monotonic: when they are queued again */
+    int64_t ready;            /* number of the last that may be sent */
     size_t count, bytes;
     uint64_t dropped, expired, refusals;
     void (*on_gone)(void *user, int64_t number);
@@ -105,6 +106,7 @@ static void unqueue(struct outbox *outbox, struct entry *entry)
 
 static void discard(struct outbox *outbox, struct entry *entry)
 {
+    outbox->under_way -= entry->sent;
     if (list_remove(&outbox->aside, entry))
         outbox->aside_count--;
     else if (!list_remove(&outbox->refused, entry))
@@ -216,10 +218,16 @@ void outbox_ready(struct outbox *outbox, int64_t number)
 
 /* ---- whose it is */
 
-void outbox_set_gate(struct outbox *outbox, bool (*may)(void *user, const char *topic), void *user)
+void outbox_set_gate(struct outbox *outbox, enum outbox_leave (*ask)(void *user, const char *topic),
+                     void *user)
 {
-    outbox->may = may;
-    outbox->may_user = user;
+    outbox->ask = ask;
+    outbox->ask_user = user;
+}
+
+void outbox_set_window(struct outbox *outbox, size_t window)
+{
+    outbox->window = window;
 }
 
 static void put_aside(struct outbox *outbox, struct entry *entry)
@@ -264,22 +272,28 @@ void outbox_resend(struct outbox *outbox)
     for (struct entry *entry = outbox->queue.first; entry && entry->sent; entry = entry->next)
         entry->sent = false;
     outbox->unsent = outbox->queue.first;
+    outbox->under_way = 0;
 }
 
 void outbox_flush(struct outbox *outbox, struct mqtt_client *client)
 {
     while (outbox->unsent && outbox->unsent->kept.number <= outbox->ready) {
         struct entry *entry = outbox->unsent;
-        if (outbox->may && !outbox->may(outbox->may_user, entry->message.topic)) {
+        enum outbox_leave leave =
+            outbox->ask ? outbox->ask(outbox->ask_user, entry->message.topic) : OUTBOX_SEND;
+        if (leave == OUTBOX_NOT_OURS) {
             put_aside(outbox, entry);
             continue;
         }
+        if (leave == OUTBOX_WAIT || (outbox->window && outbox->under_way >= outbox->window))
+            return;
         int r = mqtt_client_publish(client, &entry->message, &entry->token);
         bool impossible = r == -EMSGSIZE || r == -EINVAL;
         if (r < 0 && !impossible)
             return;
         outbox->unsent = entry->next;
         entry->sent = true;
+        outbox->under_way++;
         if (impossible)
             outbox->refusals++;
         if (impossible || entry->message.qos == 0)
@@ -308,6 +322,7 @@ void outbox_ack(struct outbox *outbox, uint64_t token, int reason, int64_t now_n
     }
     unqueue(outbox, entry);
     entry->sent = false;
+    outbox->under_way--;
     list_append(&outbox->refused, entry);
     outbox->retry_ns = now_ns + (int64_t)(OUTBOX_RETRY_S * (double)CLOCK_NS_PER_S);
 }
@@ -362,6 +377,16 @@ void outbox_each_kept(const struct outbox *outbox,
             if (entry->kept.number)
                 each(user, &entry->message, &entry->kept);
         }
+    }
+}
+
+void outbox_each_topic(const struct outbox *outbox, void (*each)(void *user, const char *topic),
+                       void *user)
+{
+    const struct list *const lists[] = {&outbox->refused, &outbox->queue};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        for (const struct entry *entry = lists[i]->first; entry; entry = entry->next)
+            each(user, entry->message.topic);
     }
 }
 

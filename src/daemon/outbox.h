@@ -44,9 +44,14 @@ int outbox_put_kept(struct outbox *outbox, const struct mqtt_message *message,
 /* Kept messages up to this number may be sent from now on. */
 void outbox_ready(struct outbox *outbox, int64_t number);
 
-/* From now on each message is asked for before it is sent. One that may not be is put aside if it
- * is kept, until outbox_recall; else it is dropped: a state that is not ours to tell. */
-void outbox_set_gate(struct outbox *outbox, bool (*may)(void *user, const char *topic), void *user);
+/* From now on each message is asked for before it is sent. One that is not ours is put aside if it
+ * is kept, until outbox_recall; else it is dropped: a state that is not ours to tell. One that has
+ * to wait holds up those behind it. */
+enum outbox_leave { OUTBOX_SEND, OUTBOX_WAIT, OUTBOX_NOT_OURS };
+void outbox_set_gate(struct outbox *outbox, enum outbox_leave (*ask)(void *user, const char *topic),
+                     void *user);
+/* At most so many messages are with the library at a time; 0: as many as it takes. */
+void outbox_set_window(struct outbox *outbox, size_t window);
 /* What was put aside is queued again: it is asked for anew. */
 void outbox_recall(struct outbox *outbox);
 /* Gives up what was put aside for a topic. Returns how many that were. */
@@ -71,6 +76,10 @@ void outbox_each_kept(const struct outbox *outbox,
                       void (*each)(void *user, const struct mqtt_message *message,
                                    const struct outbox_kept *kept),
                       void *user);
+
+/* The topic of each message that waits or is unacknowledged, those put aside excepted. */
+void outbox_each_topic(const struct outbox *outbox, void (*each)(void *user, const char *topic),
+                       void *user);
 
 size_t outbox_count(const struct outbox *outbox);     /* waiting or unacknowledged */
 size_t outbox_aside(const struct outbox *outbox);     /* not ours to tell at present; not counted

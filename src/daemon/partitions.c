@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define STATIC_GRANT 1
+#define UNDER_WAY_MAX 1 /* messages that a stalled cluster holds up the connection with */
 
 /* ---- who owns what */
 
@@ -28,23 +29,38 @@ bool partitions_own_robot(const struct partitions *partitions, const struct robo
     return !robot->absent && partitions_own(partitions, robot->partition);
 }
 
-/* ROOT/robot/ROBOT/...: of the robots that are here. Whatever else is told is our own. */
-static bool may_tell(void *user, const char *topic)
+/* Whom a topic ROOT/robot/ROBOT/... tells of. False: it is none; ret_robot NULL: nobody who is
+ * known here. */
+static bool read_topic(const struct partitions *partitions, const char *topic,
+                       const struct robot **ret_robot)
 {
-    const struct partitions *partitions = user;
     char name[NAME_MAX_LENGTH + 1];
     const char *root = partitions->config->topics.root;
     size_t length = strlen(root);
     if (strncmp(topic, root, length) != 0 || strncmp(topic + length, "/robot/", 7) != 0)
-        return true;
+        return false;
     const char *robot = topic + length + 7;
     size_t size = strcspn(robot, "/");
     if (size > NAME_MAX_LENGTH)
-        return true;
+        return false;
     memcpy(name, robot, size);
     name[size] = '\0';
-    const struct robot *known = fleet_find(partitions->fleet, name);
-    return known && partitions_own_robot(partitions, known);
+    *ret_robot = fleet_find(partitions->fleet, name);
+    return true;
+}
+
+/* Of the robots that are here; whatever else is told is our own. Where the store does not answer a
+ * cluster may be without a leader: it would neither take a message nor read the next one for
+ * seconds. */
+static enum outbox_leave may_tell(void *user, const char *topic)
+{
+    const struct partitions *partitions = user;
+    const struct robot *known;
+    if (!read_topic(partitions, topic, &known))
+        return OUTBOX_SEND;
+    if (!known || !partitions_own_robot(partitions, known))
+        return OUTBOX_NOT_OURS;
+    return partitions->leased && partitions->unreachable_ns != 0 ? OUTBOX_WAIT : OUTBOX_SEND;
 }
 
 /* ---- start and stop */
@@ -108,6 +124,7 @@ int partitions_start(struct partitions *partitions, uv_loop_t *loop, struct mqtt
     partitions->takeover.publisher = partitions->publisher;
     partitions->offline_ns = clock_monotonic_ns();
     outbox_set_gate(partitions->publisher->outbox, may_tell, partitions);
+    outbox_set_window(partitions->publisher->outbox, UNDER_WAY_MAX);
     int r = subscribe_states(partitions);
     if (r < 0)
         return diag_errno(diag, -r, "subscriptions");
@@ -166,9 +183,20 @@ static void acquire(struct partitions *partitions, size_t partition, uint64_t gr
     partitions->part[partition] = (struct partition){
         .grant = grant, .since_ns = clock_realtime_ns(), .subscribed_ns = now_ns};
     partitions->obtained++;
+    if (partitions->owner_ns == 0)
+        partitions->owner_ns = now_ns;
     if (for_each_filter(partitions, partition, true) < 0)
         log_error("out of memory: partition %zu is not heard", partition);
     log_info("partition %zu is ours", partition);
+}
+
+static bool owns_any(const struct partitions *partitions)
+{
+    for (size_t p = 0; p < partitions->count; p++) {
+        if (partitions->part[p].grant != 0)
+            return true;
+    }
+    return false;
 }
 
 /* What is open of the robots goes on where they are next; nothing of it is told here any more. */
@@ -176,6 +204,8 @@ static void release(struct partitions *partitions, size_t partition, const char 
 {
     size_t robots = 0;
     partitions->part[partition].grant = 0;
+    if (!owns_any(partitions))
+        partitions->owner_ns = 0;
     for_each_filter(partitions, partition, false);
     for (size_t i = 0; i < partitions->fleet->count; i++) {
         struct robot *robot = partitions->fleet->robot[i];
@@ -189,14 +219,45 @@ static void release(struct partitions *partitions, size_t partition, const char 
     log_info("partition %zu is not ours any more (%s): %zu robots leave", partition, why, robots);
 }
 
-/* Returns true if something was given up that the keeper waits for. */
-static bool follow(struct partitions *partitions, size_t partition, int64_t now_ns)
+struct untold {
+    const struct partitions *partitions;
+    struct partition_set set;
+};
+
+static void add_untold(void *user, const char *topic)
+{
+    struct untold *untold = user;
+    const struct robot *robot;
+    if (read_topic(untold->partitions, topic, &robot) && robot && robot->partition >= 0)
+        partition_set_add(&untold->set, (size_t)robot->partition);
+}
+
+/* Partitions of whose robots something is still to be told: the next owner could not know of an
+ * alert whose state never left. */
+static struct partition_set find_untold(const struct partitions *partitions)
+{
+    struct untold untold = {.partitions = partitions};
+    for (size_t p = 0; p < partitions->count; p++) {
+        uint64_t used = partitions->part[p].grant;
+        if (used == 0 || used != atomic_load(&partitions->board.slot[p].give))
+            continue;
+        outbox_each_topic(partitions->publisher->outbox, add_untold, &untold);
+        break;
+    }
+    return untold.set;
+}
+
+/* Returns true if something was given up that the keeper waits for. One that is still to tell of a
+ * partition keeps it until it has, or its lease has ended. */
+static bool follow(struct partitions *partitions, size_t partition, bool untold, int64_t now_ns)
 {
     struct lease_slot *slot = &partitions->board.slot[partition];
     uint64_t used = partitions->part[partition].grant;
     uint64_t held = lease_board_grant(&partitions->board, partition, clock_boottime_ns());
     uint64_t give = atomic_load(&slot->give);
     bool asked = give != 0 && give != atomic_load(&slot->given);
+    if (used != 0 && used == give && used == held && untold)
+        return false;
     if (used != 0 && used == give) {
         partitions->given++;
         release(partitions, partition, "another instance is to have it");
@@ -224,14 +285,16 @@ void partitions_tick(struct partitions *partitions, int64_t now_ns)
     partitions_alive(partitions);
     if (partitions->offline_ns != 0 && offline_s > PARTITIONS_DEAF_S)
         atomic_store(&partitions->board.able, false);
+    struct partition_set untold = find_untold(partitions);
     for (size_t p = 0; p < partitions->count; p++)
-        given |= follow(partitions, p, now_ns);
+        given |= follow(partitions, p, partition_set_has(&untold, p), now_ns);
     if (given && partitions->thread)
         lease_thread_poke(partitions->thread);
 }
 
 void partitions_listen(struct partitions *partitions, bool listening, int64_t now_ns)
 {
+    atomic_store(&partitions->board.hearing, listening);
     if (!listening) {
         partitions->offline_ns = partitions->offline_ns ? partitions->offline_ns : now_ns;
         return;
@@ -267,6 +330,14 @@ static struct robot *adopt(struct partitions *partitions, struct robot *robot, i
     return robot;
 }
 
+/* Whoever may publish into partitions by himself could have one robot judged by two instances. */
+static bool is_misplaced(const struct partitions *partitions, const char *name, int partition)
+{
+    const char *hash = partitions->config->partitions.hash;
+    return !strcmp(hash, "fnv1a") &&
+           partition_of_name(name, partitions->count) != (size_t)partition;
+}
+
 struct robot *partitions_robot(struct partitions *partitions, const char *name, int partition,
                                bool retained)
 {
@@ -274,6 +345,14 @@ struct robot *partitions_robot(struct partitions *partitions, const char *name, 
         if (log_is_due(++partitions->invalid))
             log_warning("sample refused (%llu so far): of robot %s: there are partitions 0 to %zu",
                         (unsigned long long)partitions->invalid, name, partitions->count - 1);
+        return NULL;
+    }
+    if (is_misplaced(partitions, name, partition)) {
+        if (log_is_due(++partitions->misplaced))
+            log_warning("sample refused (%llu so far): of robot %s in partition %d: by its name it "
+                        "belongs into %zu",
+                        (unsigned long long)partitions->misplaced, name, partition,
+                        partition_of_name(name, partitions->count));
         return NULL;
     }
     if (!partitions_own(partitions, partition)) {
@@ -312,12 +391,23 @@ static void disown(struct partitions *partitions, const char *name)
     free(topic);
 }
 
+int64_t partitions_expect_ns(const struct partitions *partitions)
+{
+    bool here = partition_set_count(&partitions->peopled) == 0;
+    for (size_t p = 0; !here && p < partitions->count; p++)
+        here = partitions->part[p].grant != 0 && partition_set_has(&partitions->peopled, p);
+    return here ? partitions->owner_ns : 0;
+}
+
 bool partitions_message(struct partitions *partitions, const struct mqtt_message *message)
 {
     char name[NAME_MAX_LENGTH + 1];
     bool other;
-    if (!takeover_message(&partitions->takeover, message, name, &other))
+    int partition;
+    if (!takeover_message(&partitions->takeover, message, name, &other, &partition))
         return false;
+    if (partition >= 0 && (size_t)partition < partitions->count)
+        partition_set_add(&partitions->peopled, (size_t)partition);
     struct robot *robot = other ? fleet_find(partitions->fleet, name) : NULL;
     if (other && (!robot || !partitions_own_robot(partitions, robot))) {
         disown(partitions, name);

@@ -20,8 +20,8 @@
 #include <stdint.h>
 
 #define PARTITIONS_BACKLOG_S                                                                       \
-    10.0                       /* after a subscription: for so long old samples are its backlog */
-#define PARTITIONS_DEAF_S 10.0 /* offline for longer: leases are left to others */
+    10.0                      /* after a subscription: for so long old samples are its backlog */
+#define PARTITIONS_DEAF_S 6.0 /* offline for longer: leases are left to others */
 
 struct partition {
     uint64_t grant;        /* that is in use; 0: not ours */
@@ -49,6 +49,9 @@ struct partitions {
     uint64_t obtained, lost, given; /* lost: not by our wish */
     uint64_t disowned;              /* alert messages that another instance has made void */
     uint64_t invalid, foreign;      /* samples: of no partition, and of one that is not ours */
+    uint64_t misplaced;             /* and in one that is not the robot's */
+    int64_t owner_ns;               /* monotonic: since when anything is ours; 0: nothing is */
+    struct partition_set peopled;   /* where robots are, by their states */
 };
 
 /* What the configuration says; the other members are zero. */
@@ -92,6 +95,9 @@ uint64_t partitions_changes(const struct partitions *partitions);
 void partitions_add_status(const struct partitions *partitions, cJSON *root);
 /* Samples that no robot here has received. */
 void partitions_add_unassigned(const struct partitions *partitions, cJSON *object);
+/* Since when samples could have come: something is ours where robots are, or nobody knows of any
+ * robot. Monotonic; 0: none has to come. */
+int64_t partitions_expect_ns(const struct partitions *partitions);
 /* The store has not answered for longer than a lease lasts, or another instance has our name. */
 bool partitions_in_trouble(const struct partitions *partitions, int64_t now_ns);
 

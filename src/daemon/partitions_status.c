@@ -74,6 +74,7 @@ void partitions_add_unassigned(const struct partitions *partitions, cJSON *objec
 {
     cJSON_AddNumberToObject(object, "invalid_partition", (double)partitions->invalid);
     cJSON_AddNumberToObject(object, "foreign_partition", (double)partitions->foreign);
+    cJSON_AddNumberToObject(object, "wrong_partition", (double)partitions->misplaced);
     cJSON_AddNumberToObject(object, "departed", (double)partitions->fleet->departed);
 }
 

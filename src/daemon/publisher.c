@@ -90,6 +90,10 @@ void publisher_ready(struct publisher *publisher, int64_t number)
 void publisher_tick(struct publisher *publisher, bool connected, int64_t now_ns)
 {
     double max_age_s = publisher->config->alerts.max_age_h * 3600;
+    if (!connected) {
+        publisher->states_left = PUBLISHER_STATES;
+        publisher->states_short = false;
+    }
     outbox_tick(publisher->outbox, max_age_s, connected, now_ns);
     flush(publisher);
     if (publisher->journal)
@@ -319,11 +323,28 @@ static void state_key(struct robot *robot, int64_t now_ns, char *ret_key, size_t
     }
 }
 
+/* A cluster writes a retained message on several disks, and takes nothing else from the connection
+ * meanwhile: a thousand states at once would hold up every score. */
+static bool must_wait(struct publisher *publisher, const struct robot *robot)
+{
+    if (!publisher->partitions || robot_has_open_episode(robot))
+        return false;
+    if (publisher->states_left > 0) {
+        publisher->states_left--;
+        return false;
+    }
+    if (!publisher->states_short)
+        publisher->states_from = robot->number;
+    publisher->states_short = true;
+    return true;
+}
+
 void publisher_state(struct publisher *publisher, struct robot *robot, bool always, int64_t now_ns)
 {
     char key[sizeof robot->published];
     state_key(robot, now_ns, key, sizeof key);
-    if ((!always && !strcmp(key, robot->published)) || !is_ours(publisher, robot))
+    if ((!always && !strcmp(key, robot->published)) || !is_ours(publisher, robot) ||
+        (!always && must_wait(publisher, robot)))
         return;
     strcpy(robot->published, key);
     unsigned states = robot_states(robot, now_ns);

@@ -34,6 +34,9 @@ struct publisher {
     uint64_t alerts;         /* episodes raised */
     uint64_t alerts_put_off; /* messages that were not made at the first try: memory was out */
     uint64_t scores_dropped; /* that a slow link had no room for */
+    size_t states_left;      /* in a fleet: those that change may be told until the next tick */
+    size_t states_from;      /* number of the first robot that had to wait with its state */
+    bool states_short;       /* there is one */
     bool keeps_episodes;     /* somebody may look at them: each robot has an episode_log */
     size_t episodes;         /* in all of them */
 };
@@ -76,7 +79,10 @@ void publisher_ready(struct publisher *publisher, int64_t number);
  * monotonic. */
 void publisher_tick(struct publisher *publisher, bool connected, int64_t now_ns);
 
-/* The state, if it differs from the one that was published last, or always. */
+/* The state, if it differs from the one that was published last, or always. In a fleet those that
+ * are not told always, nor go with an open alert, are told PUBLISHER_STATES at a tick: robots from
+ * states_from on should be asked first. */
+#define PUBLISHER_STATES 12
 void publisher_state(struct publisher *publisher, struct robot *robot, bool always, int64_t now_ns);
 
 /* A retained message on a topic of no robot; "": there shall be none. */

@@ -96,5 +96,13 @@ static void on_candidate(void *user, uint32_t shadow, const char *reason)
     shadows_refuse(results->fleet, shadow, reason);
 }
 
+/* Scores of one burst leave together. */
+static void on_burst(void *user, bool begins)
+{
+    struct results *results = user;
+    if (results->publisher->client)
+        mqtt_client_gather(results->publisher->client, begins);
+}
+
 const struct scorer_handlers results_handlers = {
-    .on_result = on_result, .on_set = on_set, .on_candidate = on_candidate};
+    .on_result = on_result, .on_set = on_set, .on_candidate = on_candidate, .on_burst = on_burst};

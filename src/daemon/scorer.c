@@ -26,7 +26,13 @@
 static void drain(struct scorer *scorer)
 {
     const struct result_record *record;
+    size_t count = 0;
+    bool burst = false;
     while ((record = ring_read(&scorer->results, NULL))) {
+        if (++count == 2 && scorer->handlers->on_burst) {
+            scorer->handlers->on_burst(scorer->user, true);
+            burst = true;
+        }
         if (record->is_report) {
             if (record->report.failed_shadow && scorer->handlers->on_candidate)
                 scorer->handlers->on_candidate(scorer->user, record->report.failed_shadow,
@@ -41,6 +47,8 @@ static void drain(struct scorer *scorer)
         }
         ring_release(&scorer->results);
     }
+    if (burst)
+        scorer->handlers->on_burst(scorer->user, false);
 }
 
 static void free_scorer(struct scorer *scorer)

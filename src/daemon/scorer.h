@@ -69,6 +69,8 @@ struct scorer_handlers {
     void (*on_set)(void *user, uint64_t generation, bool ok, const char *reason);
     /* A candidate in the set whose report comes next has failed its self-test; may be NULL. */
     void (*on_candidate)(void *user, uint32_t shadow, const char *reason);
+    /* Around the second and further results of one turn, or NULL. */
+    void (*on_burst)(void *user, bool begins);
 };
 
 /* Starts the thread. Errors: -ENOMEM and errnos of the thread; the loop has to turn once more then.

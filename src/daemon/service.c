@@ -42,8 +42,10 @@ const char *service_trouble_name(enum service_trouble trouble)
 static bool lacks_samples(struct service *service, int64_t now_ns)
 {
     int64_t since_ns = service->silence->listening_since_ns;
-    if (service->partitions)
-        return false; /* a partition may be empty, or none be ours */
+    if (service->partitions && since_ns != 0) {
+        int64_t expect_ns = partitions_expect_ns(service->partitions);
+        since_ns = expect_ns == 0 || expect_ns > since_ns ? expect_ns : since_ns;
+    }
     double silent_s = service->config->input.silent_s;
     if (service->intake->samples > service->intake->retained)
         service->no_samples = false;

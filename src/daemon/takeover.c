@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "config/partition_set.h"
 #include "daemon/episode_text.h"
 #include "daemon/message.h"
 
@@ -246,11 +247,20 @@ static void read_state(struct takeover *takeover, const char *robot, const cJSON
     }
 }
 
+static int read_partition(const cJSON *tree)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(tree, "partition");
+    bool good =
+        cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < PARTITIONS_MAX;
+    return good ? (int)item->valuedouble : -1;
+}
+
 bool takeover_message(struct takeover *takeover, const struct mqtt_message *message,
-                      char ret_robot[NAME_MAX_LENGTH + 1], bool *ret_other)
+                      char ret_robot[NAME_MAX_LENGTH + 1], bool *ret_other, int *ret_partition)
 {
     const char *instance = "";
     *ret_other = false;
+    *ret_partition = -1;
     if (!read_topic(takeover, message->topic, ret_robot))
         return false;
     cJSON *tree = message->size > 0 && message->size <= STATE_BYTES_MAX
@@ -258,6 +268,7 @@ bool takeover_message(struct takeover *takeover, const struct mqtt_message *mess
                       : NULL;
     if (!tree)
         return true;
+    *ret_partition = read_partition(tree);
     json_get_string(tree, "instance", false, NAME_MAX_LENGTH, &instance, NULL);
     *ret_other = strcmp(instance, takeover->instance) != 0;
     forget(takeover, ret_robot, *ret_other);

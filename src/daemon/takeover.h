@@ -43,9 +43,9 @@ void takeover_each_own(const struct takeover *takeover,
                        void *user);
 
 /* A state, retained or not; false if it is none. ret_robot: whose; ret_other: another instance has
- * told it. */
+ * told it; ret_partition: the robot's, or -1. */
 bool takeover_message(struct takeover *takeover, const struct mqtt_message *message,
-                      char ret_robot[NAME_MAX_LENGTH + 1], bool *ret_other);
+                      char ret_robot[NAME_MAX_LENGTH + 1], bool *ret_other, int *ret_partition);
 
 /* Opens what is known of the robot, where it has no such episode open. */
 void takeover_resume(struct takeover *takeover, struct robot *robot);

@@ -149,6 +149,7 @@ static void join(size_t number, uint64_t nonce)
     memset(member, 0, sizeof *member);
     lease_keeper_init(&member->keeper, &options, &functions, &member->board);
     atomic_store(&member->board.able, true);
+    atomic_store(&member->board.hearing, true);
 }
 
 static int step(size_t number)
@@ -412,6 +413,35 @@ static void test_cannot_hear(void **state)
     assert_int_equal(count(0), 3);
 }
 
+/* Its connection is away for a moment: it keeps what it has, and is given nothing; what was its own
+ * when it was away for longer goes to those who hear. */
+static void test_does_not_hear_at_present(void **state)
+{
+    begin();
+    join(0, 1);
+    join(1, 2);
+    join(2, 3);
+    pass(3, 10 * CLOCK_NS_PER_S);
+    assert_int_equal(count(0), 2);
+    atomic_store(&members[0].board.hearing, false);
+    unsigned before = store.writes;
+    pass(3, 10 * CLOCK_NS_PER_S);
+    assert_true(store.writes > before);
+    assert_int_equal(count(0), 2);
+    assert_int_equal(count(1), 2);
+    store.down = true; /* for so long that nobody has anything */
+    pass(3, 6 * CLOCK_NS_PER_S);
+    assert_int_equal(count(0) + count(1) + count(2), 0);
+    store.down = false;
+    pass(3, 10 * CLOCK_NS_PER_S);
+    assert_int_equal(count(0), 0);
+    assert_int_equal(count(1), 3);
+    assert_int_equal(count(2), 3);
+    atomic_store(&members[0].board.hearing, true);
+    pass(3, 5 * CLOCK_NS_PER_S);
+    assert_int_equal(count(0), 2);
+}
+
 /* Two processes of one name: the second one takes nothing. One that was restarted waits for its
  * former self to expire. */
 static void test_twin(void **state)
@@ -424,6 +454,7 @@ static void test_twin(void **state)
     options.nonce = 99;
     lease_keeper_init(&twin.keeper, &options, &functions, &twin.board);
     atomic_store(&twin.board.able, true);
+    atomic_store(&twin.board.hearing, true);
     for (int i = 0; i < 300; i++) {
         pass(1, 100 * MS);
         atomic_store(&twin.board.alive_ns, store.now_ns);
@@ -476,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_given_when_the_loop_says_so),
         cmocka_unit_test(test_bucket_is_new),
         cmocka_unit_test(test_cannot_hear),
+        cmocka_unit_test(test_does_not_hear_at_present),
         cmocka_unit_test(test_twin),
         cmocka_unit_test(test_values),
     };

@@ -348,9 +348,13 @@ static void test_everything_is_copied(void **state)
 
 static const char *not_ours = "";
 
-static bool may(void *user, const char *topic)
+static const char *waits = "";
+
+static enum outbox_leave may(void *user, const char *topic)
 {
-    return strcmp(topic, not_ours) != 0;
+    return strcmp(topic, not_ours) == 0 ? OUTBOX_NOT_OURS
+           : strcmp(topic, waits) == 0  ? OUTBOX_WAIT
+                                        : OUTBOX_SEND;
 }
 
 static void test_what_is_not_ours(void **state)
@@ -403,6 +407,66 @@ static void test_what_is_void(void **state)
     outbox_free(outbox);
 }
 
+static void count_topic(void *user, const char *topic)
+{
+    size_t *count = user;
+    *count += strcmp(topic, "state") == 0;
+}
+
+/* Order is kept: whoever waits holds up those behind him. */
+static void test_what_has_to_wait(void **state)
+{
+    struct outbox *outbox = new_kept();
+    size_t states = 0;
+    outbox_set_gate(outbox, may, NULL);
+    not_ours = "";
+    waits = "state";
+    put_as(outbox, "status", "a", 1, true);
+    put_as(outbox, "state", "b", 1, true);
+    put_as(outbox, "status", "c", 1, false);
+    flush(outbox);
+    expect_taken("a");
+    outbox_each_topic(outbox, count_topic, &states);
+    assert_int_equal(states, 1);
+    waits = "";
+    flush(outbox);
+    expect_taken("abc");
+    outbox_each_topic(outbox, count_topic, &states);
+    assert_int_equal(states, 2); /* sent, and not acknowledged */
+    outbox_ack(outbox, fake_client.message[1].token, 0, 0);
+    outbox_each_topic(outbox, count_topic, &states);
+    assert_int_equal(states, 2);
+    outbox_free(outbox);
+}
+
+/* The next one leaves when the one before is acknowledged, refused, or another client's. */
+static void test_one_at_a_time(void **state)
+{
+    struct outbox *outbox = new_kept();
+    outbox_set_window(outbox, 1);
+    put_as(outbox, "t", "q", 0, false); /* QoS 0 has no answer */
+    for (int64_t number = 1; number <= 4; number++)
+        put_kept(outbox, (char[]){(char)('a' + number - 1), '\0'}, number, 0);
+    outbox_ready(outbox, 4);
+    flush(outbox);
+    expect_taken("qa");
+    outbox_ack(outbox, fake_client.message[1].token, 0, 0);
+    flush(outbox);
+    expect_taken("qab");
+    outbox_ack(outbox, fake_client.message[2].token, 135, 0);
+    flush(outbox);
+    flush(outbox);
+    expect_taken("qabc");
+    outbox_resend(outbox);
+    flush(outbox);
+    flush(outbox);
+    expect_taken("qabcc");
+    outbox_ack(outbox, fake_client.message[4].token, 0, 0);
+    flush(outbox);
+    expect_taken("qabccd");
+    outbox_free(outbox);
+}
+
 /* By another client, in the same order; what is not ours any more is left out. */
 static void test_sent_again(void **state)
 {
@@ -444,6 +508,8 @@ int main(void)
         cmocka_unit_test(test_everything_is_copied),
         cmocka_unit_test(test_what_is_not_ours),
         cmocka_unit_test(test_what_is_void),
+        cmocka_unit_test(test_what_has_to_wait),
+        cmocka_unit_test(test_one_at_a_time),
         cmocka_unit_test(test_sent_again),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,15 +25,9 @@ static int setup_models(void **state)
     return r;
 }
 
-static void start(const char *more)
+static void make_partitions(void)
 {
     struct diag diag = DIAG_INIT;
-    char text[512];
-    snprintf(text, sizeof text,
-             ",\"topics\":{\"samples\":[\"part/{partition}/{robot}\"]},\"partitions\":{\"count\":4,"
-             "\"own\":\"0-1\"}%s",
-             more);
-    plant_start(&plant, "\"default\":\"one\"", text, NULL);
     partitions = (struct partitions){0};
     partitions_init(&partitions, plant.config);
     partitions.fleet = &plant.fleet;
@@ -42,6 +36,17 @@ static void start(const char *more)
     plant.intake.partitions = plant.publisher.partitions = &partitions;
     assert_int_equal(partitions_start(&partitions, &plant.loop, NULL, &diag), 0);
     grants = 1;
+}
+
+static void start(const char *more)
+{
+    char text[512];
+    snprintf(text, sizeof text,
+             ",\"topics\":{\"samples\":[\"part/{partition}/{robot}\"]},\"partitions\":{\"count\":4,"
+             "\"own\":\"0-1\"}%s",
+             more);
+    plant_start(&plant, "\"default\":\"one\"", text, NULL);
+    make_partitions();
 }
 
 static int setup(void **state)
@@ -360,6 +365,138 @@ static void test_places(void **state)
     cJSON_Delete(status);
 }
 
+/* Of a robot in a partition that is not its own by its name. */
+static void test_a_partition_that_does_not_fit(void **state)
+{
+    plant_stop(&plant);
+    partitions_deinit(&partitions);
+    plant_start(
+        &plant, "\"default\":\"one\"",
+        ",\"topics\":{\"samples\":[\"part/{partition}/{robot}\"]},\"partitions\":{\"count\":4,"
+        "\"own\":\"0-3\",\"hash\":\"fnv1a\"}",
+        NULL);
+    make_partitions();
+    size_t right = partition_of_name("kuka1", 4);
+    assert_null(sample((right + 1) % 4, "kuka1"));
+    assert_int_equal(partitions.misplaced, 1);
+    struct robot *robot = sample(right, "kuka1");
+    assert_non_null(robot);
+    assert_int_equal(robot->partition, right);
+    sample((right + 2) % 4, "kuka1");
+    assert_int_equal(partitions.misplaced, 2);
+    assert_int_equal(robot->counters.received, 1);
+    cJSON *status = cJSON_CreateObject();
+    partitions_add_unassigned(&partitions, status);
+    assert_int_equal(cJSON_GetObjectItem(status, "wrong_partition")->valueint, 2);
+    cJSON_Delete(status);
+}
+
+/* The next owner could not know of an alert whose state has not left. */
+static void test_what_is_untold_goes_first(void **state)
+{
+    struct robot *robot = sample(1, "kuka1");
+    sample(0, "kuka2");
+    outbox_flush(plant.publisher.outbox, plant.publisher.client);
+    publisher_state(&plant.publisher, robot, true, 0);
+    uint64_t token = fake_client_last(STATE_TOPIC)->token;
+    atomic_store(&partitions.board.slot[1].give, 1);
+    tick();
+    assert_true(partitions_own(&partitions, 1));
+    assert_int_equal(atomic_load(&partitions.board.slot[1].given), 0);
+    outbox_ack(plant.publisher.outbox, token, 0, 0);
+    tick();
+    assert_true(robot->absent);
+    assert_int_equal(atomic_load(&partitions.board.slot[1].given), 1);
+    assert_int_equal(partitions.given, 1);
+}
+
+/* It is not waited for beyond the lease. */
+static void test_untold_beyond_the_lease(void **state)
+{
+    struct robot *robot = sample(1, "kuka1");
+    publisher_state(&plant.publisher, robot, true, 0);
+    atomic_store(&partitions.board.slot[1].give, 1);
+    tick();
+    assert_false(robot->absent);
+    lose(1);
+    tick();
+    assert_true(robot->absent);
+    assert_int_equal(atomic_load(&partitions.board.slot[1].given), 1);
+}
+
+/* A storm of states would hold up everything else in a cluster; alerts do not wait. */
+static void test_states_come_by_and_by(void **state)
+{
+    char name[16];
+    size_t told = 0;
+    for (int i = 0; i < 3 * PUBLISHER_STATES; i++) {
+        snprintf(name, sizeof name, "r%d", i);
+        sample(0, name);
+    }
+    for (size_t turn = 1; turn <= 3; turn++) {
+        publisher_tick(&plant.publisher, false, 0);
+        size_t first = plant.publisher.states_from;
+        for (size_t i = 0; i < plant.fleet.count; i++) {
+            struct robot *robot = plant.fleet.robot[(first + i) % plant.fleet.count];
+            publisher_state(&plant.publisher, robot, false, 0);
+        }
+        told = 0;
+        for (size_t i = 0; i < plant.fleet.count; i++)
+            told += plant.fleet.robot[i]->published[0] != '\0';
+        assert_int_equal(told, turn * PUBLISHER_STATES);
+    }
+    struct robot *robot = plant.fleet.robot[0];
+    robot->alert.episode = (struct alert_episode){.open = true, .started_ns = 1, .p_value = 1};
+    robot->published[0] = '\0';
+    publisher_state(&plant.publisher, robot, false, 0);
+    assert_true(robot->published[0] != '\0');
+}
+
+/* While the store is away nothing of a robot is told; it is, when the store is back. */
+static void test_the_store_is_away(void **state)
+{
+    struct robot *robot = sample(0, "kuka1");
+    partitions.leased = true;
+    partitions.unreachable_ns = 1;
+    size_t count = fake_client.count;
+    publisher_state(&plant.publisher, robot, true, 0);
+    assert_int_equal(fake_client.count, count);
+    partitions.unreachable_ns = 0;
+    publisher_tick(&plant.publisher, false, 0);
+    assert_int_equal(fake_client.count, count + 1);
+}
+
+static void tell_partition(int partition)
+{
+    char text[96];
+    snprintf(text, sizeof text, "{\"robot\":\"kuka9\",\"instance\":\"other\",\"partition\":%d}",
+             partition);
+    send_text("armwatch/robot/kuka9/state", text);
+}
+
+/* An instance whose partitions are empty does not miss anything. */
+static void test_when_samples_have_to_come(void **state)
+{
+    assert_true(partitions_expect_ns(&partitions) > 0); /* nobody knows of any robot */
+    tell_partition(-1);
+    tell_partition(4);
+    assert_true(partitions_expect_ns(&partitions) > 0); /* no partitions */
+    tell_partition(2);
+    assert_int_equal(partitions_expect_ns(&partitions), 0); /* they are elsewhere */
+    tell_partition(1);
+    assert_true(partitions_expect_ns(&partitions) > 0);
+    lose(0);
+    lose(1);
+    tick();
+    assert_int_equal(partitions_expect_ns(&partitions), 0);
+    obtain(0);
+    tick();
+    assert_int_equal(partitions_expect_ns(&partitions), 0);
+    obtain(2);
+    tick();
+    assert_true(partitions_expect_ns(&partitions) > 0);
+}
+
 #define PLANT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -377,6 +514,12 @@ int main(void)
         PLANT_TEST(test_garbage_in_states),
         PLANT_TEST(test_backlog),
         PLANT_TEST(test_places),
+        PLANT_TEST(test_a_partition_that_does_not_fit),
+        PLANT_TEST(test_what_is_untold_goes_first),
+        PLANT_TEST(test_untold_beyond_the_lease),
+        PLANT_TEST(test_states_come_by_and_by),
+        PLANT_TEST(test_the_store_is_away),
+        PLANT_TEST(test_when_samples_have_to_come),
     };
     log_set_level(LOG_LEVEL_ERROR);
     return cmocka_run_group_tests(tests, setup_models, fixture_teardown);
