@@ -14,6 +14,8 @@ import time
 import plant as plants
 from plant import NODES, PARTITIONS
 
+BEHIND, BEHIND_SEQ = 20, 10000000  # robots of the cell behind a cut, and where its numbers begin
+
 passed, failed = 0, 0
 rows = []
 
@@ -46,7 +48,7 @@ class Trial:
                                   not args.loopback)
         self.names = [f"r{i}" for i in range(args.robots)]
         self.turns = []  # of wrong robots: (robot, seq at which it went wrong, seq at which it was well)
-        self.next_wrong = 0
+        self.cuts = 0
         self.wrong = {}
 
     # ---- beginning and end
@@ -179,10 +181,60 @@ class Trial:
                    lambda: self.plant.start_node("n1"), lasts_s=25)
 
     def cut_host(self):
+        """Samples of some robots are sent on both sides, and somebody listens on both."""
+        self.plant.daemons["c"].end()  # it may be at another node since: it begins with its own host's
+        must(wait(lambda: self.even(2), 60), "the instance on the host that is to be cut off is started anew")
+        self.plant.start_daemon("c", "n3")
+        must(wait(lambda: self.even(3), 60), "it has its share")
+        time.sleep(2)
         affected = self.robots_of("c")
-        self.fault("a host with a NATS node and an instance is cut off for 25 s", 15,
-                   lambda: self.plant.hosts["n3"].cut(True), affected, lambda: self.plant.hosts["n3"].cut(False),
-                   lasts_s=25, without=("n3",))
+        both, host = affected[-BEHIND:], self.plant.hosts["n3"]
+        self.cuts += 1
+        cell = self.plant.start_cell_behind("n3", self.cuts * BEHIND_SEQ, self.args.hz, both)
+        must(cell, f"a cell behind the host that is to be cut off, with {len(both)} of its robots")
+        times = {}
+
+        def say(word):
+            cell.popen.stdin.write(word + "\n")
+            cell.popen.stdin.flush()
+
+        def cut():
+            host.cut(True)
+            times["cut"] = time.monotonic()
+            say("go")
+
+        def heal():
+            say("stop")
+            times["sent"] = int(cell.popen.stdout.readline())
+            times["end"] = time.monotonic()
+            time.sleep(1)
+            host.cut(False)
+
+        self.fault("a host with a NATS node and an instance is cut off for 25 s", 15, cut, affected, heal, lasts_s=25,
+                   without=("n3",))
+        cell.end(signal.SIGKILL)
+        self.judge_cut(both, times)
+
+    def judge_cut(self, both, times):
+        """Nobody scores a robot there once somebody scores it here."""
+        with self.ears.lock:
+            heard = {node: [s for s in scores if times["cut"] < s[0] < times["end"]]
+                     for node, scores in self.ears.scores.items()}
+        last, first = {}, {}
+        for at, robot, _ in heard["n3"]:
+            last[robot] = at
+        for at, robot, _ in sorted(heard["n1"] + heard["n2"]):
+            first.setdefault(robot, at)
+        behind = [s for s in heard["n3"] if s[2] >= BEHIND_SEQ]
+        longest = max([at - times["cut"] for at in last.values()], default=0)
+        check(behind, f"{times['sent'] * len(both)} samples were sent behind the cut, of robots that went on sending on "
+                      f"this side; {len(behind)} of them were scored there, while its leases lasted")
+        check(longest <= self.args.ttl, f"the last score behind the cut came after {longest:.1f} s (limit {self.args.ttl:g} s)")
+        late = [r for r in last if r in first and last[r] >= first[r]]
+        gaps = [first[r] - last[r] for r in last if r in first]
+        check(gaps and not late, f"{len(gaps)} robots were scored on both sides, {len(late)} of them on both at a time: "
+                                 f"{min(gaps, default=0):.1f} s at least lie between")
+        check(all(s[2] < BEHIND_SEQ for s in heard["n1"] + heard["n2"]), "nothing came through the cut")
 
     def join_and_leave(self):
         print("\nan instance joins, and leaves in order", flush=True)
@@ -219,6 +271,8 @@ class Trial:
             for _, robot, seq in heard:
                 twice += (robot, seq) in seen
                 seen.add((robot, seq))
+                if seq >= BEHIND_SEQ:
+                    continue  # those are a second source's
                 back += seq < last.get(robot, -1)
                 last[robot] = seq
             check(twice == 0 and heard, f"{len(heard)} scores heard at {node}: {twice} samples scored twice")

@@ -175,6 +175,13 @@ class Plant:
         self.mosquitto = Process(self.hosts["cell"], ["/usr/sbin/mosquitto", "-c", self.path("cell.conf")],
                                  self.path("cell.log"))
 
+    def start_cell_behind(self, node, first_seq, hz, robots):
+        """A cell that has that node alone; it is connected when this returns."""
+        argv = [sys.executable, os.path.join(HERE, "behind.py"), self.address(node), "8883", "cell7",
+                self.path("secrets", "cell7.password"), self.path("secrets", "ca.crt"), str(first_seq), str(hz), *robots]
+        process = Process(self.hosts[node], argv, self.path("behind.log"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        return process if process.popen.stdout.readline() == "ready\n" else None
+
     def train(self):
         """A model of the robots that sender.py moves, with windows of one row: a sample is a score."""
         os.makedirs(self.path("models"))
@@ -200,7 +207,8 @@ class Plant:
             shutil.copy(self.path("secrets", "ca.crt"), home)
         config = json.loads(read(os.path.join(CONFIG, "plant-a.json")))
         config["instance"] = name
-        config["mqtt"]["url"] = f"mqtts://{self.address(host)}:8883"
+        at = NODES.index(host)
+        config["mqtt"]["url"] = [f"mqtts://{self.address(n)}:8883" for n in NODES[at:] + NODES[:at]]
         config["partitions"]["lease"].update(url=[f"tls://{self.address(n)}:4222" for n in NODES], ttl_s=self.ttl_s)
         config["models"] = {"directory": self.path("models"), "default": "toy"}
         config["alerts"] = {"reassert_s": 3600, "false_alarms_per_day": 0.01}
