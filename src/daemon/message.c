@@ -35,6 +35,16 @@ static void add_time(cJSON *object, const char *key, int64_t time_ns)
     cJSON_AddStringToObject(object, key, text);
 }
 
+/* Who speaks for the robot, so that others know whose word the newest is. */
+static void add_owner(cJSON *root, const struct robot *robot)
+{
+    if (robot->partition < 0)
+        return;
+    cJSON_AddNumberToObject(root, "partition", robot->partition);
+    cJSON_AddStringToObject(root, "instance", robot->owner);
+    cJSON_AddNumberToObject(root, "epoch", (double)robot->owner_epoch);
+}
+
 char *message_score(const struct robot *robot, const struct score *score, const double *thresholds)
 {
     cJSON *root = cJSON_CreateObject();
@@ -45,6 +55,7 @@ char *message_score(const struct robot *robot, const struct score *score, const 
     alert_json_detectors(root, robot->model, score, thresholds);
     cJSON_AddStringToObject(root, "model", robot->model->name);
     cJSON_AddNumberToObject(root, "model_version", (double)robot->model->version);
+    add_owner(root, robot);
     return message_print(root);
 }
 
@@ -262,16 +273,6 @@ static void add_open_alerts(cJSON *root, const struct robot *robot)
         }
         json_append(alerts, entry);
     }
-}
-
-/* Who speaks for the robot, so that another instance knows whose word the newest is. */
-static void add_owner(cJSON *root, const struct robot *robot)
-{
-    if (robot->partition < 0)
-        return;
-    cJSON_AddNumberToObject(root, "partition", robot->partition);
-    cJSON_AddStringToObject(root, "instance", robot->owner);
-    cJSON_AddNumberToObject(root, "epoch", (double)robot->owner_epoch);
 }
 
 cJSON *message_state_tree(struct robot *robot, int64_t now_ns)

@@ -29,7 +29,7 @@ import numpy
 import plant as plants
 
 ROBOTS = (10, 100, 1000)
-WINDOW, BURST, WARM = 1000, 25, 10  # samples under way, at a time, and of each robot before answers are waited for
+WINDOW, BURST, WARM = 400, 25, 10  # samples under way, at a time, and of each robot before answers are waited for
 QUIET_S, START_S = 2, 60  # without a state; for a start at most
 
 
@@ -107,6 +107,7 @@ class Flow:
     def __init__(self, plant, rows, scores):
         self.socket, self.rows, self.scores = connect(plant, "cell7", b"bench-sender"), rows, scores
         self.number = {}  # of robots: samples that were made
+        self.sent = self.lost = self.base = 0  # of one consumer
 
     def send(self, robots, count):
         out, number = [], self.number.get(robots, 0)
@@ -124,16 +125,18 @@ class Flow:
         for _ in range(0, WARM * robots, 50):
             self.send(robots, 50)
             time.sleep(0.02)
+        time.sleep(0.2)
+        self.sent, self.lost, self.base = 0, 0, self.scores.count
 
     def flow(self, robots, until):
         """Returns how many were sent and how many answered; those whose answer takes a second are lost."""
-        sent, base, lost = 0, self.scores.count, 0
+        sent, count = self.sent, self.scores.count
         while not until():
-            if not self.scores.wait(base + sent - lost - WINDOW + BURST, 1):
-                lost = sent - (self.scores.count - base)
+            if not self.scores.wait(self.base + self.sent - self.lost - WINDOW + BURST, 1):
+                self.lost = self.sent - (self.scores.count - self.base)
             self.send(robots, BURST)
-            sent += BURST
-        return sent, self.scores.count - base
+            self.sent += BURST
+        return self.sent - sent, self.scores.count - count
 
 
 class Bare:

@@ -221,9 +221,9 @@ class Trial:
             heard = {node: [s for s in scores if times["cut"] < s[0] < times["end"]]
                      for node, scores in self.ears.scores.items()}
         last, first = {}, {}
-        for at, robot, _ in heard["n3"]:
+        for at, robot, *_ in heard["n3"]:
             last[robot] = at
-        for at, robot, _ in sorted(heard["n1"] + heard["n2"]):
+        for at, robot, *_ in sorted(heard["n1"] + heard["n2"]):
             first.setdefault(robot, at)
         behind = [s for s in heard["n3"] if s[2] >= BEHIND_SEQ]
         longest = max([at - times["cut"] for at in last.values()], default=0)
@@ -260,6 +260,24 @@ class Trial:
 
     # ---- the ledger
 
+    def judge_owners(self, scores):
+        """Each score names who judged the sample, in which epoch of its partition."""
+        first, of_epoch, two = {}, {}, set()
+        for heard in scores.values():
+            for at, robot, seq, instance, epoch in heard:
+                key = robot, seq, instance, epoch
+                first[key] = min(at, first.get(key, at))
+                if of_epoch.setdefault((robot, epoch), instance) != instance:
+                    two.add(robot)
+        last, moves = {}, 0
+        for (robot, _, _, epoch), _ in sorted(first.items(), key=lambda item: item[1]):
+            newest = last.get(robot, 0)
+            moves += 0 < newest < epoch
+            if epoch < newest:
+                two.add(robot)
+            last[robot] = max(epoch, newest)
+        check(not two, f"robots had another owner {moves} times; {len(two)} of them had two at a time {sorted(two)[:5]}")
+
     def judge(self):
         print("\nthe ledger", flush=True)
         with self.ears.lock:
@@ -268,7 +286,7 @@ class Trial:
         for node, heard in scores.items():
             twice, back, last = 0, 0, {}
             seen = set()
-            for _, robot, seq in heard:
+            for _, robot, seq, _, _ in heard:
                 twice += (robot, seq) in seen
                 seen.add((robot, seq))
                 if seq >= BEHIND_SEQ:
@@ -277,6 +295,7 @@ class Trial:
                 last[robot] = seq
             check(twice == 0 and heard, f"{len(heard)} scores heard at {node}: {twice} samples scored twice")
             check(back == 0, f"their order of each robot: {back} out of order")
+        self.judge_owners(scores)
         episodes = {}
         for _, robot, data, _ in alerts:
             if data["kind"] == "anomaly":

@@ -9,7 +9,7 @@ import time
 
 import paho.mqtt.client as mqtt
 
-SEQ = re.compile(rb'"seq":(\d+)')
+SEQ, OWNER = re.compile(rb'"seq":(\d+)'), re.compile(rb'"instance":"([^"]*)","epoch":(\d+)')
 KINDS = ("score", "alert", "state", "status")
 
 
@@ -30,7 +30,9 @@ def main():
         now = time.monotonic()
         _, _, name, kind = message.topic.split("/")
         if kind == "score":
-            print(f"score {now:.4f} {name} {SEQ.search(message.payload)[1].decode()}", flush=True)
+            owner = OWNER.search(message.payload)
+            print(f"score {now:.4f} {name} {SEQ.search(message.payload)[1].decode()} {owner[1].decode()} "
+                  f"{owner[2].decode()}", flush=True)
         elif kind in KINDS:
             print(f"{kind} {now:.4f} {name} {message.payload.decode()}", flush=True)
 

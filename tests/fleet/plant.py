@@ -260,7 +260,7 @@ class Ears:
 
     def __init__(self, plant):
         self.lock = threading.Lock()
-        self.scores = {node: [] for node in NODES}  # (time, robot, seq)
+        self.scores = {node: [] for node in NODES}  # (time, robot, seq, instance, epoch)
         self.alerts = {}  # event id: (time, robot, data, source)
         self.status = {}  # instance: the newest
         self.states = {}  # robot: the newest
@@ -283,7 +283,8 @@ class Ears:
                     continue
                 at, name, body = rest.split(" ", 2)
                 if kind == "score":
-                    self.scores[node].append((float(at), name, int(body)))
+                    seq, instance, epoch = body.split()
+                    self.scores[node].append((float(at), name, int(seq), instance, int(epoch)))
                     continue
                 self.take(kind, float(at), name, json.loads(body) if body else None)
 
@@ -310,7 +311,7 @@ class Ears:
         with self.lock:
             for node in NODES:
                 if node not in without:
-                    for at, robot, seq in self.scores[node]:
+                    for at, robot, seq, _, _ in self.scores[node]:
                         if at >= since and at < first.get((robot, seq), 1e18):
                             first[robot, seq] = at
         times = {}

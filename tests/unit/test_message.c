@@ -331,6 +331,15 @@ static void test_score(void **state)
     assert_int_equal(cJSON_GetArraySize(get(tree, "detectors")), 1);
     expect_text(tree, "model", "tiny");
     expect_number(tree, "model_version", 1);
+    assert_null(cJSON_GetObjectItem(tree, "instance")); /* of a fleet only */
+    cJSON_Delete(tree);
+    robot->partition = 7;
+    robot->owner = "a";
+    robot->owner_epoch = 42;
+    tree = parse_and_free(message_score(robot, &score, thresholds));
+    expect_number(tree, "partition", 7);
+    expect_text(tree, "instance", "a");
+    expect_number(tree, "epoch", 42);
     cJSON_Delete(tree);
     /* Without a calibration the limit is no number, and the ratio 0. */
     const double none[] = {(double)INFINITY, (double)INFINITY};
