@@ -399,23 +399,32 @@ int64_t partitions_expect_ns(const struct partitions *partitions)
     return here ? partitions->owner_ns : 0;
 }
 
-bool partitions_message(struct partitions *partitions, const struct mqtt_message *message)
+static void take_word(struct partitions *partitions, const struct takeover_word *word)
 {
-    char name[NAME_MAX_LENGTH + 1];
-    bool other;
-    int partition;
-    if (!takeover_message(&partitions->takeover, message, name, &other, &partition))
-        return false;
-    if (partition >= 0 && (size_t)partition < partitions->count)
-        partition_set_add(&partitions->peopled, (size_t)partition);
-    struct robot *robot = other ? fleet_find(partitions->fleet, name) : NULL;
-    if (other && (!robot || !partitions_own_robot(partitions, robot))) {
-        disown(partitions, name);
+    struct robot *robot = fleet_find(partitions->fleet, word->robot);
+    if (robot && word->epoch < robot->owner_epoch)
+        return; /* of an owner before us: what a broker has retained while ours never got there */
+    takeover_take(&partitions->takeover, word);
+    if (!word->other)
+        robot = NULL;
+    if (word->other && (!robot || !partitions_own_robot(partitions, robot))) {
+        disown(partitions, word->robot);
     } else if (robot) {
         /* It came after the robot's first sample. */
         double here_s = (double)(clock_monotonic_ns() - robot->adopted_ns) / 1e9;
         if (here_s < PARTITIONS_BACKLOG_S)
             takeover_resume(&partitions->takeover, robot);
     }
+}
+
+bool partitions_message(struct partitions *partitions, const struct mqtt_message *message)
+{
+    struct takeover_word word;
+    if (!takeover_read(&partitions->takeover, message, &word))
+        return false;
+    if (word.partition >= 0 && (size_t)word.partition < partitions->count)
+        partition_set_add(&partitions->peopled, (size_t)word.partition);
+    take_word(partitions, &word);
+    takeover_word_deinit(&word);
     return true;
 }

@@ -47,9 +47,9 @@ static bool grow(struct takeover *takeover)
     return true;
 }
 
-/* The text is copied. One of the same robot and kind is replaced. */
-static void put(struct takeover *takeover, const char *robot, enum alert_kind kind, bool own,
-                const char *text)
+/* The text is copied. One of the same robot and kind is replaced. NULL: memory is out. */
+static struct takeover_episode *put(struct takeover *takeover, const char *robot,
+                                    enum alert_kind kind, const char *text)
 {
     for (size_t i = 0; i < takeover->count; i++) {
         if (takeover->episode[i].kind == kind && !strcmp(takeover->episode[i].robot, robot)) {
@@ -62,11 +62,22 @@ static void put(struct takeover *takeover, const char *robot, enum alert_kind ki
         if (log_is_due(++takeover->omitted))
             log_warning("%s: the open %s alert cannot be remembered for a takeover", robot,
                         alert_kind_name(kind));
-        return;
+        return NULL;
     }
     struct takeover_episode *episode = &takeover->episode[takeover->count++];
-    *episode = (struct takeover_episode){.kind = kind, .own = own, .text = copy};
+    *episode = (struct takeover_episode){.kind = kind, .text = copy};
     strcpy(episode->robot, robot);
+    return episode;
+}
+
+static void put_own(struct takeover *takeover, const char *robot, enum alert_kind kind,
+                    uint64_t epoch, const char *text)
+{
+    struct takeover_episode *episode = put(takeover, robot, kind, text);
+    if (!episode)
+        return;
+    episode->own = true;
+    episode->epoch = epoch;
 }
 
 static bool find_kind(const char *name, enum alert_kind *ret_kind)
@@ -83,7 +94,7 @@ void takeover_keep(struct takeover *takeover, const char *robot, const char *kin
 {
     enum alert_kind number;
     if (name_valid(robot) && find_kind(kind, &number))
-        put(takeover, robot, number, true, text);
+        put_own(takeover, robot, number, 0, text);
 }
 
 void takeover_leave(struct takeover *takeover, const struct robot *robot)
@@ -92,7 +103,7 @@ void takeover_leave(struct takeover *takeover, const struct robot *robot)
         if (!robot_episode(robot, (enum alert_kind)kind)->open)
             continue;
         char *text = episode_text(robot, (enum alert_kind)kind);
-        put(takeover, robot->name, (enum alert_kind)kind, true, text);
+        put_own(takeover, robot->name, (enum alert_kind)kind, robot->owner_epoch, text);
         cJSON_free(text);
     }
 }
@@ -109,16 +120,18 @@ void takeover_each_own(const struct takeover *takeover,
     }
 }
 
-/* What another instance says ends what we knew, the journal's included. */
-static void forget(struct takeover *takeover, const char *robot, bool other)
+/* What another instance says ends what we knew, the journal's included; unless it was the owner
+ * before us: a broker's retained state may be that old when ours has never reached it. */
+static void forget(struct takeover *takeover, const struct takeover_word *word)
 {
     for (size_t i = takeover->count; i-- > 0;) {
         const struct takeover_episode *episode = &takeover->episode[i];
-        if (strcmp(episode->robot, robot) != 0 || (episode->own && !other))
+        if (strcmp(episode->robot, word->robot) != 0 ||
+            (episode->own && (!word->other || word->epoch < episode->epoch)))
             continue;
         if (episode->own && takeover->publisher->journal)
-            journal_episode(takeover->publisher->journal, robot, alert_kind_name(episode->kind),
-                            NULL);
+            journal_episode(takeover->publisher->journal, word->robot,
+                            alert_kind_name(episode->kind), NULL);
         drop(takeover, i);
     }
 }
@@ -242,40 +255,51 @@ static void read_state(struct takeover *takeover, const char *robot, const cJSON
         enum alert_kind kind;
         char *text = count++ < ALERT_KINDS ? text_of(entry, &kind) : NULL;
         if (text)
-            put(takeover, robot, kind, false, text);
+            put(takeover, robot, kind, text);
         cJSON_free(text);
     }
 }
 
-static int read_partition(const cJSON *tree)
+static double read_count(const cJSON *tree, const char *key, double max, double otherwise)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(tree, "partition");
-    bool good =
-        cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < PARTITIONS_MAX;
-    return good ? (int)item->valuedouble : -1;
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(tree, key);
+    bool good = cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble <= max;
+    return good ? item->valuedouble : otherwise;
 }
 
-bool takeover_message(struct takeover *takeover, const struct mqtt_message *message,
-                      char ret_robot[NAME_MAX_LENGTH + 1], bool *ret_other, int *ret_partition)
+bool takeover_read(const struct takeover *takeover, const struct mqtt_message *message,
+                   struct takeover_word *ret_word)
 {
     const char *instance = "";
-    *ret_other = false;
-    *ret_partition = -1;
-    if (!read_topic(takeover, message->topic, ret_robot))
+    *ret_word = (struct takeover_word){.partition = -1};
+    if (!read_topic(takeover, message->topic, ret_word->robot))
         return false;
-    cJSON *tree = message->size > 0 && message->size <= STATE_BYTES_MAX
-                      ? json_parse(message->payload, message->size, NULL)
-                      : NULL;
-    if (!tree)
+    if (message->size == 0 || message->size > STATE_BYTES_MAX)
         return true;
-    *ret_partition = read_partition(tree);
-    json_get_string(tree, "instance", false, NAME_MAX_LENGTH, &instance, NULL);
-    *ret_other = strcmp(instance, takeover->instance) != 0;
-    forget(takeover, ret_robot, *ret_other);
-    if (*ret_other || !knows_own(takeover, ret_robot))
-        read_state(takeover, ret_robot, tree);
-    cJSON_Delete(tree);
+    ret_word->tree = json_parse(message->payload, message->size, NULL);
+    if (!ret_word->tree)
+        return true;
+    json_get_string(ret_word->tree, "instance", false, NAME_MAX_LENGTH, &instance, NULL);
+    ret_word->other = strcmp(instance, takeover->instance) != 0;
+    ret_word->partition = (int)read_count(ret_word->tree, "partition", PARTITIONS_MAX - 1, -1);
+    double epoch = read_count(ret_word->tree, "epoch", COUNT_MAX, -1);
+    ret_word->epoch = epoch < 0 ? UINT64_MAX : (uint64_t)epoch;
     return true;
+}
+
+void takeover_take(struct takeover *takeover, const struct takeover_word *word)
+{
+    if (!word->tree)
+        return;
+    forget(takeover, word);
+    if (!knows_own(takeover, word->robot))
+        read_state(takeover, word->robot, word->tree);
+}
+
+void takeover_word_deinit(struct takeover_word *word)
+{
+    cJSON_Delete(word->tree);
+    word->tree = NULL;
 }
 
 /* ---- a robot comes */

@@ -27,6 +27,8 @@
 
 #define TICK_MS 500
 #define CONNECT_TIMEOUT_MS 5000
+#define REACH_TIMEOUT_MS 2000 /* where there are other brokers to try */
+#define UNHEARD_TIMEOUT_MS 5000
 #define FINISH_TIMEOUT_MS 1000
 #define READS_MAX 64
 #define DRAINS_MAX 4096
@@ -272,6 +274,9 @@ static void on_tick(uv_timer_t *timer)
     uint64_t now = uv_now(c->loop);
     if (!c->session->answered && now > c->deadline_ms)
         connection_fail(c, "no answer from the broker within 5 s");
+    else if (!c->reached && c->session->url_count > 1 &&
+             now > c->deadline_ms - CONNECT_TIMEOUT_MS + REACH_TIMEOUT_MS)
+        connection_fail(c, "no connection to the broker within 2 s");
     else if (mqtt_inflight_overdue(&c->session->inflight, now) && c->session->answered)
         connection_fail(c, "a message was not acknowledged within 10 s");
     if (c->lost) {
@@ -318,6 +323,14 @@ static void work_connect(uv_work_t *work)
     c->connect_errno = errno;
 }
 
+/* Sent and not received: a host that is gone is noticed sooner than by what it does not answer. */
+static void connection_watch(const struct mqtt_connection *c)
+{
+    unsigned value = UNHEARD_TIMEOUT_MS;
+    if (!c->session->url.is_unix)
+        setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value);
+}
+
 static void after_connect(uv_work_t *work, int status)
 {
     struct mqtt_connection *c = work->data;
@@ -337,6 +350,7 @@ static void after_connect(uv_work_t *work, int status)
         connection_report(c);
         return;
     }
+    connection_watch(c);
     int r = uv_poll_init(c->loop, &c->poll, c->fd);
     if (r < 0) {
         connection_fail(c, uv_strerror(r));

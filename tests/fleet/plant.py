@@ -177,8 +177,8 @@ class Plant:
 
     def start_cell_behind(self, node, first_seq, hz, robots):
         """A cell that has that node alone; it is connected when this returns."""
-        argv = [sys.executable, os.path.join(HERE, "behind.py"), self.address(node), "8883", "cell7",
-                self.path("secrets", "cell7.password"), self.path("secrets", "ca.crt"), str(first_seq), str(hz), *robots]
+        argv = [sys.executable, os.path.join(HERE, "behind.py"), self.address(node), "8883",
+                self.path("secrets"), str(first_seq), str(hz), *robots]
         process = Process(self.hosts[node], argv, self.path("behind.log"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         return process if process.popen.stdout.readline() == "ready\n" else None
 

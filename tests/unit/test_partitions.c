@@ -272,6 +272,44 @@ static void test_own_episodes(void **state)
     assert_false(sample(0, "kuka1")->alert.episode.open);
 }
 
+static void tell_old_state(uint64_t epoch, const char *alerts)
+{
+    char text[1024];
+    snprintf(text, sizeof text, "{\"instance\":\"other\",\"epoch\":%llu,\"alerts\":[%s]}",
+             (unsigned long long)epoch, alerts);
+    send_text(STATE_TOPIC, text);
+}
+
+/* What a broker has retained may be of the owner before us: our own state never got there. */
+static void test_the_word_of_an_owner_before(void **state)
+{
+    obtain(0);
+    tick();
+    tick(); /* what was before is let go of first */
+    struct robot *robot = sample(0, "kuka1");
+    assert_int_equal(robot->owner_epoch, 2);
+    tell_old_state(1, OPEN_ANOMALY);
+    assert_false(robot->alert.episode.open);
+    robot->alert.episode = (struct alert_episode){.open = true, .started_ns = 5, .p_value = 1};
+    strcpy(robot->alerts[ALERT_ANOMALY].id, "own");
+    lose(0);
+    tick();
+    tell_old_state(1, "");
+    tell_old_state(1, OPEN_ANOMALY);
+    obtain(0);
+    tick();
+    robot = sample(0, "kuka1");
+    assert_string_equal(robot->alerts[ALERT_ANOMALY].id, "own");
+    assert_true(robot->alert.episode.open);
+    lose(0);
+    tick();
+    tell_old_state(grants + 1, "");
+    obtain(0);
+    atomic_store(&partitions.board.slot[0].grant, grants += 5);
+    tick();
+    assert_false(sample(0, "kuka1")->alert.episode.open);
+}
+
 static void keep_alert(int64_t number)
 {
     const struct mqtt_message message = {
@@ -510,6 +548,7 @@ int main(void)
         PLANT_TEST(test_the_newest_word_counts),
         PLANT_TEST(test_the_state_comes_later),
         PLANT_TEST(test_own_episodes),
+        PLANT_TEST(test_the_word_of_an_owner_before),
         PLANT_TEST(test_undelivered_alerts),
         PLANT_TEST(test_garbage_in_states),
         PLANT_TEST(test_backlog),
