@@ -206,14 +206,6 @@ static void test_refusals(void **state)
         {WITH("\"input\":{\"gate\":[]}"), "input.gate", "an array", "an object"},
         {"{\"mqtt\":{\"url\":\"http://h\"},\"models\":{\"default\":\"m\"}}", "mqtt.url", "http",
          ""},
-        {"{\"mqtt\":{\"url\":[]},\"models\":{\"default\":\"m\"}}", "mqtt.url", "0 brokers",
-         "1 to 8"},
-        {"{\"mqtt\":{\"url\":7},\"models\":{\"default\":\"m\"}}", "mqtt.url", "a number", "array"},
-        {"{\"mqtt\":{\"url\":\"\"},\"models\":{\"default\":\"m\"}}", "mqtt.url", "not empty", ""},
-        {"{\"mqtt\":{\"url\":[\"mqtts://h\",\"mqtt://i\"]},\"models\":{\"default\":\"m\"}}",
-         "mqtt.url", "mqtt://i", "one scheme"},
-        {"{\"mqtt\":{\"url\":[\"mqtt://h\",\"mqtt://i:0\"]},\"models\":{\"default\":\"m\"}}",
-         "mqtt.url", "mqtt://i:0", "1 to 65535"},
         {"{\"mqtt\":{\"url\":\"mqtt://h\",\"tls_insecure\":1},\"models\":{\"default\":\"m\"}}",
          "mqtt.tls_insecure", "a number", "true or false"},
         {"{\"mqtt\":{\"url\":\"mqtts://h\",\"cert_file\":\"c\"},\"models\":{\"default\":\"m\"}}",
@@ -232,6 +224,26 @@ static void test_refusals(void **state)
          "\"a\"", "names"},
         {"{\"mqtt\":{\"url\":\"mqtt://h\",\"url\":\"mqtt://i\"}}", "url", "twice", ""},
         {MINIMAL "x", "follows", "", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *const parts[] = {cases[i].key, cases[i].found, cases[i].allowed};
+        refuse(cases[i].text, parts, 3);
+    }
+}
+
+static void test_refused_brokers(void **state)
+{
+    static const struct {
+        const char *text, *key, *found, *allowed;
+    } cases[] = {
+        {"{\"mqtt\":{\"url\":[]},\"models\":{\"default\":\"m\"}}", "mqtt.url", "0 brokers",
+         "1 to 8"},
+        {"{\"mqtt\":{\"url\":7},\"models\":{\"default\":\"m\"}}", "mqtt.url", "a number", "array"},
+        {"{\"mqtt\":{\"url\":\"\"},\"models\":{\"default\":\"m\"}}", "mqtt.url", "not empty", ""},
+        {"{\"mqtt\":{\"url\":[\"mqtts://h\",\"mqtt://i\"]},\"models\":{\"default\":\"m\"}}",
+         "mqtt.url", "mqtt://i", "one scheme"},
+        {"{\"mqtt\":{\"url\":[\"mqtt://h\",\"mqtt://i:0\"]},\"models\":{\"default\":\"m\"}}",
+         "mqtt.url", "mqtt://i:0", "1 to 65535"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *const parts[] = {cases[i].key, cases[i].found, cases[i].allowed};
@@ -418,6 +430,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_several_brokers),
+        cmocka_unit_test(test_refused_brokers),
         cmocka_unit_test(test_the_documented_example),
         cmocka_unit_test(test_the_gate),
         cmocka_unit_test(test_what_follows_from_other_keys),
