@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define STATIC_GRANT 1
-#define UNDER_WAY_MAX 1 /* messages that a stalled cluster holds up the connection with */
+#define UNDER_WAY_MAX 2 /* an alert and its state; a stalled cluster is held up by no more */
 
 /* ---- who owns what */
 
