@@ -323,11 +323,12 @@ static void work_connect(uv_work_t *work)
     c->connect_errno = errno;
 }
 
-/* Sent and not received: a host that is gone is noticed sooner than by what it does not answer. */
+/* Sent and not received: a host that is gone is noticed sooner than by what it does not answer.
+ * Where there is no other broker a link that stands still for a while is better waited for. */
 static void connection_watch(const struct mqtt_connection *c)
 {
     unsigned value = UNHEARD_TIMEOUT_MS;
-    if (!c->session->url.is_unix)
+    if (!c->session->url.is_unix && c->session->url_count > 1)
         setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value);
 }
 
