@@ -50,8 +50,8 @@ static void on_offline(void *user, const char *reason)
     if (daemon_is_parted(daemon))
         partitions_listen(&daemon->partitions, false, now_ns);
     size_t brokers = daemon->config->mqtt.url.count; /* each has a reason of its own */
-    bool known = brokers > 1 ? daemon->offline_lines > brokers
-                             : !strcmp(reason, daemon->offline_reason);
+    bool known =
+        brokers > 1 ? daemon->offline_lines > brokers : !strcmp(reason, daemon->offline_reason);
     if (now_ns < daemon->offline_again_ns && known)
         return; /* every three seconds, for hours */
     daemon->offline_lines++;

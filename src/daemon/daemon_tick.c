@@ -81,7 +81,7 @@ void daemon_on_tick(uv_timer_t *handle)
         daemon->service.troubles &= ~(1U << SERVICE_SUBSCRIPTION);
     maintenance_tick(&daemon->fleet, now_ns);
     if (jumps != daemon->intake.clock.jumps && daemon->fleet.suspensions.count > 0)
-        daemon_save(daemon); /* their ends have other names now */
+        daemon_save(daemon);                      /* their ends have other names now */
     size_t first = daemon->publisher.states_from; /* its state may have had to wait */
     for (size_t i = 0; i < daemon->fleet.count; i++)
         tick_robot(daemon, daemon->fleet.robot[(first + i) % daemon->fleet.count], now_ns);

@@ -6,12 +6,12 @@
  * are copied. Messages are borrowed for the time of the handler. Process: SIGPIPE is ignored.
  *
  * A lost broker is noticed within 11 s; one of several whose host is gone, within 5 s of something
- * sent. The next attempt comes after backoff_min_s to backoff_max_s, doubling and with jitter, to 3 s at most
- * while there is nothing to connect to, or after 30 s when the broker says that another client with
- * this id has taken the session. A broker's name with several addresses should lead to it by the
- * first: others are tried only where that one fails at once. Of several brokers the one that
- * answers is kept until it is lost; then the next one is tried, and each one once, backoff_min_s
- * apart, before the wait grows.
+ * sent. The next attempt comes after backoff_min_s to backoff_max_s, doubling and with jitter, to 3
+ * s at most while there is nothing to connect to, or after 30 s when the broker says that another
+ * client with this id has taken the session. A broker's name with several addresses should lead to
+ * it by the first: others are tried only where that one fails at once. Of several brokers the one
+ * that answers is kept until it is lost; then the next one is tried, and each one once,
+ * backoff_min_s apart, before the wait grows.
  */
 #ifndef ARMWATCH_MQTT_CLIENT_H
 #define ARMWATCH_MQTT_CLIENT_H
