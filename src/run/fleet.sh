@@ -15,10 +15,12 @@ ensure_build
 [ "$program" != fleet.py ] || meson test -C "$build_dir" --no-rebuild --print-errorlogs fleet_config </dev/null
 kept=$build_dir/fleet
 inside=()
-if [ "$(id -u)" -eq 0 ] && unshare --net true 2>/dev/null; then
-    inside=(unshare --net --)
-else
-    set -- --loopback "$@"
+if [ "$program" = fleet.py ]; then # hosts are namespaces; the bench needs none
+    if [ "$(id -u)" -eq 0 ] && unshare --net true 2>/dev/null; then
+        inside=(unshare --net --)
+    else
+        set -- --loopback "$@"
+    fi
 fi
 "${inside[@]}" /usr/bin/python3 "tests/fleet/$program" "$PWD/$kept" "$PWD/$build_dir/src/cli/armwatch" \
     "$PWD/$build_dir/src/daemon/armwatchd" "$@"

@@ -205,7 +205,6 @@ def main():
     parser.add_argument("--bare", help="the bare subscriber; default: that of the same build")
     parser.add_argument("--apart", action="store_true", help="the consumer has a processor of its own")
     parser.add_argument("--json")
-    parser.add_argument("--loopback", action="store_true", help="no namespaces; they are not used here anyway")
     args = parser.parse_args()
     processors = sorted(os.sched_getaffinity(0))
     args.own = set(processors[-1:]) if args.apart and len(processors) > 1 else None
