@@ -67,7 +67,7 @@ static int set_one_or_list(struct config_list *list, const cJSON *value, struct 
     if (!cJSON_IsString(value))
         return diag_set(diag, "%s, must be a string or an array of strings", json_type_name(value));
     cJSON *array = cJSON_CreateArray();
-    cJSON_AddItemToArray(array, cJSON_CreateString(value->valuestring));
+    json_append(array, cJSON_CreateString(value->valuestring));
     int r = cJSON_GetArraySize(array) == 1 ? set_list(list, array, diag) : -ENOMEM;
     cJSON_Delete(array);
     return r;

@@ -279,7 +279,7 @@ static int push_session(const struct recording *session, const double *scores,
         if (statistic >= 0)
             r = calibration_blocks_push(blocks, time_ns, statistic);
     }
-    history_deinit(&stream.history);
+    stream_deinit(&stream);
     if (r == 0)
         r = calibration_blocks_end_session(blocks);
     return r < 0 ? diag_errno(diag, r, "calibration") : 0;

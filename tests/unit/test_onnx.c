@@ -317,7 +317,7 @@ static void test_layers_that_are_almost_supported(void **state)
     struct onnx_builder builder;
     refuse_layer("LeakyRelu", "alpha", 0, "an alpha over 0 and under 1 is supported");
     refuse_layer("LeakyRelu", "alpha", 1, "an alpha over 0 and under 1 is supported");
-    refuse_layer("LeakyRelu", "alpha", NAN, "an alpha over 0 and under 1 is supported");
+    refuse_layer("LeakyRelu", "alpha", (double)NAN, "an alpha over 0 and under 1 is supported");
     refuse_layer("Cast", "to", 7, "a cast to float or double is supported");
     refuse_layer("MatMul", NULL, 0, "(MatMul): two inputs are supported");
     refuse_layer("Constant", NULL, 0, "a Constant must have a tensor as its value");
