@@ -28,6 +28,16 @@ int64_t clock_realtime_ns(void)
     return clock_read(CLOCK_REALTIME);
 }
 
+/* value: not negative */
+static void put_digits(char *text, int digits, int value)
+{
+    while (digits-- > 0) {
+        text[digits] = (char)('0' + value % 10);
+        value /= 10;
+    }
+}
+
+/* Once for every score: without strftime, which costs as much as the rest of the message. */
 void clock_format_rfc3339(int64_t time_ns, char ret_text[CLOCK_RFC3339_MAX])
 {
     int64_t ms = time_ns / CLOCK_NS_PER_MS;
@@ -41,8 +51,14 @@ void clock_format_rfc3339(int64_t time_ns, char ret_text[CLOCK_RFC3339_MAX])
     }
     struct tm tm;
     gmtime_r(&seconds, &tm);
-    size_t used = strftime(ret_text, CLOCK_RFC3339_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(ret_text + used, CLOCK_RFC3339_MAX - used, ".%03dZ", rest);
+    memcpy(ret_text, "0000-00-00T00:00:00.000Z", sizeof "0000-00-00T00:00:00.000Z");
+    put_digits(ret_text, 4, tm.tm_year + 1900);
+    put_digits(ret_text + 5, 2, tm.tm_mon + 1);
+    put_digits(ret_text + 8, 2, tm.tm_mday);
+    put_digits(ret_text + 11, 2, tm.tm_hour);
+    put_digits(ret_text + 14, 2, tm.tm_min);
+    put_digits(ret_text + 17, 2, tm.tm_sec);
+    put_digits(ret_text + 20, 3, rest);
 }
 
 /* Reads exactly `digits` decimal digits; -1 if there are fewer. */

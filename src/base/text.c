@@ -1,5 +1,8 @@
 #include "base/text.h"
 
+#include "base/decimal.h"
+
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +73,15 @@ void text_integer(struct text *text, uint64_t value)
         value /= 10;
     } while (value > 0);
     text_bytes(text, digits + at, sizeof digits - at);
+}
+
+void text_number(struct text *text, double value)
+{
+    char digits[DECIMAL_SIX_MAX];
+    if (isfinite(value))
+        text_bytes(text, digits, decimal_six(value, digits));
+    else
+        text_add(text, "null");
 }
 
 void text_put(struct text *text, const char *format, ...)

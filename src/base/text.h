@@ -25,6 +25,8 @@ void text_bytes(struct text *text, const char *bytes, size_t size);
 void text_add(struct text *text, const char *string);
 void text_char(struct text *text, char c);
 void text_integer(struct text *text, uint64_t value);
+/* Of JSON: six significant digits; null if it is not finite. */
+void text_number(struct text *text, double value);
 void text_put(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Hands the text over, which free() releases; it is empty then. NULL when memory ran out. */

@@ -45,18 +45,63 @@ static void add_owner(cJSON *root, const struct robot *robot)
     cJSON_AddNumberToObject(root, "epoch", (double)robot->owner_epoch);
 }
 
-char *message_score(const struct robot *robot, const struct score *score, const double *thresholds)
+/* A member of an object; what stands before the value is written out. */
+static void put_text(struct text *out, const char *before, const char *value)
 {
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "robot", robot->name);
-    add_time(root, "time", score->time_ns);
-    cJSON_AddNumberToObject(root, "seq", (double)score->seq);
-    alert_json_number(root, "score", score_ratio(score, thresholds, NULL));
-    alert_json_detectors(root, robot->model, score, thresholds);
-    cJSON_AddStringToObject(root, "model", robot->model->name);
-    cJSON_AddNumberToObject(root, "model_version", (double)robot->model->version);
-    add_owner(root, robot);
-    return message_print(root);
+    text_add(out, before);
+    text_add(out, value);
+    text_char(out, '"');
+}
+
+static void put_number(struct text *out, const char *before, double value)
+{
+    text_add(out, before);
+    text_number(out, value);
+}
+
+static void put_integer(struct text *out, const char *before, uint64_t value)
+{
+    text_add(out, before);
+    text_integer(out, value);
+}
+
+static void put_detectors(struct text *out, const struct model *model, const struct score *score,
+                          const double *thresholds)
+{
+    text_add(out, ",\"detectors\":[");
+    const char *before = "{\"name\":\"";
+    for (size_t d = 0; d < score->detectors; d++) {
+        if (!score->detector[d].evaluated)
+            continue;
+        put_text(out, before, model->detector[d].name);
+        put_number(out, ",\"score\":", score->detector[d].score);
+        put_number(out, ",\"threshold\":", thresholds[d]);
+        put_number(out, ",\"ratio\":", score->detector[d].score / thresholds[d]);
+        text_char(out, '}');
+        before = ",{\"name\":\"";
+    }
+    text_char(out, ']');
+}
+
+/* No name in it has anything that JSON would want escaped (NAME_RULE). */
+void message_score(struct text *out, const struct robot *robot, const struct score *score,
+                   const double *thresholds)
+{
+    char time[CLOCK_RFC3339_MAX];
+    clock_format_rfc3339(score->time_ns, time);
+    put_text(out, "{\"robot\":\"", robot->name);
+    put_text(out, ",\"time\":\"", time);
+    put_integer(out, ",\"seq\":", score->seq);
+    put_number(out, ",\"score\":", score_ratio(score, thresholds, NULL));
+    put_detectors(out, robot->model, score, thresholds);
+    put_text(out, ",\"model\":\"", robot->model->name);
+    put_integer(out, ",\"model_version\":", (uint64_t)robot->model->version);
+    if (robot->partition >= 0) { /* so that others know whose word the newest is */
+        put_integer(out, ",\"partition\":", (uint64_t)robot->partition);
+        put_text(out, ",\"instance\":\"", robot->owner);
+        put_integer(out, ",\"epoch\":", robot->owner_epoch);
+    }
+    text_char(out, '}');
 }
 
 int message_alert_id(const char *instance, const char *robot, const char *kind,

@@ -1,19 +1,22 @@
 /*
  * message: the JSON that the daemon publishes.
  *
- * Every function returns a text that the caller frees, or NULL when memory is out. Thread: the
- * loop.
+ * Every other function returns a text that the caller frees, or NULL when memory is out. Thread:
+ * the loop.
  */
 #ifndef ARMWATCH_DAEMON_MESSAGE_H
 #define ARMWATCH_DAEMON_MESSAGE_H
 
 #include "base/json.h"
+#include "base/text.h"
 #include "daemon/robot.h"
 
 #include <stdint.h>
 
-/* A score as it came from the scorer; thresholds as in scoring_entry. */
-char *message_score(const struct robot *robot, const struct score *score, const double *thresholds);
+/* A score as it came from the scorer, put behind what is in `out`; thresholds as in scoring_entry.
+ * There may be one for every sample, so it is written without a tree. */
+void message_score(struct text *out, const struct robot *robot, const struct score *score,
+                   const double *thresholds);
 
 struct message_alert {
     const char *source; /* "armwatch/service/<instance>" */

@@ -49,6 +49,7 @@ void publisher_deinit(struct publisher *publisher)
     free(publisher->status_topic);
     free(publisher->control_topic);
     free(publisher->reply_topic);
+    text_deinit(&publisher->score);
     *publisher = (struct publisher){0};
 }
 
@@ -134,14 +135,14 @@ void publisher_score(struct publisher *publisher, struct robot *robot, const str
         thresholds[d] = robot->alert.trigger[d].threshold;
     char topic[TOPIC_MAX];
     robot_topic(publisher, robot, "score", topic);
-    char *text = message_score(robot, score, thresholds);
-    if (!text)
-        return;
-    const struct mqtt_message message = {
-        .topic = topic, .payload = text, .size = strlen(text), .content_type = JSON_TYPE};
-    if (mqtt_client_publish(publisher->client, &message, NULL) < 0)
+    text_clear(&publisher->score);
+    message_score(&publisher->score, robot, score, thresholds);
+    const struct mqtt_message message = {.topic = topic,
+                                         .payload = publisher->score.data,
+                                         .size = publisher->score.size,
+                                         .content_type = JSON_TYPE};
+    if (publisher->score.failed || mqtt_client_publish(publisher->client, &message, NULL) < 0)
         publisher->scores_dropped++; /* the next one comes soon */
-    cJSON_free(text);
 }
 
 static void new_episode(struct publisher *publisher, struct robot *robot, enum alert_kind kind)

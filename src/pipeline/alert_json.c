@@ -1,6 +1,7 @@
 #include "pipeline/alert_json.h"
 
 #include "base/clock.h"
+#include "base/decimal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,12 +14,12 @@
 /* Six significant digits: a score is not known better, and a number stays short. */
 void alert_json_number(cJSON *object, const char *key, double value)
 {
-    char text[32];
+    char text[DECIMAL_SIX_MAX];
     if (!isfinite(value)) {
         cJSON_AddNullToObject(object, key);
         return;
     }
-    snprintf(text, sizeof text, "%.6g", value);
+    decimal_six(value, text);
     cJSON_AddRawToObject(object, key, text);
 }
 
@@ -32,16 +33,6 @@ static void add_detector(cJSON *list, const char *name, double score, double thr
     alert_json_number(entry, "threshold", threshold);
     alert_json_number(entry, "ratio", score / threshold);
     json_append(list, entry);
-}
-
-void alert_json_detectors(cJSON *object, const struct model *model, const struct score *score,
-                          const double *thresholds)
-{
-    cJSON *list = cJSON_AddArrayToObject(object, "detectors");
-    for (size_t d = 0; d < score->detectors; d++) {
-        if (score->detector[d].evaluated)
-            add_detector(list, model->detector[d].name, score->detector[d].score, thresholds[d]);
-    }
 }
 
 void alert_json_fired(cJSON *object, const struct model *model, const struct alert *alert)

@@ -17,9 +17,6 @@
 /* Six significant digits; null if it is not finite. */
 void alert_json_number(cJSON *object, const char *key, double value);
 
-/* "detectors": those that have judged a window. thresholds [detectors] */
-void alert_json_detectors(cJSON *object, const struct model *model, const struct score *score,
-                          const double *thresholds);
 /* "detectors": those that fired in an episode, most exceeded first, with their highest score. */
 void alert_json_fired(cJSON *object, const struct model *model, const struct alert *alert);
 

@@ -317,13 +317,21 @@ static void test_alert_id(void **state)
     assert_string_not_equal(a, b);
 }
 
+static cJSON *parsed_score(const struct robot *robot, const struct score *score,
+                           const double *limits)
+{
+    struct text text = {0};
+    message_score(&text, robot, score, limits);
+    return parse_and_free(text_take(&text, NULL));
+}
+
 static void test_score(void **state)
 {
     struct model *model = tiny_model_new(&(struct tiny_model){.detectors = 2});
     struct robot *robot = make_alerted(model);
     struct score score = alerted_score;
     score.detector[1].evaluated = false;
-    cJSON *tree = parse_and_free(message_score(robot, &score, thresholds));
+    cJSON *tree = parsed_score(robot, &score, thresholds);
     expect_text(tree, "robot", "kuka1");
     expect_text(tree, "time", "2026-11-23T17:00:00.200Z");
     expect_number(tree, "seq", 4702);
@@ -336,14 +344,14 @@ static void test_score(void **state)
     robot->partition = 7;
     robot->owner = "a";
     robot->owner_epoch = 42;
-    tree = parse_and_free(message_score(robot, &score, thresholds));
+    tree = parsed_score(robot, &score, thresholds);
     expect_number(tree, "partition", 7);
     expect_text(tree, "instance", "a");
     expect_number(tree, "epoch", 42);
     cJSON_Delete(tree);
     /* Without a calibration the limit is no number, and the ratio 0. */
     const double none[] = {(double)INFINITY, (double)INFINITY};
-    tree = parse_and_free(message_score(robot, &score, none));
+    tree = parsed_score(robot, &score, none);
     expect_number(tree, "score", 0);
     assert_true(cJSON_IsNull(get(get(tree, "detectors")->child, "threshold")));
     cJSON_Delete(tree);
