@@ -4,7 +4,7 @@
 bench.py DIRECTORY ARMWATCH ARMWATCHD [--rounds N] [--seconds N] [--robots N,N,...] [--apart] [--json FILE]
 
 Sender at n1, consumer at n2, both over TLS, QoS 0; everything shares this machine's processors. Samples flow
-all the time, at most WINDOW of which have no score yet; the bare subscriber answers each with as many bytes.
+all the time, at most WINDOW of which have no score yet; the bare subscriber answers each with as many bytes as the newest score had.
 The start of a consumer is one thing: models, windows that fill, and the state of each robot, which the cluster
 keeps on three disks. Its steady work is another: it is measured once no state has been told for QUIET_S.
 Rounds of the two take turns; medians are told.
@@ -74,6 +74,7 @@ class Ear:
 
     def __init__(self, plant, kind):
         self.count, self.last, self.more = 0, 0, threading.Condition()
+        self.payload = 0  # bytes of the newest
         self.socket = connect(plant, "operator", b"bench-" + kind)
         body = b"\x00\x01" + text(b"armwatch/robot/+/" + kind) + b"\x00"
         self.socket.sendall(b"\x82" + length(len(body)) + body)
@@ -89,8 +90,10 @@ class Ear:
                     size, shift, head = size | (rest[head] & 127) << shift, shift + 7, head + 1
                 if head >= len(rest) or head + 1 + (size | rest[head] << shift) > len(rest):
                     break
-                came += rest[at] >> 4 == 3
-                at = head + 1 + (size | rest[head] << shift)
+                size |= rest[head] << shift
+                if rest[at] >> 4 == 3:  # its topic is before it
+                    came, self.payload = came + 1, size - 2 - int.from_bytes(rest[head + 1:head + 3], "big")
+                at = head + 1 + size
             rest = rest[at:]
             with self.more:
                 self.count, self.last = self.count + came, time.monotonic()
@@ -140,9 +143,9 @@ class Flow:
 
 
 class Bare:
-    def __init__(self, plant, bare):
+    def __init__(self, plant, bare, answer):
         argv = [bare, plant.address("n2"), str(plants.PORTS["mqtt"]), "armwatch",
-                plant.path("secrets", "armwatch.password"), plant.path("secrets", "ca.crt")]
+                plant.path("secrets", "armwatch.password"), plant.path("secrets", "ca.crt"), str(answer)]
         self.process = plants.Process(plant.hosts["n2"], argv, plant.path("bare.log"), stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE)
         assert self.process.popen.stdout.readline() == "ready\n"
@@ -180,8 +183,8 @@ def one_round(plant, consumer, flow, states, robots, seconds, own):
 def measure(plant, bare_path, flow, states, args, robots):
     """Medians of the rounds of each of the two, and the ratio of each pair of rounds."""
     rounds = {"bare": [], "armwatchd": []}
-    for kind in ("bare", "armwatchd") * args.rounds:
-        consumer = Bare(plant, bare_path) if kind == "bare" else Instance(plant)
+    for kind in ("armwatchd", "bare") * args.rounds:
+        consumer = Bare(plant, bare_path, flow.scores.payload) if kind == "bare" else Instance(plant)
         rounds[kind].append(one_round(plant, consumer, flow, states, robots, args.seconds, args.own))
         consumer.process.end()
         time.sleep(1)
