@@ -8,8 +8,8 @@
 
 #define DECIMAL_SIX_MAX 16
 
-/* Six significant digits, byte for byte as printf's "%.6g" has them in the C locale, in a twentieth
- * of its time where no exponent is needed. value: finite. Returns the length. Thread: any. */
+/* Six significant digits, byte for byte as printf's "%.6g" has them in the C locale, in a
+ * seventh of its time. value: finite. Returns the length. Thread: any. */
 size_t decimal_six(double value, char ret_text[DECIMAL_SIX_MAX]);
 
 #endif

@@ -51,10 +51,15 @@ static void test_halves(void **state)
     rng_init(&rng, 3);
     for (int i = 0; i < 20000; i++) {
         double digits = floor(100000 + 900000 * rng_uniform(&rng)) + 0.5;
-        double value = digits * pow(10, floor(rng_uniform(&rng) * 12) - 10);
+        double value = digits * pow(10, floor(rng_uniform(&rng) * 36) - 22);
         expect_printf(value);
         expect_printf(nextafter(value, 0));
         expect_printf(nextafter(value, (double)INFINITY));
+    }
+    for (int exponent = -20; exponent <= 20; exponent++) {
+        expect_printf(pow(10, exponent));
+        expect_printf(nextafter(pow(10, exponent), 0));
+        expect_printf(0.9999995 * pow(10, exponent));
     }
 }
 
@@ -63,7 +68,7 @@ static void test_random(void **state)
     struct rng rng;
     rng_init(&rng, 4);
     for (int i = 0; i < 200000; i++) {
-        double value = pow(10, 14 * rng_uniform(&rng) - 6);
+        double value = pow(10, 36 * rng_uniform(&rng) - 18);
         expect_printf(i % 2 ? value : -value);
         expect_printf(round(value));
         expect_printf((double)(float)value);
