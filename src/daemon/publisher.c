@@ -133,15 +133,19 @@ void publisher_score(struct publisher *publisher, struct robot *robot, const str
     double thresholds[MODEL_DETECTORS_MAX];
     for (size_t d = 0; d < robot->alert.detectors; d++)
         thresholds[d] = robot->alert.trigger[d].threshold;
-    char topic[TOPIC_MAX];
-    robot_topic(publisher, robot, "score", topic);
-    text_clear(&publisher->score);
-    message_score(&publisher->score, robot, score, thresholds);
-    const struct mqtt_message message = {.topic = topic,
-                                         .payload = publisher->score.data,
-                                         .size = publisher->score.size,
+    struct text *text = &publisher->score; /* the topic, its end, and the message */
+    text_clear(text);
+    text_add(text, publisher->config->topics.root);
+    text_add(text, "/robot/");
+    text_add(text, robot->name);
+    text_bytes(text, "/score", sizeof "/score");
+    size_t topic_size = text->size;
+    message_score(text, robot, score, thresholds);
+    const struct mqtt_message message = {.topic = text->data,
+                                         .payload = text->data + topic_size,
+                                         .size = text->size - topic_size,
                                          .content_type = JSON_TYPE};
-    if (publisher->score.failed || mqtt_client_publish(publisher->client, &message, NULL) < 0)
+    if (text->failed || mqtt_client_publish(publisher->client, &message, NULL) < 0)
         publisher->scores_dropped++; /* the next one comes soon */
 }
 

@@ -32,7 +32,7 @@ struct publisher {
     char *status_topic;
     char *control_topic; /* the daemon's own; replies go to control_topic/reply */
     char *reply_topic;
-    struct text score;       /* scratch: the message of one */
+    struct text score;       /* scratch: topic and message of one */
     uint64_t alerts;         /* episodes raised */
     uint64_t alerts_put_off; /* messages that were not made at the first try: memory was out */
     uint64_t scores_dropped; /* that a slow link had no room for */

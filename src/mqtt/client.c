@@ -43,6 +43,8 @@ struct mqtt_client {
     unsigned evictions; /* accepted at the first attempt and soon thrown out, in a row */
     uint64_t online_since_ms;
 
+    bool gathering, corked; /* corked by the first that is published then */
+
     bool stop_asked; /* from within on_message; done when the library has returned */
     void (*on_stopped)(void *user);
     void *stopped_user;
@@ -305,6 +307,10 @@ int mqtt_client_publish(struct mqtt_client *client, const struct mqtt_message *m
 {
     if (client->state != CLIENT_ONLINE)
         return -ENOTCONN;
+    if (client->gathering && !client->corked) {
+        mqtt_connection_cork(client->connection, true);
+        client->corked = true;
+    }
     int r = mqtt_session_publish(&client->session, message, uv_now(client->loop), ret_token);
     mqtt_connection_touch(client->connection);
     return r;
@@ -312,8 +318,12 @@ int mqtt_client_publish(struct mqtt_client *client, const struct mqtt_message *m
 
 void mqtt_client_gather(struct mqtt_client *client, bool gather)
 {
-    if (client->state == CLIENT_ONLINE)
-        mqtt_connection_gather(client->connection, gather);
+    client->gathering = gather;
+    if (gather || !client->corked)
+        return;
+    client->corked = false;
+    if (client->connection)
+        mqtt_connection_cork(client->connection, false);
 }
 
 bool mqtt_client_online(const struct mqtt_client *client)

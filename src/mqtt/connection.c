@@ -306,9 +306,9 @@ void mqtt_connection_touch(struct mqtt_connection *c)
 
 /* Each packet of MQTT is a write of its own, and without this a packet of the network, too, which
  * wakes the other side. A socket that knows no such thing sends at once. */
-void mqtt_connection_gather(struct mqtt_connection *c, bool gather)
+void mqtt_connection_cork(struct mqtt_connection *c, bool cork)
 {
-    int value = gather;
+    int value = cork;
     if (!c->lost && !c->session->url.is_unix && connection_attached(c))
         setsockopt(c->fd, IPPROTO_TCP, TCP_CORK, &value, sizeof value);
 }

@@ -33,7 +33,7 @@ bool mqtt_connection_reached(const struct mqtt_connection *connection);
 void mqtt_connection_touch(struct mqtt_connection *connection);
 
 /* What is written may wait in the kernel until this is called again with false. */
-void mqtt_connection_gather(struct mqtt_connection *connection, bool gather);
+void mqtt_connection_cork(struct mqtt_connection *connection, bool cork);
 
 /* Ends it without a word (the broker sends the last will). When the pool job still runs, on_closed
  * waits for its end. */

@@ -171,9 +171,24 @@ static enum alert_severity severity_of(double score)
     return score >= ALERT_CRITICAL_SCORE ? ALERT_CRITICAL : ALERT_WARNING;
 }
 
-static void note_window(struct alert_episode *episode, const struct score *score, double ratio,
-                        double p_value)
+/* Of the most unusual of what the detectors that have judged this window go by. */
+static double p_value_of(const struct alert *alert, const struct score *score)
 {
+    double p_value = 1;
+    for (size_t d = 0; d < alert->detectors; d++) {
+        const struct calibration *calibration = alert->trigger[d].calibration;
+        double statistic = alert_trigger_statistic(alert, d);
+        if (score->detector[d].evaluated && calibration && statistic >= 0)
+            p_value = fmin(p_value, calibration_p_value(calibration, statistic));
+    }
+    /* As many chances as there are detectors (Bonferroni). */
+    return fmin(1, p_value * (double)alert->detectors);
+}
+
+static void note_window(struct alert *alert, const struct score *score, double ratio)
+{
+    struct alert_episode *episode = &alert->episode;
+    double p_value = p_value_of(alert, score);
     episode->score = ratio;
     episode->last_seq = score->seq;
     if (ratio > episode->peak_score)
@@ -209,8 +224,7 @@ static void note_holding(struct alert *alert, const struct score *score)
     }
 }
 
-static void open_episode(struct alert *alert, const struct score *score, double ratio,
-                         double p_value)
+static void open_episode(struct alert *alert, const struct score *score, double ratio)
 {
     struct alert_episode *episode = &alert->episode;
     *episode = (struct alert_episode){.open = true, .started_ns = INT64_MIN, .p_value = 1};
@@ -226,7 +240,7 @@ static void open_episode(struct alert *alert, const struct score *score, double 
         }
     }
     episode->severity = severity_of(ratio);
-    note_window(episode, score, ratio, p_value);
+    note_window(alert, score, ratio);
     note_fired(alert, score);
     memset(alert->holding, 0, sizeof alert->holding);
     note_holding(alert, score);
@@ -258,10 +272,10 @@ static bool has_cleared(struct alert *alert, const struct score *score)
 }
 
 static enum alert_transition continue_episode(struct alert *alert, const struct score *score,
-                                              double ratio, double p_value)
+                                              double ratio)
 {
     struct alert_episode *episode = &alert->episode;
-    note_window(episode, score, ratio, p_value);
+    note_window(alert, score, ratio);
     note_fired(alert, score);
     note_holding(alert, score);
     if (has_cleared(alert, score)) {
@@ -286,7 +300,6 @@ enum alert_transition alert_push(struct alert *alert, const struct score *score,
 {
     assert(score->detectors == alert->detectors);
     double thresholds[MODEL_DETECTORS_MAX];
-    double p_value = 1;
     bool triggered = false;
     for (size_t d = 0; d < alert->detectors; d++) {
         struct alert_trigger *trigger = &alert->trigger[d];
@@ -294,22 +307,17 @@ enum alert_transition alert_push(struct alert *alert, const struct score *score,
         if (!score->detector[d].evaluated)
             continue;
         trigger_push(trigger, score->detector[d].score, score);
-        double statistic = alert_trigger_statistic(alert, d);
         triggered |= alert_triggered(alert, score, d);
-        if (trigger->calibration && statistic >= 0)
-            p_value = fmin(p_value, calibration_p_value(trigger->calibration, statistic));
     }
-    /* As many chances as there are detectors (Bonferroni). */
-    p_value = fmin(1, p_value * (double)alert->detectors);
     double ratio = score_ratio(score, thresholds, NULL);
     if (ratio < 0) {
         alert_unjudged(alert);
         return ALERT_NONE;
     }
     if (alert->episode.open)
-        return continue_episode(alert, score, ratio, p_value);
+        return continue_episode(alert, score, ratio);
     if (!triggered || muted || ratio < 1)
         return ALERT_NONE;
-    open_episode(alert, score, ratio, p_value);
+    open_episode(alert, score, ratio);
     return ALERT_RAISED;
 }
