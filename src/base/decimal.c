@@ -89,6 +89,10 @@ static size_t put_scientific(char *text, const char *digit, int count, int expon
 size_t decimal_six(double value, char ret_text[DECIMAL_SIX_MAX])
 {
     double size = fabs(value);
+    if (size == 0) { /* often the ratio of a detector that sees nothing */
+        strcpy(ret_text, signbit(value) ? "-0" : "0");
+        return strlen(ret_text);
+    }
     if (!(size >= power(LOWEST) && size < power(HIGHEST)))
         return by_printf(value, ret_text);
     int exponent = exponent_of(size), shift = DIGITS - 1 - exponent;
