@@ -17,7 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CANDIDATES 3 /* times the neighbours: what is looked at twice */
+/* A sum of floats is good for who may be among the neighbours. At least a third more of them than
+ * there are neighbours is measured anew, in doubles, and if sums are close to each other more. */
+#define CANDIDATES_LEAST(neighbours) ((neighbours) + (neighbours) / 3 + 4)
+#define CANDIDATES_MOST(neighbours) (3 * (neighbours))
+#define CANDIDATES_MAX (2 * CANDIDATES_MOST(ANALOG_NEIGHBOURS_MAX))
+
+#define LANES 128
+#define HALVES 24
 
 struct neighbour {
     double distance;
@@ -29,10 +36,11 @@ struct candidate {
     uint32_t row; /* of the step */
 };
 
-/* The nearest so far, by rising distance. */
+/* What was near enough so far, in no order. */
 struct candidates {
     size_t count;
-    struct candidate list[CANDIDATES * ANALOG_NEIGHBOURS_MAX];
+    float bound; /* nobody over it is among the nearest */
+    struct candidate list[CANDIDATES_MAX];
 };
 
 struct analog {
@@ -43,8 +51,9 @@ struct analog {
     float *reference;       /* [rows][channels] in floors */
     float *base;            /* [rows] squares of the two predecessors; INFINITY: has not got them */
     /* Scratch of the scoring thread. */
-    float *query;   /* [DETECTOR_BATCH_MAX][2][channels] predecessors in floors, newest first */
-    float *product; /* [DETECTOR_BATCH_MAX][2][rows of a block] */
+    float *query;    /* [DETECTOR_BATCH_MAX][2][channels] predecessors in floors, newest first */
+    float *product;  /* [DETECTOR_BATCH_MAX][2][rows of a block] */
+    float *distance; /* [rows of a block] of one window */
     struct candidates *candidates; /* [DETECTOR_BATCH_MAX] */
 };
 
@@ -60,6 +69,7 @@ static void analog_unload(struct detector *detector)
     free(analog->base);
     free(analog->query);
     free(analog->product);
+    free(analog->distance);
     free(analog->candidates);
     free(analog);
     detector->part.analog = NULL;
@@ -183,8 +193,9 @@ static int make_scratch(struct analog *analog, struct diag *diag)
     size_t queries = DETECTOR_BATCH_MAX * ANALOG_PREDECESSORS;
     analog->query = calloc(queries * analog->grouped.channels, sizeof *analog->query);
     analog->product = calloc(queries * ANALOG_BLOCK_ROWS, sizeof *analog->product);
+    analog->distance = calloc(ANALOG_BLOCK_ROWS, sizeof *analog->distance);
     analog->candidates = calloc(DETECTOR_BATCH_MAX, sizeof *analog->candidates);
-    return analog->query && analog->product && analog->candidates
+    return analog->query && analog->product && analog->distance && analog->candidates
                ? 0
                : diag_errno(diag, ENOMEM, "scratch");
 }
@@ -256,7 +267,7 @@ static void fill_query(const struct detector *detector, const float *window, flo
     }
 }
 
-/* Both insert into a list that is sorted by rising distance and cut at `most`. */
+/* Inserts into a list that is sorted by rising distance and cut at `most`. */
 static size_t keep_nearest(struct neighbour *list, size_t count, size_t most,
                            struct neighbour neighbour)
 {
@@ -267,39 +278,102 @@ static size_t keep_nearest(struct neighbour *list, size_t count, size_t most,
     return count;
 }
 
-static void keep_candidate(struct candidates *candidates, size_t most, struct candidate candidate)
-{
-    struct candidate *list = candidates->list;
-    size_t at = candidates->count < most ? candidates->count++ : candidates->count - 1;
-    for (; at > 0 && list[at - 1].distance > candidate.distance; at--)
-        list[at] = list[at - 1];
-    list[at] = candidate;
-}
-
 /* Rows of a step with which one product is made: [first, end) as predecessors of those up to end.
  */
 struct block {
     size_t first, end;
 };
 
-/* By the products: after the first few rows hardly any is nearer than the worst of the list.
+/* Of each row that has its predecessors in the block, by the products; ret_distance [ROWS], where
+ * the last few may be of no row. A lane is every LANES-th row; ret_nearest is the least of each.
  * product: of the newest predecessor with the rows of the block, and of the older. */
+static void find_distances(const float *base, const float *product, size_t used, size_t rows,
+                           float *ret_distance, float ret_nearest[LANES])
+{
+    const float *newer = product + 1, *older = product + used;
+    for (size_t lane = 0; lane < LANES; lane++)
+        ret_nearest[lane] = INFINITY;
+    size_t i = 0;
+    for (; i + LANES <= rows; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            size_t at = i + lane;
+            float distance = base[at] - 2 * (newer[at] + older[at]);
+            ret_distance[at] = distance;
+            ret_nearest[lane] = distance < ret_nearest[lane] ? distance : ret_nearest[lane];
+        }
+    }
+    for (size_t lane = 0; i < rows; i++, lane++) {
+        ret_distance[i] = base[i] - 2 * (newer[i] + older[i]);
+        if (ret_distance[i] < ret_nearest[lane])
+            ret_nearest[lane] = ret_distance[i];
+    }
+}
+
+/* Something over which `least` lanes have their nearest row, and so `least` rows lie, but hardly
+ * more than that: by halves, since only few steps are needed and none of them is a surprise to the
+ * processor. INFINITY: there are not that many. */
+static float find_bound(const float nearest[LANES], size_t least)
+{
+    float low = INFINITY, high = -INFINITY;
+    size_t finite = 0;
+    for (size_t lane = 0; lane < LANES; lane++) {
+        if (!isfinite(nearest[lane]))
+            continue;
+        low = nearest[lane] < low ? nearest[lane] : low;
+        high = nearest[lane] > high ? nearest[lane] : high;
+        finite++;
+    }
+    if (finite < least)
+        return INFINITY;
+    for (size_t count = finite, i = 0; i < HALVES && count > least + least / 8; i++) {
+        float middle = low + (high - low) / 2;
+        unsigned below = 0;
+        for (size_t lane = 0; lane < LANES; lane++)
+            below += nearest[lane] <= middle;
+        if (below >= least) {
+            high = middle;
+            count = below;
+        } else {
+            low = middle;
+        }
+    }
+    return nextafterf(high, INFINITY);
+}
+
+static int by_distance(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+    int less = (x->distance > y->distance) - (x->distance < y->distance);
+    return less ? less : (x->row > y->row) - (x->row < y->row);
+}
+
+/* There are that many only if distances hardly differ. */
+static void cut_candidates(struct candidates *candidates, size_t most)
+{
+    qsort(candidates->list, candidates->count, sizeof candidates->list[0], by_distance);
+    candidates->count = most;
+    candidates->bound = candidates->list[most - 1].distance;
+}
+
+/* The rows of a block that are near enough. */
 static void add_candidates(const struct analog *analog, size_t step, struct block block,
                            const float *product, struct candidates *candidates)
 {
-    const float *base = analog->base + analog->first[step];
-    const float *newer = product, *older = product + (block.end - block.first);
     size_t rows = analog->first[step + 1] - analog->first[step];
-    size_t end = block.end < rows ? block.end + 1 : rows, most = CANDIDATES * analog->neighbours;
-    float worst = candidates->count == most ? candidates->list[most - 1].distance : INFINITY;
-    for (size_t i = block.first + ANALOG_PREDECESSORS; i < end; i++) {
-        size_t at = i - block.first;
-        float distance = base[i] - 2 * (newer[at - 1] + older[at - 2]);
-        if (!(distance < worst))
-            continue;
-        keep_candidate(candidates, most, (struct candidate){distance, (uint32_t)i});
-        if (candidates->count == most)
-            worst = candidates->list[most - 1].distance;
+    size_t first = block.first + ANALOG_PREDECESSORS, end = block.end < rows ? block.end + 1 : rows;
+    size_t count = end > first ? end - first : 0, most = CANDIDATES_MOST(analog->neighbours);
+    float nearest[LANES];
+    find_distances(analog->base + analog->first[step] + first, product, block.end - block.first,
+                   count, analog->distance, nearest);
+    float bound = find_bound(nearest, CANDIDATES_LEAST(analog->neighbours));
+    if (bound < candidates->bound)
+        candidates->bound = bound;
+    for (size_t i = 0; i < count; i++) { /* without a branch that would be a surprise */
+        float distance = analog->distance[i];
+        candidates->list[candidates->count] = (struct candidate){distance, (uint32_t)(first + i)};
+        candidates->count += distance < candidates->bound;
+        if (candidates->count == CANDIDATES_MAX)
+            cut_candidates(candidates, most);
     }
 }
 
@@ -309,8 +383,10 @@ static void find_candidates(struct analog *analog, size_t step, size_t count)
 {
     size_t rows = analog->first[step + 1] - analog->first[step], width = analog->grouped.channels;
     const float *reference = analog->reference + analog->first[step] * width;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         analog->candidates[i].count = 0;
+        analog->candidates[i].bound = INFINITY;
+    }
     struct block block = {0};
     for (; block.end < rows; block.first = block.end - 1) {
         block.end = rows - block.first < ANALOG_BLOCK_ROWS ? rows : block.first + ANALOG_BLOCK_ROWS;
@@ -329,13 +405,18 @@ static void find_candidates(struct analog *analog, size_t step, size_t count)
 static double measure(size_t channels, const float *newer, const float *older, const float *query)
 {
     double sum[SUMS] = {0};
-    for (size_t first = 0; first < channels; first += SUMS) {
-        size_t count = channels - first < SUMS ? channels - first : SUMS;
-        for (size_t s = 0; s < count; s++) {
-            size_t c = first + s;
-            double a = (double)(newer[c] - query[c]), b = (double)(older[c] - query[channels + c]);
+    const float *newest = query, *before = query + channels;
+    size_t c = 0;
+    for (; c + SUMS <= channels; c += SUMS) {
+        for (size_t s = 0; s < SUMS; s++) {
+            double a = (double)(newer[c + s] - newest[c + s]),
+                   b = (double)(older[c + s] - before[c + s]);
             sum[s] += a * a + b * b;
         }
+    }
+    for (size_t s = 0; c < channels; c++, s++) {
+        double a = (double)(newer[c] - newest[c]), b = (double)(older[c] - before[c]);
+        sum[s] += a * a + b * b;
     }
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }

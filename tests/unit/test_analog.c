@@ -337,6 +337,68 @@ static void test_a_step_of_many_rows_takes_little_memory(void **state)
     bench_close(&bench);
 }
 
+/* ---- crowds: many rows that are about as near ---- */
+
+enum crowd { CROWD_COMES, CROWD_GOES, CROWD_TIES, CROWD_SAME };
+
+/* Of a run of `count` rows: the level of row i. */
+static float crowd_level(enum crowd crowd, size_t i, size_t count)
+{
+    switch (crowd) {
+    case CROWD_COMES:
+        return 2 + 0.01F * (float)(count - i);
+    case CROWD_GOES:
+        return 2 + 0.01F * (float)i;
+    case CROWD_TIES:
+        return 2 + (float)(i % 7);
+    default:
+        return 2;
+    }
+}
+
+/* The score of a window of ones and a three where the step has a run like that. */
+static double crowd_score(const struct bench *bench, enum crowd crowd, size_t count)
+{
+    struct bench crowded = *bench;
+    int64_t run[2] = {0, (int64_t)count};
+    crowded.rows = malloc(count * WATCHED * sizeof *crowded.rows);
+    crowded.run = run;
+    crowded.reference_rows = count;
+    crowded.runs = 1;
+    assert_non_null(crowded.rows);
+    for (size_t v = 0; v < count * WATCHED; v++)
+        crowded.rows[v] = bench->floor[v % WATCHED] * crowd_level(crowd, v / WATCHED, count);
+    struct model *model = model_of(&crowded);
+    float window[WINDOW_VALUES];
+    for (size_t w = 0; w < ANALOG_WINDOW; w++) {
+        window[w * CHANNELS] = (float)golden_steps[0];
+        for (size_t c = 0; c < WATCHED; c++)
+            window[w * CHANNELS + 1 + c] = bench->floor[c] * (w < ANALOG_PREDECESSORS ? 1 : 3);
+    }
+    const float *windows = window;
+    double score;
+    detector_score(&model->detector[0], &windows, 1, &score);
+    model_unref(model);
+    free(crowded.rows);
+    return score;
+}
+
+/* However many there are, the nearest are found: as where there are only these. */
+static void test_crowds(void **state)
+{
+    struct bench bench = bench_open();
+    for (enum crowd crowd = CROWD_COMES; crowd <= CROWD_SAME; crowd++) {
+        double few = crowd_score(&bench, crowd, 70);
+        assert_true(isfinite(few) && few > 0);
+        for (size_t count = 700; count <= 70000; count *= 10) {
+            double many = crowd_score(&bench, crowd, count);
+            if (!(fabs(many - few) <= 1e-5 * few))
+                fail_msg("crowd %d of %zu rows: %.9g, of 70 %.9g", crowd, count, many, few);
+        }
+    }
+    bench_close(&bench);
+}
+
 /* ---- broken files ---- */
 
 static cJSON *member(struct draft *draft, const char *name)
@@ -448,6 +510,7 @@ int main(void)
         cmocka_unit_test(test_spikes),
         cmocka_unit_test(test_a_spike_is_not_searched_with),
         cmocka_unit_test(test_rows_are_found_in_all_blocks),
+        cmocka_unit_test(test_crowds),
         cmocka_unit_test(test_a_step_of_many_rows_takes_little_memory),
         cmocka_unit_test(test_broken_files_are_refused),
     };
