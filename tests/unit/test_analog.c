@@ -339,7 +339,7 @@ static void test_a_step_of_many_rows_takes_little_memory(void **state)
 
 /* ---- crowds: many rows that are about as near ---- */
 
-enum crowd { CROWD_COMES, CROWD_GOES, CROWD_TIES, CROWD_SAME };
+enum crowd { CROWD_COMES, CROWD_GOES, CROWD_TIES, CROWD_SAME, CROWD_RECURS };
 
 /* Of a run of `count` rows: the level of row i. */
 static float crowd_level(enum crowd crowd, size_t i, size_t count)
@@ -351,6 +351,8 @@ static float crowd_level(enum crowd crowd, size_t i, size_t count)
         return 2 + 0.01F * (float)i;
     case CROWD_TIES:
         return 2 + (float)(i % 7);
+    case CROWD_RECURS: /* a few near ones each time, and the first are the nearest */
+        return i % 128 < 14 ? 2 + 1e-4F * (float)i : 50;
     default:
         return 2;
     }
@@ -387,7 +389,7 @@ static double crowd_score(const struct bench *bench, enum crowd crowd, size_t co
 static void test_crowds(void **state)
 {
     struct bench bench = bench_open();
-    for (enum crowd crowd = CROWD_COMES; crowd <= CROWD_SAME; crowd++) {
+    for (enum crowd crowd = CROWD_COMES; crowd <= CROWD_RECURS; crowd++) {
         double few = crowd_score(&bench, crowd, 70);
         assert_true(isfinite(few) && few > 0);
         for (size_t count = 700; count <= 70000; count *= 10) {
