@@ -352,7 +352,7 @@ static float crowd_level(enum crowd crowd, size_t i, size_t count)
     case CROWD_TIES:
         return 2 + (float)(i % 7);
     case CROWD_RECURS: /* a few near ones each time, and the first are the nearest */
-        return i % 128 < 14 ? 2 + 1e-4F * (float)i : 50;
+        return i % 128 < 7 ? 2 + 1e-4F * (float)i : 10;
     default:
         return 2;
     }
