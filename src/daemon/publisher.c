@@ -259,6 +259,11 @@ static void send_alert(struct publisher *publisher, struct robot *robot, enum al
                                          .size = strlen(text),
                                          .qos = 1,
                                          .content_type = CLOUDEVENT_TYPE};
+    /* Whoever has the robot next knows an alert by its state: the alert must not be out alone, or
+     * it would be raised again. That it ends is told first: else nobody would, after us. */
+    bool state_first = publisher->partitions && transition != ALERT_CLEARED;
+    if (state_first)
+        publisher_state(publisher, robot, true, now_ns);
     put_kept(publisher, &message);
     journal_alert(publisher, robot, kind);
     evidence_alert(publisher->evidence, robot, kind, transition, text);
@@ -267,7 +272,8 @@ static void send_alert(struct publisher *publisher, struct robot *robot, enum al
     log_info("%s: %s alert %s %s (score %.3g, peak %.3g)", robot->name, alert_kind_name(kind),
              robot->alerts[kind].id, alert_transition_name(transition),
              robot_episode(robot, kind)->score, robot_episode(robot, kind)->peak_score);
-    publisher_state(publisher, robot, true, now_ns);
+    if (!state_first)
+        publisher_state(publisher, robot, true, now_ns);
 }
 
 void publisher_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,

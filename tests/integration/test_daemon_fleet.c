@@ -240,6 +240,42 @@ static void assert_scored_once(void)
     free(seen);
 }
 
+static bool state_tells(const struct peer_message *message, const char *id, double n)
+{
+    bool tells = false;
+    cJSON *state = cJSON_Parse(message->payload), *entry;
+    cJSON_ArrayForEach(entry, cJSON_GetObjectItem(state, "alerts"))
+    {
+        tells |= !strcmp(json_text(entry, "alert_id"), id) && json_number(entry, "n") >= n;
+    }
+    cJSON_Delete(state);
+    return tells;
+}
+
+/* An alert that was out before its state would be raised again by who has the robot next, if the
+ * owner died in between. */
+static void assert_states_come_first(void)
+{
+    const struct peer_message *messages = test.cell->watcher->messages;
+    size_t alerts = 0;
+    for (size_t i = 0; i < test.cell->watcher->message_count; i++) {
+        if (strcmp(messages[i].topic, ALERT) != 0)
+            continue;
+        cJSON *alert = cJSON_Parse(messages[i].payload);
+        const char *number = strchr(json_text(alert, "id"), '/'); /* <alert_id>/<n> */
+        assert_non_null(number);
+        bool told = !strcmp(json_text(alert, "type"), "armwatch.alert.cleared");
+        for (size_t j = 0; j < i; j++)
+            told |= !strcmp(messages[j].topic, STATE) &&
+                    state_tells(&messages[j], json_text(alert, "data.alert_id"),
+                                strtod(number + 1, NULL));
+        cJSON_Delete(alert);
+        if (!told)
+            fail_msg("alert message %zu came before its state", alerts);
+        alerts++;
+    }
+}
+
 /* ---- tests */
 
 static void test_joins_and_leaves(void **state)
@@ -303,6 +339,7 @@ static void test_killed_in_an_episode(void **state)
     cJSON_Delete(raised);
     cJSON_Delete(last);
     assert_scored_once();
+    assert_states_come_first();
     /* What the dead one's journal knows of is another one's now. */
     start_member(first);
     fleet_wait(owned_count(first) == 3 && is_shared_out(), 15000);
