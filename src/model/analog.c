@@ -17,9 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A sum of floats is good for who may be among the neighbours. At least a third more of them than
- * there are neighbours is measured anew, in doubles, and if sums are close to each other more. */
-#define CANDIDATES_LEAST(neighbours) ((neighbours) + (neighbours) / 3 + 4)
+/* Sums of floats say who may be among the neighbours: who is measured anew, in doubles. They are
+ * off by a part of the squares that they are made of. */
+#define SLACK 1e-5F
 #define CANDIDATES_MOST(neighbours) (3 * (neighbours))
 #define CANDIDATES_MAX (2 * CANDIDATES_MOST(ANALOG_NEIGHBOURS_MAX))
 
@@ -39,7 +39,8 @@ struct candidate {
 /* What was near enough so far, in no order. */
 struct candidates {
     size_t count;
-    float bound; /* nobody over it is among the nearest */
+    float square; /* of the query: distances lack it */
+    float bound;  /* nobody from it on is among the nearest */
     struct candidate list[CANDIDATES_MAX];
 };
 
@@ -105,19 +106,23 @@ static int load_floor(struct analog *analog, size_t index, const struct safetens
     return r;
 }
 
+static float square_of(const float *values, size_t count)
+{
+    float sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += values[i] * values[i];
+    return sum;
+}
+
 /* The squares of the two rows before each; the first rows of a run have not got them. */
 static void make_base(struct analog *analog, size_t first, size_t rows)
 {
     size_t channels = analog->grouped.channels;
     float square[ANALOG_PREDECESSORS] = {0};
     for (size_t i = 0; i < rows; i++) {
-        const float *row = analog->reference + (first + i) * channels;
-        float sum = 0;
         analog->base[first + i] = i < ANALOG_PREDECESSORS ? INFINITY : square[0] + square[1];
-        for (size_t c = 0; c < channels; c++)
-            sum += row[c] * row[c];
         square[1] = square[0];
-        square[0] = sum;
+        square[0] = square_of(analog->reference + (first + i) * channels, channels);
     }
 }
 
@@ -284,9 +289,9 @@ struct block {
     size_t first, end;
 };
 
-/* Of each row that has its predecessors in the block, by the products; ret_distance [ROWS], where
- * the last few may be of no row. A lane is every LANES-th row; ret_nearest is the least of each.
- * product: of the newest predecessor with the rows of the block, and of the older. */
+/* Of each row that has its predecessors in the block, by the products; ret_distance [rows]. A lane
+ * is every LANES-th row; ret_nearest is the least of each. product: of the newest predecessor with
+ * the rows of the block, and of the older. */
 static void find_distances(const float *base, const float *product, size_t used, size_t rows,
                            float *ret_distance, float ret_nearest[LANES])
 {
@@ -309,16 +314,18 @@ static void find_distances(const float *base, const float *product, size_t used,
     }
 }
 
-/* Something over which `least` lanes have their nearest row, and so `least` rows lie, but hardly
+/* Something under which `least` lanes have their nearest row, and so `least` rows lie, but hardly
  * more than that: by halves, since only few steps are needed and none of them is a surprise to the
  * processor. INFINITY: there are not that many. */
-static float find_bound(const float nearest[LANES], size_t least)
+static float find_bound(float nearest[LANES], size_t least)
 {
     float low = INFINITY, high = -INFINITY;
     size_t finite = 0;
     for (size_t lane = 0; lane < LANES; lane++) {
-        if (!isfinite(nearest[lane]))
+        if (!isfinite(nearest[lane])) { /* a product overflowed */
+            nearest[lane] = INFINITY;
             continue;
+        }
         low = nearest[lane] < low ? nearest[lane] : low;
         high = nearest[lane] > high ? nearest[lane] : high;
         finite++;
@@ -326,7 +333,7 @@ static float find_bound(const float nearest[LANES], size_t least)
     if (finite < least)
         return INFINITY;
     for (size_t count = finite, i = 0; i < HALVES && count > least + least / 8; i++) {
-        float middle = low + (high - low) / 2;
+        float middle = low / 2 + high / 2;
         unsigned below = 0;
         for (size_t lane = 0; lane < LANES; lane++)
             below += nearest[lane] <= middle;
@@ -337,7 +344,7 @@ static float find_bound(const float nearest[LANES], size_t least)
             low = middle;
         }
     }
-    return nextafterf(high, INFINITY);
+    return high;
 }
 
 static int by_distance(const void *a, const void *b)
@@ -352,7 +359,7 @@ static void cut_candidates(struct candidates *candidates, size_t most)
 {
     qsort(candidates->list, candidates->count, sizeof candidates->list[0], by_distance);
     candidates->count = most;
-    candidates->bound = candidates->list[most - 1].distance;
+    candidates->bound = fminf(candidates->bound, candidates->list[most - 1].distance);
 }
 
 /* The rows of a block that are near enough. */
@@ -365,7 +372,8 @@ static void add_candidates(const struct analog *analog, size_t step, struct bloc
     float nearest[LANES];
     find_distances(analog->base + analog->first[step] + first, product, block.end - block.first,
                    count, analog->distance, nearest);
-    float bound = find_bound(nearest, CANDIDATES_LEAST(analog->neighbours));
+    float bound = find_bound(nearest, analog->neighbours);
+    bound = nextafterf(bound + SLACK * (candidates->square + fabsf(bound)), INFINITY);
     if (bound < candidates->bound)
         candidates->bound = bound;
     for (size_t i = 0; i < count; i++) { /* without a branch that would be a surprise */
@@ -385,6 +393,8 @@ static void find_candidates(struct analog *analog, size_t step, size_t count)
     const float *reference = analog->reference + analog->first[step] * width;
     for (size_t i = 0; i < count; i++) {
         analog->candidates[i].count = 0;
+        analog->candidates[i].square =
+            square_of(analog->query + i * ANALOG_PREDECESSORS * width, ANALOG_PREDECESSORS * width);
         analog->candidates[i].bound = INFINITY;
     }
     struct block block = {0};
