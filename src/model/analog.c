@@ -17,11 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sums of floats say who may be among the neighbours: who is measured anew, in doubles. They are
- * off by a part of the squares that they are made of. */
+/* Sums of floats say who may be among the neighbours: who is measured, in doubles. They are off by
+ * a part of the squares that they are made of. */
 #define SLACK 1e-5F
-#define CANDIDATES_MOST(neighbours) (3 * (neighbours))
-#define CANDIDATES_MAX (2 * CANDIDATES_MOST(ANALOG_NEIGHBOURS_MAX))
+#define CANDIDATES_MAX 256 /* before they are measured */
 
 #define LANES 128
 #define HALVES 24
@@ -31,17 +30,15 @@ struct neighbour {
     size_t row; /* of the step */
 };
 
-struct candidate {
-    float distance;
-    uint32_t row; /* of the step */
-};
-
-/* What was near enough so far, in no order. */
-struct candidates {
-    size_t count;
-    float square; /* of the query: distances lack it */
-    float bound;  /* nobody from it on is among the nearest */
-    struct candidate list[CANDIDATES_MAX];
+/* Of one window. */
+struct search {
+    const float *query; /* [2][channels] */
+    float square;       /* of the query: sums lack it */
+    float bound;        /* no sum from it on is of a neighbour */
+    size_t count, found;
+    uint32_t candidate[CANDIDATES_MAX]; /* [count] rows of the step, rising */
+    struct neighbour
+        nearest[ANALOG_NEIGHBOURS_MAX]; /* [found] of those before, the nearest first */
 };
 
 struct analog {
@@ -52,10 +49,10 @@ struct analog {
     float *reference;       /* [rows][channels] in floors */
     float *base;            /* [rows] squares of the two predecessors; INFINITY: has not got them */
     /* Scratch of the scoring thread. */
-    float *query;    /* [DETECTOR_BATCH_MAX][2][channels] predecessors in floors, newest first */
-    float *product;  /* [DETECTOR_BATCH_MAX][2][rows of a block] */
-    float *distance; /* [rows of a block] of one window */
-    struct candidates *candidates; /* [DETECTOR_BATCH_MAX] */
+    float *query;   /* [DETECTOR_BATCH_MAX][2][channels] predecessors in floors, newest first */
+    float *product; /* [DETECTOR_BATCH_MAX][2][rows of a block] */
+    float *sum;     /* [rows of a block] of one window */
+    struct search *search; /* [DETECTOR_BATCH_MAX] */
 };
 
 static void analog_unload(struct detector *detector)
@@ -70,8 +67,8 @@ static void analog_unload(struct detector *detector)
     free(analog->base);
     free(analog->query);
     free(analog->product);
-    free(analog->distance);
-    free(analog->candidates);
+    free(analog->sum);
+    free(analog->search);
     free(analog);
     detector->part.analog = NULL;
 }
@@ -198,9 +195,9 @@ static int make_scratch(struct analog *analog, struct diag *diag)
     size_t queries = DETECTOR_BATCH_MAX * ANALOG_PREDECESSORS;
     analog->query = calloc(queries * analog->grouped.channels, sizeof *analog->query);
     analog->product = calloc(queries * ANALOG_BLOCK_ROWS, sizeof *analog->product);
-    analog->distance = calloc(ANALOG_BLOCK_ROWS, sizeof *analog->distance);
-    analog->candidates = calloc(DETECTOR_BATCH_MAX, sizeof *analog->candidates);
-    return analog->query && analog->product && analog->distance && analog->candidates
+    analog->sum = calloc(ANALOG_BLOCK_ROWS, sizeof *analog->sum);
+    analog->search = calloc(DETECTOR_BATCH_MAX, sizeof *analog->search);
+    return analog->query && analog->product && analog->sum && analog->search
                ? 0
                : diag_errno(diag, ENOMEM, "scratch");
 }
@@ -289,11 +286,11 @@ struct block {
     size_t first, end;
 };
 
-/* Of each row that has its predecessors in the block, by the products; ret_distance [rows]. A lane
- * is every LANES-th row; ret_nearest is the least of each. product: of the newest predecessor with
- * the rows of the block, and of the older. */
-static void find_distances(const float *base, const float *product, size_t used, size_t rows,
-                           float *ret_distance, float ret_nearest[LANES])
+/* Distances without the query's square, by the products: of each row that has its predecessors in
+ * the block; ret_sum [rows]. A lane is every LANES-th row; ret_nearest is the least of each.
+ * product: of the newest predecessor with the rows of the block, and of the older. */
+static void find_sums(const float *base, const float *product, size_t used, size_t rows,
+                      float *ret_sum, float ret_nearest[LANES])
 {
     const float *newer = product + 1, *older = product + used;
     for (size_t lane = 0; lane < LANES; lane++)
@@ -301,16 +298,15 @@ static void find_distances(const float *base, const float *product, size_t used,
     size_t i = 0;
     for (; i + LANES <= rows; i += LANES) {
         for (size_t lane = 0; lane < LANES; lane++) {
-            size_t at = i + lane;
-            float distance = base[at] - 2 * (newer[at] + older[at]);
-            ret_distance[at] = distance;
-            ret_nearest[lane] = distance < ret_nearest[lane] ? distance : ret_nearest[lane];
+            float sum = base[i + lane] - 2 * (newer[i + lane] + older[i + lane]);
+            ret_sum[i + lane] = sum;
+            ret_nearest[lane] = sum < ret_nearest[lane] ? sum : ret_nearest[lane];
         }
     }
     for (size_t lane = 0; i < rows; i++, lane++) {
-        ret_distance[i] = base[i] - 2 * (newer[i] + older[i]);
-        if (ret_distance[i] < ret_nearest[lane])
-            ret_nearest[lane] = ret_distance[i];
+        ret_sum[i] = base[i] - 2 * (newer[i] + older[i]);
+        if (ret_sum[i] < ret_nearest[lane])
+            ret_nearest[lane] = ret_sum[i];
     }
 }
 
@@ -347,69 +343,6 @@ static float find_bound(float nearest[LANES], size_t least)
     return high;
 }
 
-static int by_distance(const void *a, const void *b)
-{
-    const struct candidate *x = a, *y = b;
-    int less = (x->distance > y->distance) - (x->distance < y->distance);
-    return less ? less : (x->row > y->row) - (x->row < y->row);
-}
-
-/* There are that many only if distances hardly differ. */
-static void cut_candidates(struct candidates *candidates, size_t most)
-{
-    qsort(candidates->list, candidates->count, sizeof candidates->list[0], by_distance);
-    candidates->count = most;
-    candidates->bound = fminf(candidates->bound, candidates->list[most - 1].distance);
-}
-
-/* The rows of a block that are near enough. */
-static void add_candidates(const struct analog *analog, size_t step, struct block block,
-                           const float *product, struct candidates *candidates)
-{
-    size_t rows = analog->first[step + 1] - analog->first[step];
-    size_t first = block.first + ANALOG_PREDECESSORS, end = block.end < rows ? block.end + 1 : rows;
-    size_t count = end > first ? end - first : 0, most = CANDIDATES_MOST(analog->neighbours);
-    float nearest[LANES];
-    find_distances(analog->base + analog->first[step] + first, product, block.end - block.first,
-                   count, analog->distance, nearest);
-    float bound = find_bound(nearest, analog->neighbours);
-    bound = nextafterf(bound + SLACK * (candidates->square + fabsf(bound)), INFINITY);
-    if (bound < candidates->bound)
-        candidates->bound = bound;
-    for (size_t i = 0; i < count; i++) { /* without a branch that would be a surprise */
-        float distance = analog->distance[i];
-        candidates->list[candidates->count] = (struct candidate){distance, (uint32_t)(first + i)};
-        candidates->count += distance < candidates->bound;
-        if (candidates->count == CANDIDATES_MAX)
-            cut_candidates(candidates, most);
-    }
-}
-
-/* For the queries of `count` windows. Blocks overlap by a row, which is the older predecessor of
- * the first row that the block before could not look at. */
-static void find_candidates(struct analog *analog, size_t step, size_t count)
-{
-    size_t rows = analog->first[step + 1] - analog->first[step], width = analog->grouped.channels;
-    const float *reference = analog->reference + analog->first[step] * width;
-    for (size_t i = 0; i < count; i++) {
-        analog->candidates[i].count = 0;
-        analog->candidates[i].square =
-            square_of(analog->query + i * ANALOG_PREDECESSORS * width, ANALOG_PREDECESSORS * width);
-        analog->candidates[i].bound = INFINITY;
-    }
-    struct block block = {0};
-    for (; block.end < rows; block.first = block.end - 1) {
-        block.end = rows - block.first < ANALOG_BLOCK_ROWS ? rows : block.first + ANALOG_BLOCK_ROWS;
-        size_t used = block.end - block.first;
-        blas_multiply_transposed_b((struct blas_size){ANALOG_PREDECESSORS * count, used, width},
-                                   analog->query, reference + block.first * width, false,
-                                   analog->product);
-        for (size_t i = 0; i < count; i++)
-            add_candidates(analog, step, block, analog->product + i * ANALOG_PREDECESSORS * used,
-                           &analog->candidates[i]);
-    }
-}
-
 /* Four sums, which do not wait for each other, added up in one order everywhere. */
 #define SUMS 4
 static double measure(size_t channels, const float *newer, const float *older, const float *query)
@@ -431,25 +364,88 @@ static double measure(size_t channels, const float *newer, const float *older, c
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
-/* The nearest of the candidates by distances that are summed in one order everywhere: which row is
- * the last to count must not hang on the kernel that BLAS chose, or on the windows beside this one.
- * Returns how many. */
-static size_t find_nearest(const struct analog *analog, size_t step, const float *query,
-                           const struct candidates *candidates, struct neighbour *ret_nearest)
+/* What a sum may be off by, near to that one. */
+static float slack_of(const struct search *search, float sum)
 {
-    size_t channels = analog->grouped.channels, found = 0;
-    const float *reference = analog->reference + analog->first[step] * channels;
-    for (size_t i = 0; i < candidates->count; i++) {
-        size_t row = candidates->list[i].row;
+    return SLACK * (search->square + fabsf(sum));
+}
+
+static void lower_bound(struct search *search, float sum)
+{
+    float bound = nextafterf(sum + slack_of(search, sum), INFINITY);
+    if (bound < search->bound)
+        search->bound = bound;
+}
+
+/* By distances that are summed in one order everywhere: which row is the last to count must not
+ * hang on the kernel that BLAS chose, or on the windows beside this one. reference: of the step. */
+static void measure_candidates(const struct analog *analog, const float *reference,
+                               struct search *search)
+{
+    size_t channels = analog->grouped.channels;
+    for (size_t i = 0; i < search->count; i++) {
+        size_t row = search->candidate[i];
         const float *newer = reference + (row - 1) * channels;
-        double distance = measure(channels, newer, newer - channels, query);
+        double distance = measure(channels, newer, newer - channels, search->query);
         if (!isfinite(distance)) /* or a mean weighed by it would be hidden by the clip */
             continue;
-        if (found < analog->neighbours || distance < ret_nearest[found - 1].distance)
-            found = keep_nearest(ret_nearest, found, analog->neighbours,
-                                 (struct neighbour){distance, row});
+        if (search->found < analog->neighbours ||
+            distance < search->nearest[search->found - 1].distance)
+            search->found = keep_nearest(search->nearest, search->found, analog->neighbours,
+                                         (struct neighbour){distance, row});
     }
-    return found;
+    search->count = 0;
+    if (search->found == analog->neighbours)
+        lower_bound(search,
+                    (float)(search->nearest[search->found - 1].distance - (double)search->square));
+}
+
+/* The rows of a block that are near enough. */
+static void add_candidates(const struct analog *analog, size_t step, struct block block,
+                           const float *product, struct search *search)
+{
+    size_t rows = analog->first[step + 1] - analog->first[step];
+    size_t first = block.first + ANALOG_PREDECESSORS, end = block.end < rows ? block.end + 1 : rows;
+    size_t count = end > first ? end - first : 0;
+    const float *reference = analog->reference + analog->first[step] * analog->grouped.channels;
+    float nearest[LANES];
+    find_sums(analog->base + analog->first[step] + first, product, block.end - block.first, count,
+              analog->sum, nearest);
+    lower_bound(search, find_bound(nearest, analog->neighbours));
+    for (size_t i = 0; i < count; i++) { /* without a branch that would be a surprise */
+        search->candidate[search->count] = (uint32_t)(first + i);
+        search->count += analog->sum[i] < search->bound;
+        if (search->count == CANDIDATES_MAX)
+            measure_candidates(analog, reference, search);
+    }
+}
+
+/* For the queries of `count` windows. Blocks overlap by a row, which is the older predecessor of
+ * the first row that the block before could not look at. */
+static void find_neighbours(struct analog *analog, size_t step, size_t count)
+{
+    size_t rows = analog->first[step + 1] - analog->first[step], width = analog->grouped.channels;
+    const float *reference = analog->reference + analog->first[step] * width;
+    for (size_t i = 0; i < count; i++) {
+        struct search *search = &analog->search[i];
+        search->query = analog->query + i * ANALOG_PREDECESSORS * width;
+        search->square = square_of(search->query, ANALOG_PREDECESSORS * width);
+        search->bound = INFINITY;
+        search->count = search->found = 0;
+    }
+    struct block block = {0};
+    for (; block.end < rows; block.first = block.end - 1) {
+        block.end = rows - block.first < ANALOG_BLOCK_ROWS ? rows : block.first + ANALOG_BLOCK_ROWS;
+        size_t used = block.end - block.first;
+        blas_multiply_transposed_b((struct blas_size){ANALOG_PREDECESSORS * count, used, width},
+                                   analog->query, reference + block.first * width, false,
+                                   analog->product);
+        for (size_t i = 0; i < count; i++)
+            add_candidates(analog, step, block, analog->product + i * ANALOG_PREDECESSORS * used,
+                           &analog->search[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        measure_candidates(analog, reference, &analog->search[i]);
 }
 
 /* What each counts: the nearer the more, so that between two phases of a movement the expectation
@@ -505,15 +501,13 @@ static void score_step(struct detector *detector, size_t step, const float *cons
     size_t width = analog->grouped.channels;
     for (size_t i = 0; i < count; i++)
         fill_query(detector, windows[who[i]], analog->query + i * ANALOG_PREDECESSORS * width);
-    find_candidates(analog, step, count);
+    find_neighbours(analog, step, count);
     for (size_t i = 0; i < count; i++) {
-        struct neighbour nearest[ANALOG_NEIGHBOURS_MAX];
-        size_t found = find_nearest(analog, step, analog->query + i * ANALOG_PREDECESSORS * width,
-                                    &analog->candidates[i], nearest);
+        const struct search *search = &analog->search[i];
         ret_scores[who[i]] = (double)INFINITY;
-        if (found < analog->neighbours) /* a distance overflowed */
+        if (search->found < analog->neighbours) /* a distance overflowed */
             continue;
-        judge(analog, step, nearest, row_of(detector, windows[who[i]], ANALOG_WINDOW - 1));
+        judge(analog, step, search->nearest, row_of(detector, windows[who[i]], ANALOG_WINDOW - 1));
         ret_scores[who[i]] = grouped_score(&analog->grouped);
     }
 }

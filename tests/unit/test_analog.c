@@ -1,6 +1,7 @@
 /* The analog detector against plain NumPy (tests/golden). */
 #include "model/analog.h"
 
+#include "base/rng.h"
 #include "golden.h"
 #include "lab/draft.h"
 #include "model/derived_file.h"
@@ -15,10 +16,10 @@
 #define WATCHED 5
 #define CHANNELS (WATCHED + 1)
 #define WINDOW_VALUES (ANALOG_WINDOW * CHANNELS)
-#define NEIGHBOURS 4
 #define STEP_NEW 4 /* that no reference cycle is of */
 
 static int golden_steps[] = {3, 5, 9};
+static int neighbours = 4; /* of the golden file */
 
 struct bench {
     struct golden golden;
@@ -92,7 +93,7 @@ static struct draft *start_draft(void)
     put_derivation(draft_config(draft));
     cJSON *entry = draft_detector(draft, 0);
     cJSON_SetValuestring(cJSON_GetObjectItemCaseSensitive(entry, "kind"), "analog");
-    cJSON_AddNumberToObject(entry, "neighbours", NEIGHBOURS);
+    cJSON_AddNumberToObject(entry, "neighbours", neighbours);
     put_places(entry, "channels", places, WATCHED);
     put_places(entry, "groups", groups, WATCHED);
     return draft;
@@ -401,6 +402,122 @@ static void test_crowds(void **state)
     bench_close(&bench);
 }
 
+/* ---- beside a search of all rows in doubles ---- */
+
+#define RUN 40 /* rows; the last one has what is left */
+
+struct heap_of_rows {
+    float *row; /* [rows][WATCHED] of one step */
+    size_t rows;
+    int64_t *run; /* [runs][2] */
+    size_t runs;
+};
+
+static struct heap_of_rows random_rows(struct rng *rng, size_t rows, float offset)
+{
+    struct heap_of_rows made = {.rows = rows, .runs = rows < RUN ? 1 : rows / RUN};
+    made.row = malloc(rows * WATCHED * sizeof *made.row);
+    made.run = malloc(made.runs * 2 * sizeof *made.run);
+    assert_true(made.row && made.run);
+    for (size_t v = 0; v < rows * WATCHED; v++)
+        made.row[v] = offset + (float)(3 * rng_normal(rng));
+    for (size_t i = 0; i < made.runs; i++) {
+        made.run[2 * i] = 0;
+        made.run[2 * i + 1] = (int64_t)(i + 1 < made.runs ? RUN : rows - i * RUN);
+    }
+    return made;
+}
+
+static int rising(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* Of [distance, row] pairs: weighed by 1 / (distance + 1). window [ANALOG_WINDOW][CHANNELS] */
+static void expect_by_all_rows(const struct heap_of_rows *among, const float *window,
+                               double ret_expected[WATCHED])
+{
+    double(*pair)[2] = malloc(among->rows * sizeof *pair), sum = 0;
+    size_t count = 0, first = 0;
+    assert_non_null(pair);
+    for (size_t r = 0; r < among->runs; first += (size_t)among->run[2 * r++ + 1]) {
+        for (size_t i = ANALOG_PREDECESSORS; i < (size_t)among->run[2 * r + 1]; i++) {
+            double square = 0;
+            for (size_t c = 0; c < WATCHED; c++) {
+                const float *row = among->row + (first + i) * WATCHED + c;
+                double newer = (double)(row[-WATCHED] - window[CHANNELS + 1 + c]),
+                       older = (double)(row[-2 * WATCHED] - window[1 + c]);
+                square += newer * newer + older * older;
+            }
+            pair[count][0] = square;
+            pair[count++][1] = (double)(first + i);
+        }
+    }
+    qsort(pair, count, sizeof *pair, rising);
+    memset(ret_expected, 0, WATCHED * sizeof *ret_expected);
+    for (int n = 0; n < neighbours; n++)
+        sum += 1 / (pair[n][0] + 1);
+    for (int n = 0; n < neighbours; n++) {
+        for (size_t c = 0; c < WATCHED; c++)
+            ret_expected[c] +=
+                (double)among->row[(size_t)pair[n][1] * WATCHED + c] / (pair[n][0] + 1) / sum;
+    }
+    free(pair);
+}
+
+/* The square of an offset of 1e4 hides all that a sum of floats could say of who is near. */
+static void expect_nearest(size_t rows, float offset)
+{
+    static float ones[WATCHED] = {1, 1, 1, 1, 1};
+    struct rng rng;
+    rng_init(&rng, rows);
+    struct heap_of_rows among = random_rows(&rng, rows, offset);
+    struct bench golden = bench_open(), bench = golden;
+    bench.floor = ones;
+    bench.rows = among.row;
+    bench.run = among.run;
+    bench.reference_rows = rows;
+    bench.runs = among.runs;
+    struct model *model = model_of(&bench);
+    for (int i = 0; i < 5; i++) {
+        float window[WINDOW_VALUES];
+        double expected[WATCHED];
+        struct deviation deviation[CHANNELS];
+        for (size_t v = 0; v < WINDOW_VALUES; v++)
+            window[v] =
+                v % CHANNELS ? offset + (float)(3 * rng_normal(&rng)) : (float)golden_steps[0];
+        detector_explain(&model->detector[0], window, deviation);
+        expect_by_all_rows(&among, window, expected);
+        for (size_t c = 0; c < WATCHED; c++) {
+            if (!(fabs(deviation[c + 1].expected - expected[c]) < 1e-9 * (1 + (double)offset)))
+                fail_msg("%d of %zu rows at %g, channel %zu: %.9g, must be %.9g", neighbours, rows,
+                         (double)offset, c, deviation[c + 1].expected, expected[c]);
+        }
+    }
+    model_unref(model);
+    free(among.row);
+    free(among.run);
+    bench_close(&golden);
+}
+
+static void test_nearest(void **state)
+{
+    static const size_t many[] = {127, 128, 129, 130, 600, 2046, 2047, 2048, 2049, 2050, 6000};
+    static const int wanted[] = {1, 4, 36, 64};
+    int before = neighbours;
+    for (size_t n = 0; n < sizeof wanted / sizeof wanted[0]; n++) {
+        neighbours = wanted[n];
+        for (size_t r = 0; r < sizeof many / sizeof many[0]; r++) {
+            expect_nearest(many[r], 0);
+            expect_nearest(many[r], 1e4F);
+        }
+        if (neighbours + ANALOG_PREDECESSORS < RUN) /* one run, as short as it may be */
+            expect_nearest((size_t)neighbours + ANALOG_PREDECESSORS, 0);
+    }
+    neighbours = before;
+}
+
 /* ---- broken files ---- */
 
 static cJSON *member(struct draft *draft, const char *name)
@@ -513,6 +630,7 @@ int main(void)
         cmocka_unit_test(test_a_spike_is_not_searched_with),
         cmocka_unit_test(test_rows_are_found_in_all_blocks),
         cmocka_unit_test(test_crowds),
+        cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_a_step_of_many_rows_takes_little_memory),
         cmocka_unit_test(test_broken_files_are_refused),
     };
