@@ -20,7 +20,7 @@ int64_t clock_realtime_ns(void);
 /* As the monotonic one, but it goes on while the host is suspended. */
 int64_t clock_boottime_ns(void);
 
-/* Formats as "2026-11-23T17:00:00.123Z" (milliseconds; the years 0 to 9999, others are clamped). */
+/* Formats as "2026-11-23T17:00:00.123Z" (milliseconds, rounded down). */
 void clock_format_rfc3339(int64_t time_ns, char ret_text[CLOCK_RFC3339_MAX]);
 
 /* Parses RFC 3339 ("T" or a space, any number of fraction digits, "Z" or a numeric offset; a text

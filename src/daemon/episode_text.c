@@ -137,6 +137,8 @@ static int read_alert(const cJSON *root, struct robot_alert *alert, struct diag 
     if (r < 0)
         return r;
     *alert = (struct robot_alert){.messages = (messages / MESSAGES_STEP + 1) * MESSAGES_STEP};
+    if (messages == 0) /* nobody was told of it, as far as is known */
+        *alert = (struct robot_alert){.owed = ALERT_RAISED};
     strcpy(alert->id, id);
     strcpy(alert->model, model);
     return 0;

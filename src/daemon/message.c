@@ -351,6 +351,7 @@ cJSON *message_state_tree(struct robot *robot, int64_t now_ns)
 
 char *message_state(struct robot *robot, int64_t now_ns)
 {
+    json_memory_failed(); /* of what was before */
     return message_print(message_state_tree(robot, now_ns));
 }
 

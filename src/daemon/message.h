@@ -1,8 +1,8 @@
 /*
  * message: the JSON that the daemon publishes.
  *
- * Every other function returns a text that the caller frees, or NULL when memory is out. Thread:
- * the loop.
+ * A function that returns a text returns NULL when memory is out; the caller frees it. Thread: the
+ * loop.
  */
 #ifndef ARMWATCH_DAEMON_MESSAGE_H
 #define ARMWATCH_DAEMON_MESSAGE_H

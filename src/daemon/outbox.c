@@ -14,6 +14,7 @@ struct entry {
     struct outbox_kept kept; /* number 0: it is not */
     uint64_t token;
     bool sent;
+    bool ahead; /* of what was put next: it stays */
 };
 
 struct list {
@@ -154,7 +155,7 @@ static struct entry *copy_message(const struct mqtt_message *message)
 static struct entry *find_unsent_retained(const struct outbox *outbox, const char *topic)
 {
     for (struct entry *entry = outbox->unsent; entry; entry = entry->next) {
-        if (entry->message.retained && !strcmp(entry->message.topic, topic))
+        if (entry->message.retained && !entry->ahead && !strcmp(entry->message.topic, topic))
             return entry;
     }
     return NULL;
@@ -175,7 +176,7 @@ static void make_room(struct outbox *outbox, size_t bytes)
 }
 
 static int put(struct outbox *outbox, const struct mqtt_message *message,
-               const struct outbox_kept *kept)
+               const struct outbox_kept *kept, bool ahead)
 {
     struct entry *entry = copy_message(message);
     if (!entry) {
@@ -184,6 +185,7 @@ static int put(struct outbox *outbox, const struct mqtt_message *message,
     }
     make_room(outbox, entry->bytes);
     entry->kept = *kept;
+    entry->ahead = ahead;
     list_append(&outbox->queue, entry);
     if (!outbox->unsent)
         outbox->unsent = entry;
@@ -192,20 +194,29 @@ static int put(struct outbox *outbox, const struct mqtt_message *message,
     return 0;
 }
 
+static void drop_older(struct outbox *outbox, const struct mqtt_message *message)
+{
+    struct entry *older = message->retained ? find_unsent_retained(outbox, message->topic) : NULL;
+    if (older)
+        discard(outbox, older);
+}
+
 int outbox_put(struct outbox *outbox, const struct mqtt_message *message)
 {
-    if (message->retained) {
-        struct entry *older = find_unsent_retained(outbox, message->topic);
-        if (older)
-            discard(outbox, older);
-    }
-    return put(outbox, message, &(struct outbox_kept){0});
+    drop_older(outbox, message);
+    return put(outbox, message, &(struct outbox_kept){0}, false);
+}
+
+int outbox_put_ahead(struct outbox *outbox, const struct mqtt_message *message)
+{
+    drop_older(outbox, message);
+    return put(outbox, message, &(struct outbox_kept){0}, true);
 }
 
 int outbox_put_kept(struct outbox *outbox, const struct mqtt_message *message,
                     const struct outbox_kept *kept)
 {
-    return put(outbox, message, kept);
+    return put(outbox, message, kept, false);
 }
 
 /* ---- out */

@@ -3,10 +3,11 @@
  * is acknowledged.
  *
  * Bounded: when it is full, the oldest that was not sent goes, counted. A retained topic has one
- * message that waits at most: a newer one takes its place. At most MQTT_INFLIGHT_MAX are with the
- * library, which sends them again itself after a reconnect. Alerts are kept messages: they have a
- * number in the journal, are sent when that is ready, stay when the broker refuses them, and are
- * given up only for want of room or when they are too old. Thread: the loop.
+ * message that waits at most: a newer one takes its place, but for one that was put ahead. At most
+ * MQTT_INFLIGHT_MAX are with the library, which sends them again itself after a reconnect. Alerts
+ * are kept messages: they have a number in the journal, are sent when that is ready, stay when the
+ * broker refuses them, and are given up only for want of room or when they are too old. Thread: the
+ * loop.
  */
 #ifndef ARMWATCH_DAEMON_OUTBOX_H
 #define ARMWATCH_DAEMON_OUTBOX_H
@@ -29,6 +30,10 @@ void outbox_free(struct outbox *outbox);
 
 /* Copies the message and queues it. Errors: -ENOMEM (counted as dropped). */
 int outbox_put(struct outbox *outbox, const struct mqtt_message *message);
+
+/* As outbox_put of a retained one, but that a newer one does not take its place: what is put next
+ * is not to be out before it. */
+int outbox_put_ahead(struct outbox *outbox, const struct mqtt_message *message);
 
 /* One that is in the journal: number and time, by the wall clock, of its making. It is not sent
  * before outbox_ready has named its number. now_ns: monotonic; age_s: at that time. */

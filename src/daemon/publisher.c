@@ -59,9 +59,11 @@ static void flush(struct publisher *publisher)
         outbox_flush(publisher->outbox, publisher->client);
 }
 
-static void put(struct publisher *publisher, const struct mqtt_message *message)
+static void put(struct publisher *publisher, const struct mqtt_message *message, bool ahead)
 {
-    if (outbox_put(publisher->outbox, message) < 0)
+    int r = ahead ? outbox_put_ahead(publisher->outbox, message)
+                  : outbox_put(publisher->outbox, message);
+    if (r < 0)
         log_error("out of memory: a message on %s is lost", message->topic);
     flush(publisher);
 }
@@ -70,7 +72,7 @@ static void put(struct publisher *publisher, const struct mqtt_message *message)
 static void put_kept(struct publisher *publisher, const struct mqtt_message *message)
 {
     if (!publisher->journal) {
-        put(publisher, message);
+        put(publisher, message, false);
         return;
     }
     const struct outbox_kept kept = {.number = journal_next_number(publisher->journal),
@@ -141,11 +143,15 @@ void publisher_score(struct publisher *publisher, struct robot *robot, const str
     text_bytes(text, "/score", sizeof "/score");
     size_t topic_size = text->size;
     message_score(text, robot, score, thresholds);
+    if (text->failed) {
+        publisher->scores_dropped++;
+        return;
+    }
     const struct mqtt_message message = {.topic = text->data,
                                          .payload = text->data + topic_size,
                                          .size = text->size - topic_size,
                                          .content_type = JSON_TYPE};
-    if (text->failed || mqtt_client_publish(publisher->client, &message, NULL) < 0)
+    if (mqtt_client_publish(publisher->client, &message, NULL) < 0)
         publisher->scores_dropped++; /* the next one comes soon */
 }
 
@@ -233,6 +239,60 @@ void publisher_log_open(struct publisher *publisher, struct robot *robot)
     }
 }
 
+/* 0: not known yet. Of what has moved, by the detector that shows it. */
+static unsigned drift_key(const struct stability_finding *finding)
+{
+    if (!finding->known)
+        return 0;
+    unsigned level = 1 + (unsigned)finding->psi.level;
+    return level + 4 * (finding->psi.level == PSI_STABLE ? 0 : (unsigned)finding->detector);
+}
+
+/* What makes a state another one; score, coverage and drift's figures alone do not. */
+static void state_key(struct robot *robot, int64_t now_ns, char *ret_key, size_t size)
+{
+    unsigned states = robot_states(robot, now_ns), troubles = 0;
+    for (int t = 0; t < ROBOT_TROUBLES; t++)
+        troubles |= (unsigned)robot_has_trouble(robot, (enum robot_trouble)t, now_ns) << t;
+    int used = snprintf(ret_key, size, "%x/%x/%x/%u/%llu%d/%s/%lld", states, troubles,
+                        drift_key(&robot->stability.finding), commissioning_json_key(robot),
+                        (unsigned long long)robot->gate.changes, robot->gate.settling,
+                        robot->model->name, (long long)robot->model->version);
+    for (int kind = 0; kind < ALERT_KINDS; kind++) {
+        if (robot_episode(robot, (enum alert_kind)kind)->open)
+            used +=
+                snprintf(ret_key + used, size - (size_t)used, "/%s/%llu", robot->alerts[kind].id,
+                         (unsigned long long)robot->alerts[kind].messages);
+    }
+}
+
+/* ahead: before what is put next, whatever comes of it. */
+static void tell_state(struct publisher *publisher, struct robot *robot, bool ahead, int64_t now_ns)
+{
+    unsigned states = robot_states(robot, now_ns);
+    enum robot_state first = (enum robot_state)__builtin_ctz(states);
+    if (first != robot->state) {
+        robot->state = first;
+        robot->state_since_ns = clock_realtime_ns();
+    }
+    char topic[TOPIC_MAX];
+    robot_topic(publisher, robot, "state", topic);
+    char *text = message_state(robot, now_ns);
+    if (!text) {
+        robot->published[0] = '\0'; /* again at the next tick */
+        return;
+    }
+    state_key(robot, now_ns, robot->published, sizeof robot->published);
+    const struct mqtt_message message = {.topic = topic,
+                                         .payload = text,
+                                         .size = strlen(text),
+                                         .qos = 1,
+                                         .retained = true,
+                                         .content_type = JSON_TYPE};
+    put(publisher, &message, ahead);
+    cJSON_free(text);
+}
+
 static void send_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
                        enum alert_transition transition, int64_t now_ns)
 {
@@ -240,6 +300,10 @@ static void send_alert(struct publisher *publisher, struct robot *robot, enum al
         robot->alerts[kind].owed = transition;
         return;
     }
+    /* Whoever has the robot next knows an alert by its state: one that was out alone would be
+     * raised again. The state says that nobody was told yet. */
+    if (publisher->partitions && transition == ALERT_RAISED)
+        tell_state(publisher, robot, true, now_ns);
     robot->alerts[kind].messages++;
     robot->alerts[kind].last_assert_ns = now_ns;
     const struct message_alert alert = {.source = publisher->source,
@@ -259,11 +323,6 @@ static void send_alert(struct publisher *publisher, struct robot *robot, enum al
                                          .size = strlen(text),
                                          .qos = 1,
                                          .content_type = CLOUDEVENT_TYPE};
-    /* Whoever has the robot next knows an alert by its state: the alert must not be out alone, or
-     * it would be raised again. That it ends is told first: else nobody would, after us. */
-    bool state_first = publisher->partitions && transition != ALERT_CLEARED;
-    if (state_first)
-        publisher_state(publisher, robot, true, now_ns);
     put_kept(publisher, &message);
     journal_alert(publisher, robot, kind);
     evidence_alert(publisher->evidence, robot, kind, transition, text);
@@ -272,8 +331,7 @@ static void send_alert(struct publisher *publisher, struct robot *robot, enum al
     log_info("%s: %s alert %s %s (score %.3g, peak %.3g)", robot->name, alert_kind_name(kind),
              robot->alerts[kind].id, alert_transition_name(transition),
              robot_episode(robot, kind)->score, robot_episode(robot, kind)->peak_score);
-    if (!state_first)
-        publisher_state(publisher, robot, true, now_ns);
+    publisher_state(publisher, robot, true, now_ns);
 }
 
 void publisher_alert(struct publisher *publisher, struct robot *robot, enum alert_kind kind,
@@ -307,33 +365,6 @@ void publisher_retry(struct publisher *publisher, struct robot *robot, int64_t n
     }
 }
 
-/* 0: not known yet. Of what has moved, by the detector that shows it. */
-static unsigned drift_key(const struct stability_finding *finding)
-{
-    if (!finding->known)
-        return 0;
-    unsigned level = 1 + (unsigned)finding->psi.level;
-    return level + 4 * (finding->psi.level == PSI_STABLE ? 0 : (unsigned)finding->detector);
-}
-
-/* What makes a state another one; score, coverage and drift's figures alone do not. */
-static void state_key(struct robot *robot, int64_t now_ns, char *ret_key, size_t size)
-{
-    unsigned states = robot_states(robot, now_ns), troubles = 0;
-    for (int t = 0; t < ROBOT_TROUBLES; t++)
-        troubles |= (unsigned)robot_has_trouble(robot, (enum robot_trouble)t, now_ns) << t;
-    int used = snprintf(ret_key, size, "%x/%x/%x/%u/%llu%d/%s/%lld", states, troubles,
-                        drift_key(&robot->stability.finding), commissioning_json_key(robot),
-                        (unsigned long long)robot->gate.changes, robot->gate.settling,
-                        robot->model->name, (long long)robot->model->version);
-    for (int kind = 0; kind < ALERT_KINDS; kind++) {
-        if (robot_episode(robot, (enum alert_kind)kind)->open)
-            used +=
-                snprintf(ret_key + used, size - (size_t)used, "/%s/%llu", robot->alerts[kind].id,
-                         (unsigned long long)robot->alerts[kind].messages);
-    }
-}
-
 /* A cluster writes a retained message on several disks, and takes nothing else from the connection
  * meanwhile: a thousand states at once would hold up every score. */
 static bool must_wait(struct publisher *publisher, const struct robot *robot)
@@ -354,29 +385,9 @@ void publisher_state(struct publisher *publisher, struct robot *robot, bool alwa
 {
     char key[sizeof robot->published];
     state_key(robot, now_ns, key, sizeof key);
-    if ((!always && !strcmp(key, robot->published)) || !is_ours(publisher, robot) ||
-        (!always && must_wait(publisher, robot)))
-        return;
-    strcpy(robot->published, key);
-    unsigned states = robot_states(robot, now_ns);
-    enum robot_state first = (enum robot_state)__builtin_ctz(states);
-    if (first != robot->state) {
-        robot->state = first;
-        robot->state_since_ns = clock_realtime_ns();
-    }
-    char topic[TOPIC_MAX];
-    robot_topic(publisher, robot, "state", topic);
-    char *text = message_state(robot, now_ns);
-    if (!text)
-        return;
-    const struct mqtt_message message = {.topic = topic,
-                                         .payload = text,
-                                         .size = strlen(text),
-                                         .qos = 1,
-                                         .retained = true,
-                                         .content_type = JSON_TYPE};
-    put(publisher, &message);
-    cJSON_free(text);
+    if ((always || strcmp(key, robot->published) != 0) && is_ours(publisher, robot) &&
+        (always || !must_wait(publisher, robot)))
+        tell_state(publisher, robot, false, now_ns);
 }
 
 void publisher_retained(struct publisher *publisher, const char *topic, const char *text)
@@ -387,7 +398,7 @@ void publisher_retained(struct publisher *publisher, const char *topic, const ch
                                          .qos = 1,
                                          .retained = true,
                                          .content_type = JSON_TYPE};
-    put(publisher, &message);
+    put(publisher, &message, false);
 }
 
 void publisher_status(struct publisher *publisher, const char *text)
@@ -405,5 +416,5 @@ void publisher_reply(struct publisher *publisher, const struct publisher_reply *
                                          .correlation = reply->correlation,
                                          .correlation_size = reply->correlation_size,
                                          .content_type = JSON_TYPE};
-    put(publisher, &message);
+    put(publisher, &message, false);
 }

@@ -35,7 +35,7 @@ struct publisher {
     struct text score;       /* scratch: topic and message of one */
     uint64_t alerts;         /* episodes raised */
     uint64_t alerts_put_off; /* messages that were not made at the first try: memory was out */
-    uint64_t scores_dropped; /* that a slow link had no room for */
+    uint64_t scores_dropped; /* that a slow link, or memory, had no room for */
     size_t states_left;      /* in a fleet: those that change may be told until the next tick */
     size_t states_from;      /* number of the first robot that had to wait with its state */
     bool states_short;       /* there is one */

@@ -170,7 +170,7 @@ static const struct {
     {"armwatch_alerts_put_off_total", EXPOSITION_COUNTER,
      "Alert messages that had to wait for memory.", put_off},
     {"armwatch_score_messages_dropped_total", EXPOSITION_COUNTER,
-     "Score messages that a slow link had no room for.", scores_dropped},
+     "Score messages for which a slow link, or memory, had no room.", scores_dropped},
     {"armwatch_journal_failing", EXPOSITION_GAUGE,
      "1 while alerts cannot be kept on the disk; they are sent.", failing},
     {"armwatch_journal_errors_total", EXPOSITION_COUNTER, "Failed writes to the journal.", errors},

@@ -179,6 +179,7 @@ static void on_connection_lost(void *user, const char *reason)
              more);
     mqtt_connection_close(client->connection);
     client->connection = NULL;
+    client->corked = false;
     client_wait(client, wait_s);
 }
 
@@ -252,6 +253,7 @@ static void client_begin_stop(struct mqtt_client *client)
     else if (client->connection)
         mqtt_connection_close(client->connection);
     client->connection = NULL;
+    client->corked = false;
     client_end_if_idle(client);
 }
 

@@ -177,8 +177,10 @@ static double p_value_of(const struct alert *alert, const struct score *score)
     double p_value = 1;
     for (size_t d = 0; d < alert->detectors; d++) {
         const struct calibration *calibration = alert->trigger[d].calibration;
+        if (!calibration || !score->detector[d].evaluated)
+            continue;
         double statistic = alert_trigger_statistic(alert, d);
-        if (score->detector[d].evaluated && calibration && statistic >= 0)
+        if (statistic >= 0)
             p_value = fmin(p_value, calibration_p_value(calibration, statistic));
     }
     /* As many chances as there are detectors (Bonferroni). */

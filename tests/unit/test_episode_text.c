@@ -76,6 +76,24 @@ static void test_an_anomaly_goes_on(void **state)
     model_unref(model);
 }
 
+/* Raised, and nobody was told yet. */
+static void test_it_is_still_to_be_told(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){.detectors = 2});
+    struct robot *robot = make(model), *again = make(model);
+    fill(&robot->alert.episode);
+    strcpy(robot->alerts[ALERT_ANOMALY].id, "0123abcd");
+    restore_into(again, "anomaly", episode_text(robot, ALERT_ANOMALY));
+    assert_int_equal(again->alerts[ALERT_ANOMALY].messages, 0);
+    assert_int_equal(again->alerts[ALERT_ANOMALY].owed, ALERT_RAISED);
+    robot->alerts[ALERT_ANOMALY].messages = 1;
+    restore_into(again, "anomaly", episode_text(robot, ALERT_ANOMALY));
+    assert_int_equal(again->alerts[ALERT_ANOMALY].owed, ALERT_NONE);
+    robot_free(robot);
+    robot_free(again);
+    model_unref(model);
+}
+
 static void test_an_acknowledgement_goes_on(void **state)
 {
     struct model *model = tiny_model_new(&(struct tiny_model){0});
@@ -197,6 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_anomaly_goes_on),
+        cmocka_unit_test(test_it_is_still_to_be_told),
         cmocka_unit_test(test_an_acknowledgement_goes_on),
         cmocka_unit_test(test_detectors_that_are_gone_are_left_out),
         cmocka_unit_test(test_a_sensor_fault_and_a_silence_go_on),

@@ -139,6 +139,24 @@ static void test_retained_topics_have_one_waiting(void **state)
     outbox_free(outbox);
 }
 
+/* What must not be out after the alert stays before it, also where newer ones come. */
+static void test_one_ahead_stays(void **state)
+{
+    fake_client_reset();
+    struct outbox *outbox = outbox_new(NULL, NULL);
+    const struct mqtt_message ahead = {
+        .topic = "state/1", .payload = "2", .size = 1, .qos = 1, .retained = true};
+    put_as(outbox, "state/1", "1", 1, true);
+    assert_int_equal(outbox_put_ahead(outbox, &ahead), 0); /* the 1 has nothing to say any more */
+    put(outbox, "a");
+    put_as(outbox, "state/1", "3", 1, true);
+    put_as(outbox, "state/1", "4", 1, true);
+    assert_int_equal(outbox_count(outbox), 3);
+    flush(outbox);
+    expect_taken("2a4");
+    outbox_free(outbox);
+}
+
 static void test_qos_0_needs_no_answer(void **state)
 {
     fake_client_reset();
@@ -498,6 +516,7 @@ int main(void)
         cmocka_unit_test(test_what_can_never_be_sent_is_dropped),
         cmocka_unit_test(test_refused_by_the_broker),
         cmocka_unit_test(test_retained_topics_have_one_waiting),
+        cmocka_unit_test(test_one_ahead_stays),
         cmocka_unit_test(test_qos_0_needs_no_answer),
         cmocka_unit_test(test_bounded),
         cmocka_unit_test(test_bounded_in_bytes),
