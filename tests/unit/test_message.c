@@ -359,6 +359,41 @@ static void test_score(void **state)
     model_unref(model);
 }
 
+/* Byte for byte: it is written without a tree. */
+static void test_score_text(void **state)
+{
+    struct model *model = tiny_model_new(&(struct tiny_model){.detectors = 2});
+    struct robot *robot = make_alerted(model);
+    struct score score = {.time_ns = -1, .seq = UINT64_C(1) << 53, .detectors = 2};
+    const double limits[] = {0.5, 3};
+    struct text text = {0};
+    message_score(&text, robot, &score, limits); /* nothing was judged */
+    assert_string_equal(text.data, "{\"robot\":\"kuka1\",\"time\":\"1969-12-31T23:59:59.999Z\","
+                                   "\"seq\":9007199254740992,\"score\":-1,\"detectors\":[],"
+                                   "\"model\":\"tiny\",\"model_version\":1}");
+    text_clear(&text);
+    score.detector[0].evaluated = score.detector[1].evaluated = true;
+    score.detector[0].score = 1e-7 / 3;
+    score.detector[1].score = (double)INFINITY;
+    robot->partition = 0;
+    robot->owner = "a";
+    robot->owner_epoch = 1;
+    message_score(&text, robot, &score, limits);
+    char expected[1024];
+    snprintf(expected, sizeof expected,
+             "{\"robot\":\"kuka1\",\"time\":\"1969-12-31T23:59:59.999Z\","
+             "\"seq\":9007199254740992,\"score\":null,\"detectors\":["
+             "{\"name\":\"%s\",\"score\":3.33333e-08,\"threshold\":0.5,\"ratio\":6.66667e-08},"
+             "{\"name\":\"%s\",\"score\":null,\"threshold\":3,\"ratio\":null}],"
+             "\"model\":\"tiny\",\"model_version\":1,"
+             "\"partition\":0,\"instance\":\"a\",\"epoch\":1}",
+             model->detector[0].name, model->detector[1].name);
+    assert_string_equal(text.data, expected);
+    text_deinit(&text);
+    robot_free(robot);
+    model_unref(model);
+}
+
 static void test_state(void **state)
 {
     struct model *model = tiny_model_new(&(struct tiny_model){0});
@@ -471,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_after_a_swap),
         cmocka_unit_test(test_alert_id),
         cmocka_unit_test(test_score),
+        cmocka_unit_test(test_score_text),
         cmocka_unit_test(test_state),
         cmocka_unit_test(test_no_alert_lacks_a_member),
         cmocka_unit_test(test_state_of_a_robot_that_is_new),
