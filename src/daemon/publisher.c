@@ -266,6 +266,16 @@ static void state_key(struct robot *robot, int64_t now_ns, char *ret_key, size_t
     }
 }
 
+static struct mqtt_message retained(const char *topic, const char *text)
+{
+    return (struct mqtt_message){.topic = topic,
+                                 .payload = text,
+                                 .size = strlen(text),
+                                 .qos = 1,
+                                 .retained = true,
+                                 .content_type = JSON_TYPE};
+}
+
 /* ahead: before what is put next, whatever comes of it. */
 static void tell_state(struct publisher *publisher, struct robot *robot, bool ahead, int64_t now_ns)
 {
@@ -283,12 +293,7 @@ static void tell_state(struct publisher *publisher, struct robot *robot, bool ah
         return;
     }
     state_key(robot, now_ns, robot->published, sizeof robot->published);
-    const struct mqtt_message message = {.topic = topic,
-                                         .payload = text,
-                                         .size = strlen(text),
-                                         .qos = 1,
-                                         .retained = true,
-                                         .content_type = JSON_TYPE};
+    const struct mqtt_message message = retained(topic, text);
     put(publisher, &message, ahead);
     cJSON_free(text);
 }
@@ -392,12 +397,7 @@ void publisher_state(struct publisher *publisher, struct robot *robot, bool alwa
 
 void publisher_retained(struct publisher *publisher, const char *topic, const char *text)
 {
-    const struct mqtt_message message = {.topic = topic,
-                                         .payload = text,
-                                         .size = strlen(text),
-                                         .qos = 1,
-                                         .retained = true,
-                                         .content_type = JSON_TYPE};
+    const struct mqtt_message message = retained(topic, text);
     put(publisher, &message, false);
 }
 

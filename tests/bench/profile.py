@@ -19,7 +19,7 @@ FUNCTIONS = [
     (r"^track_|^flat_|^deriver_|^derivation_|^history_|^model_find|^find_groups|^counts|^is_moving|^begin", "row, standstill, derived channels"),
     (r"^stability|^block_means|^rate_|^evidence_|^latency_", "drift, rate, evidence"),
     (r"^ring_|^run_batch|^scorer_|^drain|^turn|^put_|^signal_loop|^wake_now", "rings"),
-    (r"^on_result|^alert_|^trigger_|^publisher|^message_|^robot_|^episode|^cJSON|^print_|^ensure", "result, alert, messages"),
+    (r"^on_result|^alert_|^trigger_|^publisher|^message_|^text_|^decimal_|^robot_|^episode|^cJSON|^print_|^ensure", "result, alert, messages"),
 ]
 
 
