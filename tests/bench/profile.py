@@ -14,7 +14,7 @@ SYSTEM_CALLS = [(r"read|recv", "receive: MQTT, socket"), (r"futex|epoll|schedule
 # of the innermost function: pattern, stage
 FUNCTIONS = [
     (r"^tile_|^sgemm|^sgemv|^rectify|^add_bias|^forward|^mlp_|^vector_sigmoid|^dense_", "network"),
-    (r"^features_|^apply_|^sum_errors|^reconstruction_|^autoencoder_|^scaler_|^analog_|^nearest|^knn_|^step_time|^cycle_|^grouped|^score_", "detectors beside the network"),
+    (r"^features_|^apply_|^sum_errors|^reconstruction_|^autoencoder_|^scaler_|^analog_|^add_candidates|^find_sums|^find_bound|^measure|^lower_bound|^judge$|^nearest|^knn_|^step_time|^cycle_|^grouped|^score_", "detectors beside the network"),
     (r"^take_|^sample_|^is_exact|^judge_gate|^skip_space|^name_table", "reading the sample"),
     (r"^track_|^flat_|^deriver_|^derivation_|^history_|^model_find|^find_groups|^counts|^is_moving|^begin", "row, standstill, derived channels"),
     (r"^stability|^block_means|^rate_|^evidence_|^latency_", "drift, rate, evidence"),
