@@ -36,7 +36,7 @@ static void put_digits(char *text, int digits, int value)
     }
 }
 
-/* Once for every score: without strftime, which costs as much as the rest of the message. */
+/* Once for every score, so without strftime and printf. */
 void clock_format_rfc3339(int64_t time_ns, char ret_text[CLOCK_RFC3339_MAX])
 {
     int64_t ms = time_ns / CLOCK_NS_PER_MS;

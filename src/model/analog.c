@@ -1,15 +1,11 @@
 /*
  * Reference rows are kept once, in units of their channel's floor, runs of them one after the
- * other; the first two rows of a run are only predecessors. The distance of reference row i to a
- * sample is |r[i-1] - q1|^2 + |r[i-2] - q2|^2: the squares of the references are known, those of
- * the sample are the same for all, so one matrix product of the step's rows with q1 and q2 remains.
- * It is made in blocks of rows: a step may have any number of them, and what a block comes to has
- * to find room in the processor's cache.
+ * other; the first two rows of a run are only predecessors.
  */
 #include "model/analog.h"
 
+#include "model/analog_search.h"
 #include "model/grouped.h"
-#include "nn/blas.h"
 
 #include <errno.h>
 #include <math.h>
@@ -17,42 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sums of floats say who may be among the neighbours: who is measured, in doubles. They are off by
- * a part of the squares that they are made of. */
-#define SLACK 1e-5F
-#define CANDIDATES_MAX 256 /* before they are measured */
-
-#define LANES 128
-#define HALVES 24
-
-struct neighbour {
-    double distance;
-    size_t row; /* of the step */
-};
-
-/* Of one window. */
-struct search {
-    const float *query; /* [2][channels] */
-    float square;       /* of the query: sums lack it */
-    float bound;        /* no sum from it on is of a neighbour */
-    size_t count, found;
-    uint32_t candidate[CANDIDATES_MAX]; /* [count] rows of the step, rising */
-    struct neighbour
-        nearest[ANALOG_NEIGHBOURS_MAX]; /* [found] of those before, the nearest first */
-};
-
 struct analog {
     size_t neighbours;
-    struct grouped grouped; /* what it looks at */
-    float *floor;           /* [channels] in the channel's units */
-    size_t *first;          /* [steps + 1] of each step's reference rows */
-    float *reference;       /* [rows][channels] in floors */
-    float *base;            /* [rows] squares of the two predecessors; INFINITY: has not got them */
-    /* Scratch of the scoring thread. */
-    float *query;   /* [DETECTOR_BATCH_MAX][2][channels] predecessors in floors, newest first */
-    float *product; /* [DETECTOR_BATCH_MAX][2][rows of a block] */
-    float *sum;     /* [rows of a block] of one window */
-    struct search *search; /* [DETECTOR_BATCH_MAX] */
+    struct grouped grouped;      /* what it looks at */
+    float *floor;                /* [channels] in the channel's units */
+    size_t *first;               /* [steps + 1] of each step's reference rows */
+    float *reference;            /* [rows][channels] in floors */
+    float *base;                 /* [rows] as in analog_search_rows */
+    struct analog_search search; /* of the scoring thread */
 };
 
 static void analog_unload(struct detector *detector)
@@ -65,10 +33,7 @@ static void analog_unload(struct detector *detector)
     free(analog->first);
     free(analog->reference);
     free(analog->base);
-    free(analog->query);
-    free(analog->product);
-    free(analog->sum);
-    free(analog->search);
+    analog_search_deinit(&analog->search);
     free(analog);
     detector->part.analog = NULL;
 }
@@ -103,14 +68,6 @@ static int load_floor(struct analog *analog, size_t index, const struct safetens
     return r;
 }
 
-static float square_of(const float *values, size_t count)
-{
-    float sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += values[i] * values[i];
-    return sum;
-}
-
 /* The squares of the two rows before each; the first rows of a run have not got them. */
 static void make_base(struct analog *analog, size_t first, size_t rows)
 {
@@ -119,7 +76,7 @@ static void make_base(struct analog *analog, size_t first, size_t rows)
     for (size_t i = 0; i < rows; i++) {
         analog->base[first + i] = i < ANALOG_PREDECESSORS ? INFINITY : square[0] + square[1];
         square[1] = square[0];
-        square[0] = square_of(analog->reference + (first + i) * channels, channels);
+        square[0] = analog_square(analog->reference + (first + i) * channels, channels);
     }
 }
 
@@ -190,18 +147,6 @@ static int load_references(struct analog *analog, const struct detector *detecto
     return r;
 }
 
-static int make_scratch(struct analog *analog, struct diag *diag)
-{
-    size_t queries = DETECTOR_BATCH_MAX * ANALOG_PREDECESSORS;
-    analog->query = calloc(queries * analog->grouped.channels, sizeof *analog->query);
-    analog->product = calloc(queries * ANALOG_BLOCK_ROWS, sizeof *analog->product);
-    analog->sum = calloc(ANALOG_BLOCK_ROWS, sizeof *analog->sum);
-    analog->search = calloc(DETECTOR_BATCH_MAX, sizeof *analog->search);
-    return analog->query && analog->product && analog->sum && analog->search
-               ? 0
-               : diag_errno(diag, ENOMEM, "scratch");
-}
-
 static int analog_load(struct detector *detector, const cJSON *config,
                        const struct safetensors *tensors, struct diag *diag)
 {
@@ -219,7 +164,9 @@ static int analog_load(struct detector *detector, const cJSON *config,
         r = load_floor(analog, detector->index, tensors, diag);
     if (r == 0)
         r = load_references(analog, detector, tensors, diag);
-    return r < 0 ? r : make_scratch(analog, diag);
+    return r < 0 ? r
+                 : analog_search_init(&analog->search, analog->grouped.channels, analog->neighbours,
+                                      diag);
 }
 
 /* ---- scoring ---- */
@@ -269,188 +216,10 @@ static void fill_query(const struct detector *detector, const float *window, flo
     }
 }
 
-/* Inserts into a list that is sorted by rising distance and cut at `most`. */
-static size_t keep_nearest(struct neighbour *list, size_t count, size_t most,
-                           struct neighbour neighbour)
-{
-    size_t at = count < most ? count++ : count - 1;
-    for (; at > 0 && list[at - 1].distance > neighbour.distance; at--)
-        list[at] = list[at - 1];
-    list[at] = neighbour;
-    return count;
-}
-
-/* Rows of a step with which one product is made: [first, end) as predecessors of those up to end.
- */
-struct block {
-    size_t first, end;
-};
-
-/* Distances without the query's square, by the products: of each row that has its predecessors in
- * the block; ret_sum [rows]. A lane is every LANES-th row; ret_nearest is the least of each.
- * product: of the newest predecessor with the rows of the block, and of the older. */
-static void find_sums(const float *base, const float *product, size_t used, size_t rows,
-                      float *ret_sum, float ret_nearest[LANES])
-{
-    const float *newer = product + 1, *older = product + used;
-    for (size_t lane = 0; lane < LANES; lane++)
-        ret_nearest[lane] = INFINITY;
-    size_t i = 0;
-    for (; i + LANES <= rows; i += LANES) {
-        for (size_t lane = 0; lane < LANES; lane++) {
-            float sum = base[i + lane] - 2 * (newer[i + lane] + older[i + lane]);
-            ret_sum[i + lane] = sum;
-            ret_nearest[lane] = sum < ret_nearest[lane] ? sum : ret_nearest[lane];
-        }
-    }
-    for (size_t lane = 0; i < rows; i++, lane++) {
-        ret_sum[i] = base[i] - 2 * (newer[i] + older[i]);
-        if (ret_sum[i] < ret_nearest[lane])
-            ret_nearest[lane] = ret_sum[i];
-    }
-}
-
-/* Something under which `least` lanes have their nearest row, and so `least` rows lie, but hardly
- * more than that: by halves, since only few steps are needed and none of them is a surprise to the
- * processor. INFINITY: there are not that many. */
-static float find_bound(float nearest[LANES], size_t least)
-{
-    float low = INFINITY, high = -INFINITY;
-    size_t finite = 0;
-    for (size_t lane = 0; lane < LANES; lane++) {
-        if (!isfinite(nearest[lane])) { /* a product overflowed */
-            nearest[lane] = INFINITY;
-            continue;
-        }
-        low = nearest[lane] < low ? nearest[lane] : low;
-        high = nearest[lane] > high ? nearest[lane] : high;
-        finite++;
-    }
-    if (finite < least)
-        return INFINITY;
-    for (size_t count = finite, i = 0; i < HALVES && count > least + least / 8; i++) {
-        float middle = low / 2 + high / 2;
-        unsigned below = 0;
-        for (size_t lane = 0; lane < LANES; lane++)
-            below += nearest[lane] <= middle;
-        if (below >= least) {
-            high = middle;
-            count = below;
-        } else {
-            low = middle;
-        }
-    }
-    return high;
-}
-
-/* Four sums, which do not wait for each other, added up in one order everywhere. */
-#define SUMS 4
-static double measure(size_t channels, const float *newer, const float *older, const float *query)
-{
-    double sum[SUMS] = {0};
-    const float *newest = query, *before = query + channels;
-    size_t c = 0;
-    for (; c + SUMS <= channels; c += SUMS) {
-        for (size_t s = 0; s < SUMS; s++) {
-            double a = (double)(newer[c + s] - newest[c + s]),
-                   b = (double)(older[c + s] - before[c + s]);
-            sum[s] += a * a + b * b;
-        }
-    }
-    for (size_t s = 0; c < channels; c++, s++) {
-        double a = (double)(newer[c] - newest[c]), b = (double)(older[c] - before[c]);
-        sum[s] += a * a + b * b;
-    }
-    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
-}
-
-/* What a sum may be off by, near to that one. */
-static float slack_of(const struct search *search, float sum)
-{
-    return SLACK * (search->square + fabsf(sum));
-}
-
-static void lower_bound(struct search *search, float sum)
-{
-    float bound = nextafterf(sum + slack_of(search, sum), INFINITY);
-    if (bound < search->bound)
-        search->bound = bound;
-}
-
-/* By distances that are summed in one order everywhere: which row is the last to count must not
- * hang on the kernel that BLAS chose, or on the windows beside this one. reference: of the step. */
-static void measure_candidates(const struct analog *analog, const float *reference,
-                               struct search *search)
-{
-    size_t channels = analog->grouped.channels;
-    for (size_t i = 0; i < search->count; i++) {
-        size_t row = search->candidate[i];
-        const float *newer = reference + (row - 1) * channels;
-        double distance = measure(channels, newer, newer - channels, search->query);
-        if (!isfinite(distance)) /* or a mean weighed by it would be hidden by the clip */
-            continue;
-        if (search->found < analog->neighbours ||
-            distance < search->nearest[search->found - 1].distance)
-            search->found = keep_nearest(search->nearest, search->found, analog->neighbours,
-                                         (struct neighbour){distance, row});
-    }
-    search->count = 0;
-    if (search->found == analog->neighbours)
-        lower_bound(search,
-                    (float)(search->nearest[search->found - 1].distance - (double)search->square));
-}
-
-/* The rows of a block that are near enough. */
-static void add_candidates(const struct analog *analog, size_t step, struct block block,
-                           const float *product, struct search *search)
-{
-    size_t rows = analog->first[step + 1] - analog->first[step];
-    size_t first = block.first + ANALOG_PREDECESSORS, end = block.end < rows ? block.end + 1 : rows;
-    size_t count = end > first ? end - first : 0;
-    const float *reference = analog->reference + analog->first[step] * analog->grouped.channels;
-    float nearest[LANES];
-    find_sums(analog->base + analog->first[step] + first, product, block.end - block.first, count,
-              analog->sum, nearest);
-    lower_bound(search, find_bound(nearest, analog->neighbours));
-    for (size_t i = 0; i < count; i++) { /* without a branch that would be a surprise */
-        search->candidate[search->count] = (uint32_t)(first + i);
-        search->count += analog->sum[i] < search->bound;
-        if (search->count == CANDIDATES_MAX)
-            measure_candidates(analog, reference, search);
-    }
-}
-
-/* For the queries of `count` windows. Blocks overlap by a row, which is the older predecessor of
- * the first row that the block before could not look at. */
-static void find_neighbours(struct analog *analog, size_t step, size_t count)
-{
-    size_t rows = analog->first[step + 1] - analog->first[step], width = analog->grouped.channels;
-    const float *reference = analog->reference + analog->first[step] * width;
-    for (size_t i = 0; i < count; i++) {
-        struct search *search = &analog->search[i];
-        search->query = analog->query + i * ANALOG_PREDECESSORS * width;
-        search->square = square_of(search->query, ANALOG_PREDECESSORS * width);
-        search->bound = INFINITY;
-        search->count = search->found = 0;
-    }
-    struct block block = {0};
-    for (; block.end < rows; block.first = block.end - 1) {
-        block.end = rows - block.first < ANALOG_BLOCK_ROWS ? rows : block.first + ANALOG_BLOCK_ROWS;
-        size_t used = block.end - block.first;
-        blas_multiply_transposed_b((struct blas_size){ANALOG_PREDECESSORS * count, used, width},
-                                   analog->query, reference + block.first * width, false,
-                                   analog->product);
-        for (size_t i = 0; i < count; i++)
-            add_candidates(analog, step, block, analog->product + i * ANALOG_PREDECESSORS * used,
-                           &analog->search[i]);
-    }
-    for (size_t i = 0; i < count; i++)
-        measure_candidates(analog, reference, &analog->search[i]);
-}
-
 /* What each counts: the nearer the more, so that between two phases of a movement the expectation
  * lies between them. A distance under one floor in all says nothing. Their sum is 1. */
-static void weigh(const struct analog *analog, const struct neighbour *nearest, double *ret_weights)
+static void weigh(const struct analog *analog, const struct analog_neighbour *nearest,
+                  double *ret_weights)
 {
     double sum = 0;
     for (size_t n = 0; n < analog->neighbours; n++) {
@@ -463,7 +232,7 @@ static void weigh(const struct analog *analog, const struct neighbour *nearest, 
 
 /* Fills z and expected. Neighbour by neighbour, along the channels: these are next to each other.
  */
-static void judge(struct analog *analog, size_t step, const struct neighbour *nearest,
+static void judge(struct analog *analog, size_t step, const struct analog_neighbour *nearest,
                   const float *newest)
 {
     size_t channels = analog->grouped.channels;
@@ -500,14 +269,18 @@ static void score_step(struct detector *detector, size_t step, const float *cons
     struct analog *analog = detector->part.analog;
     size_t width = analog->grouped.channels;
     for (size_t i = 0; i < count; i++)
-        fill_query(detector, windows[who[i]], analog->query + i * ANALOG_PREDECESSORS * width);
-    find_neighbours(analog, step, count);
+        fill_query(detector, windows[who[i]], analog_search_query(&analog->search, i));
+    size_t first = analog->first[step];
+    const struct analog_search_rows among = {.row = analog->reference + first * width,
+                                             .base = analog->base + first,
+                                             .count = analog->first[step + 1] - first};
+    analog_search_run(&analog->search, &among, count);
     for (size_t i = 0; i < count; i++) {
-        const struct search *search = &analog->search[i];
+        const struct analog_neighbour *nearest = analog_search_nearest(&analog->search, i);
         ret_scores[who[i]] = (double)INFINITY;
-        if (search->found < analog->neighbours) /* a distance overflowed */
+        if (!nearest) /* a distance overflowed */
             continue;
-        judge(analog, step, search->nearest, row_of(detector, windows[who[i]], ANALOG_WINDOW - 1));
+        judge(analog, step, nearest, row_of(detector, windows[who[i]], ANALOG_WINDOW - 1));
         ret_scores[who[i]] = grouped_score(&analog->grouped);
     }
 }
